@@ -1,0 +1,62 @@
+"""pixelwise turns pictures into pixel-accurate masks and does something useful with them.
+
+Importing it does nothing but this: each name below is loaded when it is first used, so
+``import pixelwise`` costs neither numpy nor OpenCV nor torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pixelwise.classes import VOC, VOID, ClassMap
+    from pixelwise.datasets import Dataset, list_splits, open_dataset
+    from pixelwise.effects import blur_background, soft_alpha
+    from pixelwise.errors import PixelwiseError
+    from pixelwise.images import read_image, write_image
+    from pixelwise.inference import Prediction, Predictor, evaluate
+    from pixelwise.masks import read_label_map, write_label_map
+    from pixelwise.metrics import SemanticScores, confusion_matrix
+    from pixelwise.regions import graph_regions
+    from pixelwise.drawing import overlay, show
+    from pixelwise.types import Sample
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ClassMap": "classes",
+    "VOC": "classes",
+    "VOID": "classes",
+    "Dataset": "datasets",
+    "list_splits": "datasets",
+    "open_dataset": "datasets",
+    "overlay": "drawing",
+    "show": "drawing",
+    "blur_background": "effects",
+    "soft_alpha": "effects",
+    "PixelwiseError": "errors",
+    "read_image": "images",
+    "write_image": "images",
+    "Prediction": "inference",
+    "Predictor": "inference",
+    "evaluate": "inference",
+    "read_label_map": "masks",
+    "write_label_map": "masks",
+    "SemanticScores": "metrics",
+    "confusion_matrix": "metrics",
+    "graph_regions": "regions",
+    "Sample": "types",
+}
+
+__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pixelwise' has no attribute {name!r}")
+    return getattr(import_module(f"pixelwise.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,75 @@
+"""What a weights file says about itself, in the ONNX metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from pixelwise.classes import ClassMap
+from pixelwise.errors import ArgumentError, WeightsError
+
+KEY = "pixelwise"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Card:
+    """Class names, preprocessing, origin and score of a weights file.
+
+    Parameters
+    ----------
+    name : str
+        Of the model.
+    classes : ClassMap
+        Names and colours of the output planes.
+    side : int
+        Pixels that a photo's longer side is resized to. The input is (N, 3, H, W) float32 RGB
+        in 0..255; mean and deviation are inside the network.
+    network : str
+        The published design.
+    data : str
+        What it was trained on.
+    licence : str
+        Of the weights.
+    rules : mapping of str to (mapping of str to str)
+        How the training data's classes were translated, by the name of the data set's folder, as
+        for `ClassMap.remap`.
+    score : mapping of str to object
+        The held-out score with its definition, as `SemanticScores.as_dict` gives it, by data set.
+    """
+
+    name: str
+    classes: ClassMap
+    side: int
+    network: str
+    data: str
+    licence: str
+    rules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    score: Mapping[str, object] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return the text that stands in the file's metadata."""
+        return json.dumps({"format": FORMAT} | asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> Card:
+        """Read the metadata of the weights file ``where``.
+
+        Raises
+        ------
+        WeightsError
+            Not what `to_json` writes, or written by a newer pixelwise.
+        """
+        try:
+            values = json.loads(text)
+            format_ = values.pop("format")
+            if format_ != FORMAT:
+                raise WeightsError(
+                    f"{where}: weights format {format_}, this pixelwise reads {FORMAT}; upgrade it"
+                )
+            classes = values.pop("classes")
+            colours = tuple(tuple(c) for c in classes["colours"])
+            return cls(classes=ClassMap(tuple(classes["names"]), colours), **values)
+        except (ValueError, TypeError, KeyError, AttributeError, ArgumentError) as error:
+            raise WeightsError(f"{where}: its pixelwise metadata is damaged ({error})") from None

@@ -1,0 +1,103 @@
+"""The answer for one photo.
+
+It lives here and not with `Sample` since it resamples logits, which takes OpenCV.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import ClassMap
+from pixelwise.errors import ArgumentError
+from pixelwise.inference.upsample import Float32Array, probability
+from pixelwise.types import check_label_map
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a network says about one photo, at the photo's own size.
+
+    Parameters
+    ----------
+    label_map : (H, W) uint8
+        The class id of each pixel.
+    classes : ClassMap
+        What the ids mean.
+    logits : (C, h, w) float32
+        The network's raw scores, at the size it saw.
+
+    Raises
+    ------
+    ArgumentError
+        An array of another shape or dtype.
+    """
+
+    label_map: npt.NDArray[np.uint8]
+    classes: ClassMap
+    logits: Float32Array
+
+    def __post_init__(self) -> None:
+        check_label_map(self.label_map)
+        if self.logits.ndim != 3 or len(self.logits) != len(self.classes):
+            raise ArgumentError(
+                f"logits: expected ({len(self.classes)}, h, w), got {self.logits.shape}"
+            )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the photo."""
+        height, width = self.label_map.shape
+        return height, width
+
+    def mask(self, *names: str) -> npt.NDArray[np.bool_]:
+        """Return where the photo shows one of some classes.
+
+        Parameters
+        ----------
+        *names : str
+            Class names, e.g. ``"dog"``.
+
+        Returns
+        -------
+        (H, W) bool
+
+        Raises
+        ------
+        ArgumentError
+            An unknown name; the message lists the known ones.
+        """
+        return np.isin(self.label_map, self._ids(names))
+
+    def probability(self, *names: str) -> Float32Array:
+        """Return how sure the network is that a pixel is one of some classes.
+
+        Parameters
+        ----------
+        *names : str
+            Class names, e.g. ``"dog"``; the probabilities of several are added.
+
+        Returns
+        -------
+        (H, W) float32
+            Softmax probability, 0..1.
+
+        Raises
+        ------
+        ArgumentError
+            An unknown name; the message lists the known ones.
+        """
+        return probability(self.logits, self._ids(names), self.size)
+
+    def found(self) -> tuple[str, ...]:
+        """Return the names of the classes that occur, largest area first, background left out."""
+        counts = np.bincount(self.label_map.ravel(), minlength=len(self.classes))
+        order = np.argsort(-counts[: len(self.classes)], kind="stable")
+        return tuple(self.classes.names[i] for i in order if counts[i] and i != 0)
+
+    def _ids(self, names: tuple[str, ...]) -> list[int]:
+        if not names:
+            raise ArgumentError("name at least one class: " + ", ".join(self.classes.names))
+        return [self.classes.index(name) for name in names]

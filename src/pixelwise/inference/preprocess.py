@@ -1,0 +1,51 @@
+"""What happens to a photo before the network: one resize, the same in training and use."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.images import resize_image
+from pixelwise.types import check_image
+
+SMALLEST = 16
+"""Pixels that the shorter side keeps at least, so that strips do not vanish."""
+
+
+def working_size(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Return the (height, width) at which the network sees a photo of ``size``.
+
+    Parameters
+    ----------
+    size : (height, width)
+        Of the photo, in pixels.
+    side : int
+        What its longer side becomes; the aspect is kept.
+
+    Examples
+    --------
+    >>> working_size((480, 640), 288)
+    (216, 288)
+    """
+    scale = side / max(size)
+    return max(SMALLEST, round(size[0] * scale)), max(SMALLEST, round(size[1] * scale))
+
+
+def prepare(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float32]:
+    """Resize a photo and lay it out as the networks take it.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+        RGB.
+    side : int
+        Pixels of the longer side at the network.
+
+    Returns
+    -------
+    (1, 3, h, w) float32
+        RGB, 0..255. Mean and deviation are the network's own business.
+    """
+    check_image(image)
+    small = resize_image(image, working_size(image.shape[:2], side))
+    return np.ascontiguousarray(small.transpose(2, 0, 1)[None], dtype=np.float32)

@@ -1,0 +1,79 @@
+"""From logits at the network's size to answers at the photo's: upsample first, then decide."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Float32Array = npt.NDArray[np.float32]
+
+
+def upsampled(plane: Float32Array, size: tuple[int, int]) -> Float32Array:
+    """Bilinearly resize one (h, w) float32 plane to ``size`` = (height, width)."""
+    if plane.shape == size:
+        return plane
+    return np.asarray(
+        cv2.resize(plane, (size[1], size[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32
+    )
+
+
+def decide(logits: Float32Array, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Return the class of the largest upsampled logit at each pixel of the photo.
+
+    Classes go one by one, so that a large photo needs two planes and not one a class.
+
+    Parameters
+    ----------
+    logits : (C, h, w) float32
+        Raw scores at the network's size.
+    size : (height, width)
+        Of the photo.
+
+    Returns
+    -------
+    (height, width) uint8
+        Class ids; the lowest of equals.
+    """
+    best = upsampled(logits[0], size)
+    label_map = np.zeros(size, dtype=np.uint8)
+    for id_ in range(1, len(logits)):
+        plane = upsampled(logits[id_], size)
+        higher = cv2.compare(plane, best, cv2.CMP_GT)
+        label_map[higher > 0] = id_
+        best = cv2.max(best, plane)
+    return label_map
+
+
+def probability(logits: Float32Array, ids: list[int], size: tuple[int, int]) -> Float32Array:
+    """Return the softmax probability that a pixel is one of some classes.
+
+    Parameters
+    ----------
+    logits : (C, h, w) float32
+        Raw scores at the network's size.
+    ids : list of int
+        The classes to add up.
+    size : (height, width)
+        Of the photo.
+
+    Returns
+    -------
+    (height, width) float32
+        0..1. The logits are upsampled first, so that 0.5 lies where `decide` changes its mind
+        between two classes.
+    """
+    chosen = _log_sum(logits, ids, size)
+    others = _log_sum(logits, [i for i in range(len(logits)) if i not in ids], size)
+    if others is None or chosen is None:
+        return np.full(size, float(others is None), dtype=np.float32)
+    with np.errstate(over="ignore"):  # exp may reach infinity, whose inverse is the right 0
+        return np.asarray(1 / (1 + np.exp(others - chosen)), dtype=np.float32)
+
+
+def _log_sum(logits: Float32Array, ids: list[int], size: tuple[int, int]) -> Float32Array | None:
+    total: Float32Array | None = None
+    for id_ in ids:
+        plane = upsampled(logits[id_], size)
+        total = plane if total is None else np.logaddexp(total, plane)
+    return total

@@ -1,0 +1,1 @@
+"""Weights that travel with the package, one ONNX file each."""

@@ -1,0 +1,173 @@
+"""Scores of label maps, all from one confusion matrix over a whole data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import VOID, ClassMap
+from pixelwise.errors import ArgumentError, LabelError
+from pixelwise.types import check_label_map
+
+UInt8Array = npt.NDArray[np.uint8]
+Int64Array = npt.NDArray[np.int64]
+
+# cv2.calcHist hands its counts out as float32, which is exact up to 2^24; larger maps go in bands.
+EXACT_PIXELS = 1 << 24
+
+
+def confusion_matrix(truth: UInt8Array, prediction: UInt8Array, n_classes: int) -> Int64Array:
+    """Count the pixels of each (true class, predicted class) pair, void left out.
+
+    Parameters
+    ----------
+    truth : (H, W) uint8
+        Class ids, 255 = void: those pixels are not counted.
+    prediction : (H, W) uint8
+        Class ids. Void, or an id without a class, is only allowed where the truth is void.
+    n_classes : int
+        1 to 255.
+
+    Returns
+    -------
+    (n_classes, n_classes) int64
+        Row: true class; column: predicted class.
+
+    Raises
+    ------
+    LabelError
+        The maps differ in size, or an id is out of range where it would count.
+
+    Examples
+    --------
+    >>> truth = np.array([[0, 1, 1], [0, 1, 255]], dtype=np.uint8)
+    >>> prediction = np.array([[0, 1, 0], [1, 1, 1]], dtype=np.uint8)
+    >>> confusion_matrix(truth, prediction, 2).tolist()
+    [[1, 1], [1, 2]]
+    """
+    check_label_map(truth, "truth")
+    check_label_map(prediction, "prediction")
+    if not 1 <= n_classes <= VOID:
+        raise ArgumentError(f"expected 1 to {VOID} classes, got {n_classes}")
+    if truth.shape != prediction.shape:
+        raise LabelError(
+            f"truth is {truth.shape[0]} x {truth.shape[1]}, prediction {prediction.shape[0]} x "
+            f"{prediction.shape[1]} (height x width); predict at the photo's own size"
+        )
+    matrix = np.zeros((n_classes, n_classes), dtype=np.int64)
+    rows = max(1, EXACT_PIXELS // truth.shape[1])
+    for top in range(0, truth.shape[0], rows):
+        planes = [np.ascontiguousarray(plane[top : top + rows]) for plane in (truth, prediction)]
+        bins, ranges = [n_classes, n_classes], [0, n_classes, 0, n_classes]
+        matrix += cv2.calcHist(planes, [0, 1], None, bins, ranges).astype(np.int64)
+    void = truth.size - cv2.countNonZero(cv2.compare(truth, VOID, cv2.CMP_NE))
+    if matrix.sum() + void != truth.size:
+        _name_the_stranger(truth, prediction, n_classes)
+    return matrix
+
+
+@dataclass(frozen=True, eq=False)
+class SemanticScores:
+    """What one confusion matrix says. Every figure is a fraction in 0..1, or NaN.
+
+    Parameters
+    ----------
+    matrix : (C, C) int64
+        Row: true class; column: predicted class; void pixels left out.
+    classes : ClassMap
+        C names.
+    images : int
+        How many images were counted.
+    source : str
+        What they are, e.g. ``"voc2012 val"``.
+
+    Examples
+    --------
+    >>> scores = SemanticScores(np.array([[1, 1], [1, 2]]), ClassMap(("sky", "tree")), 1, "toy")
+    >>> scores.per_class_iou.round(3).tolist(), round(scores.miou, 3), scores.pixel_accuracy
+    ([0.333, 0.5], 0.417, 0.6)
+    """
+
+    matrix: Int64Array
+    classes: ClassMap
+    images: int
+    source: str
+
+    def __post_init__(self) -> None:
+        size = (len(self.classes), len(self.classes))
+        if self.matrix.shape != size:
+            raise ArgumentError(f"expected a {size} matrix, got {self.matrix.shape}")
+
+    @property
+    def per_class_iou(self) -> npt.NDArray[np.float64]:
+        """(C,) float64: TP / (TP + FP + FN) of each class.
+
+        NaN for a class in neither truth nor prediction; 0 for one predicted but never there.
+        """
+        right = np.diag(self.matrix).astype(np.float64)
+        union = self.matrix.sum(axis=0) + self.matrix.sum(axis=1) - right
+        with np.errstate(invalid="ignore"):
+            return np.asarray(right / union)
+
+    @property
+    def miou(self) -> float:
+        """Mean of `per_class_iou` over the classes that have one (0..1, NaN if none has)."""
+        iou = self.per_class_iou
+        return float(np.nanmean(iou)) if np.isfinite(iou).any() else float("nan")
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """Right pixels over all pixels that are not void (0..1, NaN where all are)."""
+        total = int(self.matrix.sum())
+        return float(np.trace(self.matrix) / total) if total else float("nan")
+
+    @property
+    def foreground_iou(self) -> float:
+        """IoU of "any class but id 0" against id 0, 0..1: how well subjects are cut out."""
+        background = self.matrix[0, 0]
+        right = self.matrix[1:, 1:].sum()
+        union = self.matrix.sum() - background
+        return float(right / union) if union else float("nan")
+
+    @property
+    def definition(self) -> str:
+        """The sentence that has to stand beside the figures."""
+        counted = int(np.isfinite(self.per_class_iou).sum())
+        return (
+            f"mIoU = mean over classes of TP/(TP+FP+FN) from one confusion matrix over the data "
+            f"set; void excluded; {counted} of {len(self.classes)} classes occur, the others are "
+            f"left out of the mean; {self.source}, {self.images:,} images, at full size"
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the figures as plain values for JSON; a NaN becomes None."""
+        return {
+            "miou": _or_none(self.miou),
+            "pixel_accuracy": _or_none(self.pixel_accuracy),
+            "foreground_iou": _or_none(self.foreground_iou),
+            "per_class_iou": {
+                name: _or_none(float(iou))
+                for name, iou in zip(self.classes.names, self.per_class_iou, strict=True)
+            },
+            "images": self.images,
+            "source": self.source,
+            "definition": self.definition,
+        }
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _name_the_stranger(truth: UInt8Array, prediction: UInt8Array, n_classes: int) -> None:
+    counted = truth != VOID
+    for name, plane in (("truth", truth), ("prediction", prediction)):
+        strange = plane[counted & (plane >= n_classes)]
+        if strange.size:
+            raise LabelError(
+                f"{name}: label {strange[0]} in {np.count_nonzero(strange == strange[0])} pixels, "
+                f"but there are {n_classes} classes (0..{n_classes - 1})"
+            )

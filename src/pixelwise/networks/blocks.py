@@ -1,0 +1,49 @@
+"""The two building blocks of the networks."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def conv_norm(
+    inside: int, outside: int, kernel: int = 3, stride: int = 1, active: bool = True
+) -> nn.Sequential:
+    """Convolution, batch norm and, where ``active``, ReLU; same size out at stride 1."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(inside, outside, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outside),
+    ]
+    if active:
+        layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
+
+
+class ResidualBlock(nn.Module):
+    """The basic block of a residual network (He et al., 2016).
+
+    Plain 3 x 3 convolutions, since on a processor they train about twice as fast as inverted
+    residuals of as many parameters: depthwise convolutions wait for memory.
+
+    Parameters
+    ----------
+    inside, outside : int
+        Channels.
+    stride : int
+        1 or 2.
+    """
+
+    def __init__(self, inside: int, outside: int, stride: int = 1) -> None:
+        super().__init__()
+        self.first = conv_norm(inside, outside, stride=stride)
+        self.second = conv_norm(outside, outside, active=False)
+        self.shortcut = (
+            nn.Identity()
+            if stride == 1 and inside == outside
+            else conv_norm(inside, outside, kernel=1, stride=stride, active=False)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, inside, H, W) to (N, outside, H / stride, W / stride), rounded up."""
+        return F.relu(self.second(self.first(x)) + self.shortcut(x))

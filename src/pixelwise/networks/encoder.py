@@ -1,0 +1,43 @@
+"""From pixels to features at 1/4, 1/8, 1/16 and 1/32 of the photo's size."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from pixelwise.networks.blocks import ResidualBlock, conv_norm
+
+
+class ResidualEncoder(nn.Module):
+    """A slim residual network (ResNet; He et al., 2016).
+
+    Parameters
+    ----------
+    stem : int
+        Channels at 1/2.
+    widths : tuple of int
+        Channels at 1/4, 1/8, 1/16 and 1/32.
+    depths : tuple of int
+        Residual blocks at each of them.
+    """
+
+    def __init__(self, stem: int, widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.widths = widths
+        self.stem = conv_norm(3, stem, stride=2)
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                ResidualBlock(inside, outside, stride=2),
+                *(ResidualBlock(outside, outside) for _ in range(depth - 1)),
+            )
+            for inside, outside, depth in zip((stem, *widths[:-1]), widths, depths, strict=True)
+        )
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """(N, 3, H, W) to a feature map a stage, finest first; sizes are rounded up."""
+        x = self.stem(x)
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features

@@ -1,0 +1,62 @@
+"""Encoder, decoder, head: the semantic network."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from pixelwise.networks.decoder import PyramidDecoder
+from pixelwise.networks.encoder import ResidualEncoder
+
+# Channel means and the mean deviation of ImageNet's photos, the usual ones, in 0..255.
+MEAN = (123.7, 116.3, 103.5)
+DEVIATION = 58.0
+
+
+class Segmenter(nn.Module):
+    """A semantic network whose input is a photo as it is, at any size.
+
+    Parameters
+    ----------
+    encoder : ResidualEncoder
+    decoder : PyramidDecoder
+    width : int
+        Channels the decoder gives.
+    n_classes : int
+    design : str
+        What to call the network in a report.
+    """
+
+    mean: torch.Tensor
+
+    def __init__(
+        self, encoder: ResidualEncoder, decoder: PyramidDecoder, width: int, n_classes: int, design: str
+    ) -> None:
+        super().__init__()
+        self.design = design
+        self.encoder = encoder
+        self.decoder = decoder
+        self.head = nn.Conv2d(width, n_classes, 1)
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, image: torch.Tensor, size: tuple[int, int] | None = None) -> torch.Tensor:
+        """Score each pixel.
+
+        Parameters
+        ----------
+        image : (N, 3, H, W) float32
+            RGB, 0..255. H and W need not be multiples of anything.
+        size : (height, width), optional
+            At which size to give the logits; the image's where not given.
+
+        Returns
+        -------
+        (N, C, height, width) float
+            Logits.
+        """
+        x = (image - self.mean) / DEVIATION
+        logits = self.head(self.decoder(self.encoder(x)))
+        return F.interpolate(
+            logits, size=size or image.shape[-2:], mode="bilinear", align_corners=False
+        )

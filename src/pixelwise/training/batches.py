@@ -1,0 +1,103 @@
+"""Training batches: read, shrink, keep, augment, in an order that one seed decides."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+from pixelwise.datasets import Dataset
+from pixelwise.images import resize_image
+from pixelwise.masks import resize_label_map
+from pixelwise.training.augment import UInt8Array, augment
+from pixelwise.training.recipe import Settings
+
+Pair = tuple[UInt8Array, UInt8Array]
+
+
+class Batches:
+    """Batches of augmented crops from several data sets.
+
+    Parameters
+    ----------
+    datasets : list of Dataset
+    repeats : list of int
+        How often an epoch goes through each.
+    settings : Settings
+    ahead : int
+        Batches prepared while the network computes. 0 on a CPU: there, threads that decode
+        would take the cores from the network's own, which wait for each other in every layer
+        (measured on two cores: a third of the speed).
+    """
+
+    def __init__(
+        self, datasets: list[Dataset], repeats: list[int], settings: Settings, ahead: int
+    ) -> None:
+        self.settings = settings
+        self.ahead = ahead
+        self._datasets = datasets
+        self._order = np.array(
+            [
+                (d, i)
+                for d, (dataset, repeat) in enumerate(zip(datasets, repeats, strict=True))
+                for i in list(range(len(dataset))) * repeat
+            ]
+        )
+        self._kept: dict[tuple[int, int], Pair] = {}
+        self._free = settings.cache_gb * 1e9
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch; the last, smaller one is left out unless it is the only one."""
+        return max(1, len(self._order) // self.settings.batch)
+
+    def epoch(self, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield the batches of one epoch, the same ones for the same seed and number.
+
+        Yields
+        ------
+        images : (N, 3, S, S) float32
+            RGB, 0..255, channels last in memory.
+        label_maps : (N, S / 2, S / 2) int64
+            Class ids, 255 = void.
+        """
+        crop = self.settings.crop_in(epoch)
+        order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self._order))
+        size = self.settings.batch
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            waiting: deque[list[Future[Pair]]] = deque()
+            for step in range(self.steps):
+                for ahead in range(step + len(waiting), min(step + self.ahead + 1, self.steps)):
+                    picks = order[ahead * size : (ahead + 1) * size]
+                    waiting.append([pool.submit(self._crop, epoch, int(p), crop) for p in picks])
+                pairs = [future.result() for future in waiting.popleft()]
+                images = torch.from_numpy(np.stack([image for image, _ in pairs]))
+                label_maps = torch.from_numpy(np.stack([labels for _, labels in pairs]))
+                yield images.permute(0, 3, 1, 2).float(), label_maps.long()
+
+    def _crop(self, epoch: int, place: int, crop: int) -> Pair:
+        image, label_map = self._read(*self._order[place])
+        # One generator a sample, so that the result does not depend on the threads' order.
+        rng = np.random.default_rng([self.settings.seed, epoch, place])
+        return augment(image, label_map, crop, self.settings, rng)
+
+    def _read(self, which: int, index: int) -> Pair:
+        kept = self._kept.get((which, index))
+        if kept is not None:
+            return kept
+        sample = self._datasets[which][index]
+        pair = sample.image, sample.label_map
+        height, width = sample.label_map.shape
+        # A quarter more than the crop keeps detail for crops that magnify.
+        scale = 1.25 * self.settings.crop / max(height, width)
+        if scale < 1:
+            size = max(1, round(height * scale)), max(1, round(width * scale))
+            pair = resize_image(sample.image, size), resize_label_map(sample.label_map, size)
+        if self._free > 0:
+            self._free -= pair[0].nbytes + pair[1].nbytes
+            self._kept[which, index] = pair
+        return pair

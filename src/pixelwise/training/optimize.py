@@ -1,0 +1,83 @@
+"""The loss, the rate at each step, what decays, and the running average of the weights."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from pixelwise.classes import VOID
+from pixelwise.training.recipe import Settings
+
+
+def pixel_loss(logits: torch.Tensor, label_maps: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy over the pixels that are not void; 0 where all are.
+
+    Parameters
+    ----------
+    logits : (N, C, H, W) float
+    label_maps : (N, H, W) int64
+        Class ids, 255 = void.
+
+    Returns
+    -------
+    () float32
+    """
+    # Classes last, so that the softmax runs over neighbours in memory (the logits are
+    # channels_last already and this costs no copy).
+    rows = logits.float().permute(0, 2, 3, 1).reshape(-1, logits.shape[1])
+    labels = label_maps.reshape(-1)
+    total = F.cross_entropy(rows, labels, ignore_index=VOID, reduction="sum")
+    return total / (labels != VOID).sum().clamp(min=1)
+
+
+def learning_rate(step: int, total: int, settings: Settings) -> float:
+    """Linear warm-up to ``settings.learning_rate``, then half a cosine down to zero.
+
+    Parameters
+    ----------
+    step : int
+        0 for the first of ``total`` steps.
+    total : int
+    settings : Settings
+    """
+    warm = max(1, round(settings.warmup * total))
+    if step < warm:
+        return settings.learning_rate * (step + 1) / warm
+    share = (step - warm) / max(1, total - warm)
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Split the parameters: kernels decay; biases and norms, which set scales, do not."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Move the averaged network a step towards the current one, in place.
+
+    Early in a run the average follows faster, so that it never drags the random start along.
+
+    Parameters
+    ----------
+    average, network : nn.Module
+        Of the same design.
+    decay : float
+        Share of the average that stays, 0..1.
+    step : int
+        0 for the first.
+    """
+    decay = min(decay, (1 + step) / (10 + step))
+    current = network.state_dict()
+    for name, value in average.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(current[name], 1 - decay)
+        else:
+            value.copy_(current[name])
