@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pixelwise.classes import VOC, VOID, ClassMap
     from pixelwise.datasets import Dataset, list_splits, open_dataset
+    from pixelwise.drawing import overlay, show
     from pixelwise.effects import blur_background, soft_alpha
     from pixelwise.errors import PixelwiseError
     from pixelwise.images import read_image, write_image
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pixelwise.masks import read_label_map, write_label_map
     from pixelwise.metrics import SemanticScores, confusion_matrix
     from pixelwise.regions import graph_regions
-    from pixelwise.drawing import overlay, show
     from pixelwise.types import Sample
 
 __version__ = "0.1.0"
@@ -49,7 +49,31 @@ _HOMES = {
     "Sample": "types",
 }
 
-__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604
+__all__ = [
+    "VOC",
+    "VOID",
+    "ClassMap",
+    "Dataset",
+    "PixelwiseError",
+    "Prediction",
+    "Predictor",
+    "Sample",
+    "SemanticScores",
+    "__version__",
+    "blur_background",
+    "confusion_matrix",
+    "evaluate",
+    "graph_regions",
+    "list_splits",
+    "open_dataset",
+    "overlay",
+    "read_image",
+    "read_label_map",
+    "show",
+    "soft_alpha",
+    "write_image",
+    "write_label_map",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,9 +16,28 @@ VOID = 255
 """The ignored id of every label map; a file format's own void is translated on reading."""
 
 VOC_NAMES = (
-    "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog "
-    "horse motorbike person pottedplant sheep sofa train tvmonitor"
-).split()
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+)
 """The 21 classes of PASCAL VOC, in the order of their ids."""
 
 

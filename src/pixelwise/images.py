@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -54,7 +55,34 @@ def read_image(path: str | Path) -> UInt8Array:
         if image is not None:
             return np.asarray(image, dtype=np.uint8)
     with open_picture(path, data) as picture:
-        return _to_rgb(picture, path)
+        return _flatten(picture, path)
+
+
+def to_rgb(array: npt.NDArray[np.generic]) -> UInt8Array:
+    """Turn an array that some other library read into the one layout used here.
+
+    Parameters
+    ----------
+    array : (H, W), (H, W, 3) or (H, W, 4) uint8, or (H, W) uint16
+        Grey, RGB or RGBA; transparency is laid over white, 16 bits are scaled to 8.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        RGB.
+
+    Raises
+    ------
+    ArgumentError
+        Another shape or dtype.
+    """
+    try:
+        picture = Image.fromarray(np.ascontiguousarray(array))
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"expected (H, W), (H, W, 3) or (H, W, 4) uint8, got {array.shape} {array.dtype}"
+        ) from None
+    return _flatten(picture, "array")
 
 
 def open_picture(path: str | Path, data: bytes | None = None) -> Image.Image:
@@ -109,7 +137,7 @@ def write_image(path: str | Path, image: UInt8Array) -> None:
     save_picture(path, Image.fromarray(image))
 
 
-def save_picture(path: str | Path, picture: Image.Image, **options: object) -> None:
+def save_picture(path: str | Path, picture: Image.Image, **options: Any) -> None:
     """Save a Pillow image whole or not at all; a suffix Pillow cannot write is an error.
 
     Raises
@@ -180,7 +208,7 @@ def _read_bytes(path: Path) -> bytes:
         raise ImageFileError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _to_rgb(picture: Image.Image, path: str | Path) -> UInt8Array:
+def _flatten(picture: Image.Image, path: str | Path) -> UInt8Array:
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I"):
         # Pillow would clip 16-bit values at 255 instead of scaling them.

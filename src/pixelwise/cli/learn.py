@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from pixelwise.defaults import JUDGED_SPLIT
 
 
 def train(
@@ -33,7 +35,7 @@ def train(
     from pixelwise.training import Recipe, train
 
     plan = Recipe() if recipe is None else Recipe.read(recipe)
-    given = {
+    given: dict[str, Any] = {
         "epochs": epochs,
         "crop": crop,
         "batch": batch,
@@ -47,7 +49,7 @@ def train(
 def evaluate(
     weights: Annotated[str, typer.Argument(help="A name (subjects) or a model.onnx.")],
     path: Annotated[Path, typer.Argument(help="A data set (VOC layout).")],
-    split: Annotated[str, typer.Option(help="Which list of it.")] = "val",
+    split: Annotated[str, typer.Option(help="Which list of it.")] = JUDGED_SPLIT,
     map_: Annotated[
         list[str] | None,
         typer.Option(

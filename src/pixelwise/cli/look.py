@@ -1,2 +1,33 @@
-"""stub"""
-def show() -> None: ...
+"""``pixelwise show``.
+
+Libraries are imported inside the commands, so that ``--help`` costs none of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pixelwise.defaults import TRAIN_SPLIT
+
+
+def show(
+    path: Annotated[Path, typer.Argument(help="A data set (VOC layout).")],
+    split: Annotated[str, typer.Option(help="Which list of it.")] = TRAIN_SPLIT,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many samples.")] = 5,
+    out: Annotated[Path, typer.Option(help="Picture to write.")] = Path("grid.png"),
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Blend the label maps over the photos.")
+    ] = False,
+) -> None:
+    """Draw a grid of a data set: photos above, their label maps below, with a legend."""
+    from pixelwise.datasets import open_dataset
+    from pixelwise.drawing import show
+    from pixelwise.images import save_picture
+
+    dataset = open_dataset(path, split)
+    print(dataset.found)
+    save_picture(out, show(dataset[:n], overlaid=overlay))
+    print(f"wrote {out}: {min(n, len(dataset))} of {len(dataset)} samples")

@@ -27,7 +27,9 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show an error's traceback.")] = False,
+    debug: Annotated[  # noqa: ARG001 -- main() reads it, before any command can fail
+        bool, typer.Option("--debug", help="Show an error's traceback.")
+    ] = False,
 ) -> None:
     """Turn pictures into pixel-accurate masks and do something useful with them."""
     if version:
@@ -37,9 +39,7 @@ def root(
 
 def build_app() -> typer.Typer:
     """Return the command-line program with every command."""
-    app = typer.Typer(
-        no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-    )
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(root)
     for name, command in COMMANDS.items():
         app.command(name)(command)

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from pixelwise.classes import ClassMap
 from pixelwise.datasets.dataset import Dataset, Entry
+from pixelwise.datasets.shapes import draw_shapes
 from pixelwise.datasets.voc import find_root, open_voc
+from pixelwise.defaults import TRAIN_SPLIT
 
-__all__ = ["Dataset", "Entry", "list_splits", "open_dataset"]
+__all__ = ["Dataset", "Entry", "draw_shapes", "list_splits", "open_dataset"]
 
 
 def open_dataset(
-    path: str | Path, split: str = "train", classes: ClassMap | None = None
+    path: str | Path, split: str = TRAIN_SPLIT, classes: ClassMap | None = None
 ) -> Dataset:
     """Open one split of a data set; samples are read when they are asked for.
 

@@ -64,9 +64,7 @@ def legend(classes: ClassMap, ids: Sequence[int], width: int) -> Image.Image:
     return picture
 
 
-def show(
-    samples: Iterable[Sample], overlaid: bool = False, height: int = 160
-) -> Image.Image:
+def show(samples: Iterable[Sample], overlaid: bool = False, height: int = 160) -> Image.Image:
     """Draw a grid: one column a sample, its photo above, its label map below, and a legend.
 
     Parameters

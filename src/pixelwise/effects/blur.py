@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.defaults import BLUR_SIGMA
 from pixelwise.errors import ArgumentError
 from pixelwise.types import check_image
 
@@ -16,7 +17,9 @@ TRACE = 1e-3
 """Background weight below which a neighbourhood counts as all subject."""
 
 
-def blur_background(image: UInt8Array, alpha: Float32Array, sigma: float = 12.0) -> UInt8Array:
+def blur_background(
+    image: UInt8Array, alpha: Float32Array, sigma: float = BLUR_SIGMA
+) -> UInt8Array:
     """Blur what is not the subject, averaging over background pixels only.
 
     Blurring the whole photo and laying the subject back over it leaves a halo: the blur has

@@ -45,15 +45,18 @@ def soft_alpha(image: UInt8Array, probability: Float32Array, radius: float = 0.0
             f"photo {image.shape[:2]} and probability {probability.shape} differ in size"
         )
     window = 2 * max(1, round(radius * max(image.shape[:2]))) + 1
-    guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    guide: Float32Array = np.divide(grey, 255, dtype=np.float32)
 
     def mean(values: Float32Array) -> Float32Array:
         return np.asarray(cv2.blur(values, (window, window)), dtype=np.float32)
 
     # The network's own edge is a wide ramp, most of it upsampling; its middle is the edge.
-    sharp = np.clip((probability - 0.5) * 2 + 0.5, 0, 1).astype(np.float32)
+    sharp: Float32Array = np.clip(probability * 2 - 0.5, 0, 1).astype(np.float32)
     mean_guide, mean_alpha = mean(guide), mean(sharp)
     variance = mean(guide * guide) - mean_guide * mean_guide
-    slope = (mean(guide * sharp) - mean_guide * mean_alpha) / (variance + 1e-3)
+    covariance = mean(guide * sharp) - mean_guide * mean_alpha
+    slope: Float32Array = np.divide(covariance, variance + 1e-3, dtype=np.float32)
     offset = mean_alpha - slope * mean_guide
-    return np.clip(mean(slope) * guide + mean(offset), 0, 1)
+    alpha: Float32Array = mean(slope) * guide + mean(offset)
+    return np.clip(alpha, 0, 1)

@@ -11,13 +11,14 @@ import numpy.typing as npt
 import onnxruntime
 
 from pixelwise.classes import ClassMap
+from pixelwise.defaults import WEIGHTS
 from pixelwise.errors import WeightsError
 from pixelwise.inference.card import KEY, Card
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.upsample import decide
 
-BUNDLED = ("subjects",)
+BUNDLED = (WEIGHTS,)
 """The weights that come with the package, by name."""
 
 
@@ -37,7 +38,7 @@ class Predictor:
     session: onnxruntime.InferenceSession
 
     @classmethod
-    def load(cls, weights: str | Path = "subjects", threads: int | None = None) -> Predictor:
+    def load(cls, weights: str | Path = WEIGHTS, threads: int | None = None) -> Predictor:
         """Load weights that came with the package, or a file that ``pixelwise train`` wrote.
 
         Parameters

@@ -39,9 +39,8 @@ def decide(logits: Float32Array, size: tuple[int, int]) -> npt.NDArray[np.uint8]
     label_map = np.zeros(size, dtype=np.uint8)
     for id_ in range(1, len(logits)):
         plane = upsampled(logits[id_], size)
-        higher = cv2.compare(plane, best, cv2.CMP_GT)
-        label_map[higher > 0] = id_
-        best = cv2.max(best, plane)
+        np.copyto(label_map, np.uint8(id_), where=plane > best)
+        best = np.maximum(best, plane)
     return label_map
 
 

@@ -63,7 +63,7 @@ def confusion_matrix(truth: UInt8Array, prediction: UInt8Array, n_classes: int) 
         planes = [np.ascontiguousarray(plane[top : top + rows]) for plane in (truth, prediction)]
         bins, ranges = [n_classes, n_classes], [0, n_classes, 0, n_classes]
         matrix += cv2.calcHist(planes, [0, 1], None, bins, ranges).astype(np.int64)
-    void = truth.size - cv2.countNonZero(cv2.compare(truth, VOID, cv2.CMP_NE))
+    void = np.count_nonzero(truth == VOID)
     if matrix.sum() + void != truth.size:
         _name_the_stranger(truth, prediction, n_classes)
     return matrix

@@ -31,7 +31,12 @@ class Segmenter(nn.Module):
     mean: torch.Tensor
 
     def __init__(
-        self, encoder: ResidualEncoder, decoder: PyramidDecoder, width: int, n_classes: int, design: str
+        self,
+        encoder: ResidualEncoder,
+        decoder: PyramidDecoder,
+        width: int,
+        n_classes: int,
+        design: str,
     ) -> None:
         super().__init__()
         self.design = design

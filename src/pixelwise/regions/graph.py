@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from skimage.segmentation import felzenszwalb
 
 from pixelwise.errors import ArgumentError
 from pixelwise.types import check_image
@@ -36,8 +37,6 @@ def graph_regions(
     ArgumentError
         A value out of its range.
     """
-    from skimage.segmentation import felzenszwalb  # slow to import, and only needed here
-
     check_image(image)
     if scale <= 0 or not 0 <= smallest <= 1:
         raise ArgumentError(f"expected scale > 0 and smallest in 0..1, got {scale}, {smallest}")

@@ -46,9 +46,7 @@ def augment(
         the photo.
     """
     warp = _warp(image.shape[:2], crop, settings, rng)
-    photo = cv2.warpAffine(
-        image, warp, (crop, crop), flags=cv2.INTER_LINEAR, borderValue=MEAN
-    )
+    photo = cv2.warpAffine(image, warp, (crop, crop), flags=cv2.INTER_LINEAR, borderValue=MEAN)
     # Pixel i of the small map sits at 2 i + 0.5 of the crop, hence the quarter pixel.
     half = warp / LABEL_STRIDE
     half[:, 2] += 0.5 / LABEL_STRIDE - 0.5
@@ -79,10 +77,8 @@ def _warp(
 
 def _recolour(strength: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Return the 3 x 4 matrix of a random saturation, brightness, tint and contrast."""
-    if rng.random() < 0.1:
-        saturation = 0.0
-    else:
-        saturation = rng.uniform(1 - strength, 1 + strength)
+    grey = rng.random() < 0.1
+    saturation = 0.0 if grey else rng.uniform(1 - strength, 1 + strength)
     colour = saturation * np.eye(3) + (1 - saturation) * GREY[None, :]
     colour *= rng.uniform(1 - strength, 1 + strength)
     colour *= rng.uniform(1 - strength / 5, 1 + strength / 5, 3)[:, None]

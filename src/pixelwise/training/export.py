@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def parity(network: nn.Module, path: Path) -> float:
     return worst
 
 
-def add_score(path: Path, card: Card, score: dict[str, object]) -> None:
+def add_score(path: Path, card: Card, score: Mapping[str, object]) -> None:
     """Write the held-out score of a weights file into its metadata."""
     with written_whole(path) as beside:
         beside.write_bytes(path.read_bytes())

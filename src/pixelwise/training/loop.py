@@ -6,7 +6,7 @@ import csv
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from pixelwise.datasets import Dataset, list_splits
+from pixelwise.defaults import JUDGED_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, PixelwiseError
 from pixelwise.files import written_whole
 from pixelwise.inference.card import Card
@@ -70,8 +71,10 @@ def train(
     """
     recipe = recipe or Recipe()
     settings = recipe.settings
-    training = recipe.open(paths, "train")
-    judged = recipe.open([path for path in paths if "val" in list_splits(path)], "val")
+    training = recipe.open(paths, TRAIN_SPLIT)
+    judged = recipe.open(
+        [path for path in paths if JUDGED_SPLIT in list_splits(path)], JUDGED_SPLIT
+    )
     classes = training[0].classes
     names = [path.resolve().name for path in paths]
 
@@ -84,7 +87,9 @@ def train(
     )
     network = build_network(len(classes)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = deepcopy(network).eval().to(fabric.device)
-    optimizer = torch.optim.AdamW(parameter_groups(network, settings.weight_decay), lr=settings.learning_rate)
+    optimizer = torch.optim.AdamW(
+        parameter_groups(network, settings.weight_decay), lr=settings.learning_rate
+    )
     total = settings.epochs * batches.steps
     state: dict[str, Any] = {"epoch": 0, "recipe": recipe.as_dict(), "data": names}
     checkpoint = out / "checkpoint.pt"
@@ -204,9 +209,9 @@ def _precision() -> Literal["bf16-mixed", "32-true"]:
     return "bf16-mixed" if fast else "32-true"
 
 
-def _append_row(path: Path, row: dict[str, object]) -> None:
+def _append_row(path: Path, row: Mapping[str, object]) -> None:
     """Add a line to the log; an epoch that was run twice (stopped, continued) stands once."""
-    rows: list[dict[str, object]] = []
+    rows: list[Mapping[str, object]] = []
     if path.exists():
         with path.open(newline="", encoding="utf-8") as file:
             rows = [r for r in csv.DictReader(file) if int(r["epoch"]) < int(str(row["epoch"]))]

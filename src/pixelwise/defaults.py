@@ -1,0 +1,16 @@
+"""Defaults that the library and the command line share; each stands here once.
+
+They are kept apart from the functions so that ``--help`` can print them without importing numpy.
+"""
+
+BLUR_SIGMA = 12.0
+"""Standard deviation of the background blur, in pixels."""
+
+TRAIN_SPLIT = "train"
+"""The list of a data set that is opened where none is named."""
+
+JUDGED_SPLIT = "val"
+"""The list of a data set that weights are judged on."""
+
+WEIGHTS = "subjects"
+"""The bundled weights that are used where none are named."""

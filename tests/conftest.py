@@ -1,0 +1,44 @@
+"""What the tests share: the tiny drawn data set, and the real data where it is there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pixelwise.datasets import draw_shapes
+
+SHARED = Path(os.environ.get("PIXELWISE_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn data set in the VOC layout; read only."""
+    return draw_shapes(tmp_path_factory.mktemp("shapes") / "shapes", train=8, val=4, size=(64, 80))
+
+
+@pytest.fixture
+def own_shapes(shapes: Path, tmp_path: Path) -> Path:
+    """A copy of the drawn data set that a test may break."""
+    return Path(shutil.copytree(shapes, tmp_path / "shapes"))
+
+
+def real(name: str) -> Path:
+    """Return a folder of real data, or skip the test with the reason."""
+    path = SHARED / name
+    if not path.is_dir():
+        pytest.skip(f"real data absent: {path} (set PIXELWISE_TEST_DATA)")
+    return path
+
+
+def run(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, as a person does."""
+    command = [sys.executable, "-m", "pixelwise", *map(str, args)]
+    environment = os.environ | {"COLUMNS": "100", "PYTHONUTF8": "1"}
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )

@@ -1,0 +1,251 @@
+"""The command line as a person meets it: what it writes, what it says, how it fails."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelwise import read_image, read_label_map, write_image
+from tests.conftest import SHARED, real, run
+from tests.toy import write_toy
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy(tmp_path_factory.mktemp("toy") / "toy.onnx")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A red square on blue noise; the toy weights call it 'red'."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 60, (90, 120, 3)).astype(np.uint8)
+    image[..., 2] += 150
+    image[20:70, 30:90] = (220, 20, 20)
+    write_image(tmp_path / "photo.png", image)
+    return tmp_path / "photo.png"
+
+
+def fails(*args: str | Path, saying: str) -> None:
+    """Run a command that must end in one clear line and exit code 2."""
+    done = run(*args)
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("pixelwise: ")
+    assert re.search(saying, lines[0]), lines[0]
+
+
+def test_help_and_version() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for command in ("demo", "show", "train", "evaluate", "predict", "blur"):
+        assert command in done.stdout
+    assert re.fullmatch(r"\d+\.\d+\.\d+", run("--version").stdout.strip())
+
+
+def test_show_writes_a_grid(shapes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "grid.png"
+    done = run("show", shapes, "-n", "3", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "palette masks, 4 classes (classes.txt)" in done.stdout
+    assert "3 of 8 samples" in done.stdout
+    with Image.open(out) as picture:
+        assert picture.height > 320
+    run("show", shapes, "-n", "3", "--split", "val", "--overlay", "--out", tmp_path / "b.png")
+    assert (tmp_path / "b.png").read_bytes() != out.read_bytes()
+
+
+def test_predict_writes_label_maps_and_overlays(toy: Path, photo: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    write_image(folder / "one.jpg", read_image(photo))
+    write_image(folder / "two.png", read_image(photo)[:, ::-1].copy())
+    out = tmp_path / "out"
+    done = run("predict", photo, folder, "--weights", toy, "--out", out)
+    assert done.returncode == 0, done.stderr
+    names = {"photo", "one", "two"}
+    assert {p.name for p in out.iterdir()} == {
+        *(f"{n}.png" for n in names),
+        *(f"{n}_overlay.jpg" for n in names),
+    }
+    label_map = read_label_map(out / "photo.png")
+    assert label_map.shape == (90, 120)
+    assert (label_map[25:65, 35:85] == 1).all()
+    assert (label_map[:14] == 0).all()
+    with Image.open(out / "photo.png") as picture:
+        assert picture.mode == "P"
+        assert tuple(picture.getpalette()[3:6]) == (230, 159, 0)  # type: ignore[index]
+
+
+def test_blur_keeps_the_subject(toy: Path, photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "blurred.png"
+    done = run("blur", photo, "--out", out, "--weights", toy, "--sigma", "8")
+    assert done.returncode == 0, done.stderr
+    assert "red kept sharp" in done.stdout
+    before, after = read_image(photo).astype(int), read_image(out).astype(int)
+    assert np.abs(after - before)[28:62, 38:82].max() <= 2
+    corner = np.s_[:15, :20]
+    assert after[corner][..., 0].std() < before[corner][..., 0].std() / 4
+    # No red bleeds into the blue around the square.
+    assert after[10:18, 30:90, 0].max() < 70
+
+
+def test_blur_without_a_subject_writes_nothing(toy: Path, photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "blurred.png"
+    done = run("blur", photo, "--out", out, "--weights", toy, "--subject", "green")
+    assert done.returncode == 3
+    assert "found none of green; nothing written" in done.stdout
+    assert not out.exists()
+
+
+def test_evaluate_prints_and_writes_its_definition(toy: Path, shapes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "scores.json"
+    rules = ("--map", "disc=red", "--map", "*=background")
+    done = run("evaluate", toy, shapes, "--json", out, *rules)
+    assert done.returncode == 0, done.stderr
+    values = json.loads(out.read_text())
+    assert set(values["per_class_iou"]) == {"background", "red", "green"}
+    assert 0 <= values["miou"] <= 1
+    assert 0 <= values["pixel_accuracy"] <= 1
+    assert "void excluded" in values["definition"]
+    assert f"{values['miou']:.4f}" in done.stdout
+    assert "disc -> red" in done.stdout
+
+
+def test_train_evaluate_predict(shapes: Path, photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = ("train", shapes, "--out", out, "--epochs", "1", "--crop", "32", "--batch", "4")
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    assert "epoch 1" in done.stdout
+    assert "miou" in done.stdout
+    assert "difference between ONNX Runtime and torch" in done.stdout
+    assert run("evaluate", out / "model.onnx", shapes).returncode == 0
+    done = run("predict", photo, "--weights", out / "model.onnx", "--out", tmp_path / "p")
+    assert done.returncode == 0, done.stderr
+    assert "continuing after epoch 1 of 1" in run(*command).stdout
+    fails(*command, "--seed", "3", saying="another recipe")
+
+
+class _Images(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "img":
+            self.sources.append(dict(attrs)["src"] or "")
+
+
+def test_demo_writes_one_self_contained_page(tmp_path: Path) -> None:
+    out = tmp_path / "demo.html"
+    done = run("demo", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert str(out) in done.stdout
+    html = out.read_text(encoding="utf-8")
+    found = _Images()
+    found.feed(html)
+    assert len(found.sources) == 4 * 4 + 1
+    assert all(source.startswith("data:image/") for source in found.sources)
+    for words in ("Semantic", "Regions", "Background blur", " ms", "Photos above", "person", "cat"):
+        assert words in html
+    assert [p.name for p in tmp_path.iterdir()] == ["demo.html"]
+
+
+class TestBadInput:
+    def test_missing_paths(self, toy: Path, tmp_path: Path) -> None:
+        gone = tmp_path / "gone"
+        fails("show", gone, saying="gone: no such folder")
+        fails("evaluate", toy, gone, saying="gone: no such folder")
+        fails("predict", gone, "--weights", toy, "--out", tmp_path / "o", saying="no such file")
+        fails("blur", gone, "--weights", toy, "--out", tmp_path / "o.png", saying="no such file")
+        fails("train", gone, "--out", tmp_path / "run", saying="gone: no such folder")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_empty_folder(self, toy: Path, tmp_path: Path) -> None:
+        empty = tmp_path / "empty"
+        empty.mkdir()
+        fails("show", empty, saying="not a data set; looked for JPEGImages/")
+        fails("predict", empty, "--weights", toy, "--out", tmp_path / "o", saying="no photo in")
+
+    def test_truncated_photo(self, toy: Path, own_shapes: Path, tmp_path: Path) -> None:
+        path = own_shapes / "JPEGImages" / "train_001.jpg"
+        path.write_bytes(path.read_bytes()[:-100])
+        saying = r"train_001\.jpg: truncated"
+        fails("show", own_shapes, "--out", tmp_path / "g.png", saying=saying)
+        fails("predict", path, "--weights", toy, "--out", tmp_path / "o", saying=saying)
+        fails("blur", path, "--weights", toy, "--out", tmp_path / "b.png", saying=saying)
+        fails("train", own_shapes, "--out", tmp_path / "run", "--epochs", "1", saying=saying)
+        assert not (tmp_path / "g.png").exists()
+        assert not (tmp_path / "run" / "model.onnx").exists()
+
+    def test_mask_of_another_size(self, own_shapes: Path, tmp_path: Path) -> None:
+        path = own_shapes / "SegmentationClass" / "train_001.png"
+        Image.fromarray(read_label_map(path)[:10]).save(path)
+        fails("show", own_shapes, "--out", tmp_path / "g.png", saying="train_001.* 10 x 80")
+
+    def test_label_out_of_range(self, own_shapes: Path, tmp_path: Path) -> None:
+        path = own_shapes / "SegmentationClass" / "train_001.png"
+        label_map = read_label_map(path)
+        label_map[:2, :5] = 99
+        Image.fromarray(label_map).save(path)
+        saying = r"train_001\.png: label 99 in 10 pixels"
+        fails("show", own_shapes, "--out", tmp_path / "g.png", saying=saying)
+        fails("train", own_shapes, "--out", tmp_path / "run", "--epochs", "1", saying=saying)
+
+    def test_weights_that_are_not_ours(self, photo: Path, tmp_path: Path) -> None:
+        bare = write_toy(tmp_path / "bare.onnx", card=None)
+        out = tmp_path / "o"
+        fails(
+            "predict", photo, "--weights", bare, "--out", out, saying=r"bare\.onnx: no 'pixelwise'"
+        )
+        fails("predict", photo, "--weights", "mine", "--out", out, saying="one of: subjects")
+        assert not out.exists()
+
+    def test_unknown_names(self, toy: Path, photo: Path, shapes: Path, tmp_path: Path) -> None:
+        out = tmp_path / "o.png"
+        fails("blur", photo, "--weights", toy, "--subject", "dog", "--out", out, saying="'dog'")
+        fails("show", shapes, "--split", "test", saying="there is: train, val")
+        fails("show", shapes, "--out", tmp_path / "grid.what", saying=r"'\.what'")
+        fails("evaluate", toy, shapes, "--map", "disc", saying="HERE=THERE")
+        fails("evaluate", toy, shapes, saying="has no red, green")
+
+    def test_two_photos_of_one_name(self, toy: Path, photo: Path, tmp_path: Path) -> None:
+        write_image(tmp_path / "photo.jpg", read_image(photo))
+        args = ("--weights", toy, "--out", tmp_path / "o")
+        fails("predict", photo, tmp_path / "photo.jpg", *args, saying="called 'photo'")
+
+    def test_a_photo_of_one_pixel(self, toy: Path, tmp_path: Path) -> None:
+        write_image(tmp_path / "dot.png", np.full((1, 1, 3), (250, 0, 0), np.uint8))
+        done = run("predict", tmp_path / "dot.png", "--weights", toy, "--out", tmp_path / "o")
+        assert done.returncode == 0, done.stderr
+        assert read_label_map(tmp_path / "o" / "dot.png").tolist() == [[1]]
+        args = ("--weights", toy, "--out", tmp_path / "b.png")
+        assert run("blur", tmp_path / "dot.png", *args).returncode == 0
+
+    def test_a_traceback_only_with_debug(self, tmp_path: Path) -> None:
+        done = run("--debug", "show", tmp_path / "gone")
+        assert done.returncode == 1
+        assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("folder", ["voc2012", "people"])
+def test_evaluate_on_real_data(folder: str, tmp_path: Path) -> None:
+    out = tmp_path / "scores.json"
+    done = run("evaluate", "subjects", real(folder), "--json", out)
+    assert done.returncode == 0, done.stderr
+    assert "* -> " in done.stdout
+    assert json.loads(out.read_text())["images"] == {"voc2012": 145, "people": 100}[folder]
+
+
+def test_show_on_real_data(tmp_path: Path) -> None:
+    real("voc2012")
+    done = run("show", SHARED / "voc2012", "--out", tmp_path / "grid.png")
+    assert done.returncode == 0, done.stderr
+    assert "VOC layout, 437 samples in 'train', palette masks, 21 classes" in done.stdout

@@ -1,0 +1,175 @@
+"""Prediction: any size in, the same size out, and weights that say what they are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pixelwise import ClassMap, Prediction, Predictor, evaluate, open_dataset
+from pixelwise.errors import ArgumentError, WeightsError
+from pixelwise.inference import BUNDLED, translated
+from pixelwise.inference.card import Card
+from pixelwise.inference.preprocess import prepare, working_size
+from pixelwise.inference.upsample import decide, probability, upsampled
+from tests.conftest import real
+from tests.toy import CARD, write_toy
+
+RED, GREEN, BLUE = (200, 20, 20), (20, 200, 20), (20, 20, 200)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    return Predictor.load(write_toy(tmp_path_factory.mktemp("toy") / "model.onnx"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(height=st.integers(1, 300), width=st.integers(1, 300))
+def test_any_size_in_same_size_out(toy: Predictor, height: int, width: int) -> None:
+    image = np.full((height, width, 3), RED, np.uint8)
+    prediction = toy.predict(image)
+    assert prediction.size == (height, width)
+    assert (prediction.label_map == 1).all()
+    assert (prediction.probability("red") > 0.99).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (4, 1), (1, 1), (3, 4000), (2, 2)])
+def test_thin_photos(toy: Predictor, shape: tuple[int, int]) -> None:
+    image = np.full((*shape, 3), GREEN, np.uint8)
+    assert (toy.predict(image).label_map == 2).all()
+
+
+def test_answers_lie_where_the_photo_has_them(toy: Predictor) -> None:
+    image = np.full((200, 300, 3), BLUE, np.uint8)
+    image[50:150, 30:180] = RED
+    image[20:40, 200:290] = GREEN
+    expected = np.zeros((200, 300), np.uint8)
+    expected[50:150, 30:180] = 1
+    expected[20:40, 200:290] = 2
+    prediction = toy.predict(image)
+    wrong = prediction.label_map != expected
+    # The toy sees the photo at 64 px, so only pixels beside an edge may differ.
+    assert wrong.mean() < 0.03
+    inside = np.zeros_like(wrong)
+    inside[56:144, 36:174] = True
+    assert not wrong[inside].any()
+    assert prediction.found() == ("red", "green")
+    assert (prediction.mask("red") == (prediction.label_map == 1)).all()
+    assert (prediction.mask("red", "green") == (prediction.label_map > 0)).all()
+
+
+def test_probabilities_are_the_softmax_of_upsampled_logits() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 3, (4, 5, 7)).astype(np.float32)
+    size = (31, 44)
+    full = np.stack([upsampled(plane, size) for plane in logits]).astype(np.float64)
+    softmax = np.exp(full) / np.exp(full).sum(axis=0)
+    for ids in ([0], [1, 3], [0, 1, 2, 3]):
+        expected = softmax[ids].sum(axis=0)
+        np.testing.assert_allclose(probability(logits, ids, size), expected, atol=1e-5)
+    assert (decide(logits, size) == full.argmax(axis=0)).all()
+
+
+def test_extreme_logits_give_no_nan() -> None:
+    logits = np.array([[[-1e4]], [[1e4]]], np.float32)
+    assert probability(logits, [1], (3, 3)).tolist() == [[1.0] * 3] * 3
+    assert probability(logits, [0], (3, 3)).tolist() == [[0.0] * 3] * 3
+
+
+def test_unknown_classes_list_the_known_ones(toy: Predictor) -> None:
+    prediction = toy.predict(np.zeros((8, 8, 3), np.uint8))
+    for call in (prediction.mask, prediction.probability):
+        with pytest.raises(ArgumentError, match=r"'dog'.*background, red, green"):
+            call("dog")
+        with pytest.raises(ArgumentError, match="name at least one"):
+            call()
+
+
+def test_arrays_of_another_kind_are_refused(toy: Predictor) -> None:
+    for wrong in (np.zeros((8, 8)), np.zeros((8, 8, 4), np.uint8), np.zeros((0, 8, 3), np.uint8)):
+        with pytest.raises(ArgumentError, match=r"\(H, W, 3\) uint8"):
+            toy.predict(wrong)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="logits"):
+        Prediction(np.zeros((2, 2), np.uint8), CARD.classes, np.zeros((2, 2, 2), np.float32))
+
+
+def test_working_size_keeps_the_aspect() -> None:
+    assert working_size((480, 640), 288) == (216, 288)
+    assert working_size((100, 50), 200) == (200, 100)
+    assert working_size((1, 4000), 256) == (16, 256)
+    assert prepare(np.zeros((10, 20, 3), np.uint8), 64).shape == (1, 3, 32, 64)
+
+
+def test_weights_that_are_not_ours(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no such weights; name a file, or one of: subjects"):
+        Predictor.load("subject")
+    (tmp_path / "text.onnx").write_text("hello")
+    with pytest.raises(WeightsError, match=r"text\.onnx: not a readable ONNX file"):
+        Predictor.load(tmp_path / "text.onnx")
+    with pytest.raises(WeightsError, match=r"bare\.onnx: no 'pixelwise' entry"):
+        Predictor.load(write_toy(tmp_path / "bare.onnx", card=None))
+
+
+def test_a_card_survives_its_text() -> None:
+    again = Card.from_json(CARD.to_json(), "x")
+    assert again == CARD
+    newer = json.dumps(json.loads(CARD.to_json()) | {"format": 99})
+    with pytest.raises(WeightsError, match="weights format 99, this pixelwise reads 1"):
+        Card.from_json(newer, "x")
+    for damaged in ("", "[]", "{}", '{"format": 1, "classes": {"names": []}}'):
+        with pytest.raises(WeightsError, match="damaged"):
+            Card.from_json(damaged, "x")
+
+
+def test_evaluate_counts_every_pixel_once(toy: Predictor, shapes: Path) -> None:
+    target = toy.classes
+    dataset = open_dataset(shapes, "val").remapped({"*": "background"}, target)
+    scores = evaluate(toy, dataset)
+    labelled = sum(int((s.label_map != 255).sum()) for s in dataset)
+    assert scores.matrix.sum() == labelled
+    assert scores.images == 4
+    assert scores.source == "shapes val"
+    with pytest.raises(ArgumentError, match="tell apart background, red, green"):
+        evaluate(toy, open_dataset(shapes, "val"))
+
+
+def test_translation_is_given_known_clear_or_refused(toy: Predictor, shapes: Path) -> None:
+    dataset = open_dataset(shapes, "val")
+    given_, how = translated(dataset, toy, {"disc": "red", "*": "background"})
+    assert given_.classes == toy.classes
+    assert "disc -> red" in how
+    known = replace(toy, card=replace(CARD, rules={"shapes": {"*": "green"}}))
+    assert set(np.unique(translated(dataset, known)[0][0].label_map)) <= {2, 255}
+    clear = replace(toy, card=replace(CARD, classes=ClassMap(("background", "disc"))))
+    assert "* -> background" in translated(dataset, clear)[1]
+    same = replace(toy, card=replace(CARD, classes=dataset.classes))
+    assert translated(dataset, same) == (dataset, "")
+    with pytest.raises(ArgumentError, match=r"has no red, green; .*--map"):
+        translated(dataset, toy)
+
+
+def test_bundled_weights_say_what_they_are() -> None:
+    for name in BUNDLED:
+        card = Predictor.load(name).card
+        assert card.name == name
+        assert card.classes.names[0] == "background"
+        assert card.licence.startswith("MIT")
+        assert card.data
+        assert card.network
+        assert all("definition" in figures for figures in card.score.values())  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("folder", "least"), [("people", 0.87), ("voc2012", 0.74)])
+def test_bundled_subjects_on_real_photos(folder: str, least: float) -> None:
+    predictor = Predictor.load("subjects")
+    dataset, _ = translated(open_dataset(real(folder), "val"), predictor)
+    scores = evaluate(predictor, dataset)
+    assert scores.foreground_iou >= least
+    # The card's figure is measured, not written: it must come out again.
+    recorded = predictor.card.score[f"{folder} val"]
+    assert recorded["foreground_iou"] == pytest.approx(scores.foreground_iou, abs=1e-3)  # type: ignore[index]

@@ -1,0 +1,268 @@
+"""Training: the recipe, the augmentation, the loop, and what it leaves behind."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixelwise import ClassMap, Predictor, open_dataset
+from pixelwise.errors import ArgumentError, DataError
+from pixelwise.networks import build_network, count_parameters
+from pixelwise.training import Recipe, Settings, Source, train
+from pixelwise.training.augment import augment
+from pixelwise.training.batches import Batches
+from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
+from pixelwise.training.optimize import learning_rate, pixel_loss
+from tests.conftest import real
+
+TINY = Settings(epochs=2, crop=64, first_crop=32, side=80, batch=4)
+SUBJECTS = Path(__file__).parents[1] / "recipes" / "subjects.json"
+
+
+def test_the_network_is_small_enough_and_takes_any_size() -> None:
+    network = build_network(21).eval()
+    assert count_parameters(network) <= 1_500_000
+    for size in ((1, 1), (33, 70), (64, 64)):
+        with torch.inference_mode():
+            assert network(torch.zeros(2, 3, *size)).shape == (2, 21, *size)
+
+
+def test_void_pixels_have_no_part_in_the_loss() -> None:
+    logits = torch.randn(2, 3, 4, 4, requires_grad=True)
+    label_maps = torch.randint(0, 3, (2, 4, 4))
+    label_maps[0] = 255
+    expected = torch.nn.functional.cross_entropy(logits[1:], label_maps[1:])
+    assert pixel_loss(logits, label_maps).item() == pytest.approx(expected.item(), rel=1e-6)
+    loss = pixel_loss(logits, torch.full_like(label_maps, 255))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == 0
+    assert logits.grad is not None
+    assert (logits.grad == 0).all()
+
+
+def test_the_rate_warms_up_and_decays() -> None:
+    rates = [learning_rate(step, 1000, Settings()) for step in range(1000)]
+    top = int(np.argmax(rates))
+    assert max(rates) == pytest.approx(Settings().learning_rate)
+    assert 20 <= top <= 40
+    assert (np.diff(rates[: top + 1]) > 0).all()
+    assert (np.diff(rates[top:]) <= 0).all()
+    assert rates[-1] < 1e-6
+
+
+@given(st.integers(0, 10_000))
+def test_augmented_labels_stay_with_their_pixels(seed: int) -> None:
+    # The photo shows its own label: where both survive the warp they must agree.
+    label_map = np.zeros((50, 70), np.uint8)
+    label_map[10:40, 20:45] = 1
+    image = np.repeat((label_map * 255)[..., None], 3, axis=2)
+    plain = replace(Settings(), colour=0.0)
+    before = image.copy(), label_map.copy()
+    photo, labels = augment(image, label_map, 64, plain, np.random.default_rng(seed))
+    assert photo.shape == (64, 64, 3)
+    assert labels.shape == (32, 32)
+    assert set(np.unique(labels)) <= {0, 1, 255}
+    small = photo.reshape(32, 2, 32, 2, 3).mean(axis=(1, 3, 4))
+    certain = (labels != 255) & ((small < 5) | (small > 250))
+    assert ((small > 128) == (labels == 1))[certain].all()
+    assert (image == before[0]).all()
+    assert (label_map == before[1]).all()
+
+
+def test_crops_grow_to_the_full_size() -> None:
+    settings = Settings(epochs=30, crop=224, first_crop=128)
+    crops = [settings.crop_in(epoch) for epoch in range(30)]
+    assert crops[0] == 128
+    assert crops == sorted(crops)
+    assert crops[19:] == [224] * 11
+    assert all(crop % 32 == 0 for crop in crops)
+
+
+def test_batches_depend_on_seed_and_epoch_alone(shapes: Path) -> None:
+    dataset = open_dataset(shapes)
+
+    def batch(epoch: int, **changes: int) -> torch.Tensor:
+        settings = replace(TINY, **changes)  # type: ignore[arg-type]
+        batches = Batches([dataset], [1], settings, ahead=changes.get("epochs", 0) % 3)
+        return next(iter(batches.epoch(epoch)))[0]
+
+    first = batch(0)
+    assert first.shape == (4, 3, 32, 32)
+    assert torch.equal(first, batch(0))
+    assert torch.equal(first, batch(0, epochs=5))  # prepared ahead by threads
+    assert not torch.equal(first, batch(0, seed=1))
+    assert batch(1).shape == (4, 3, 64, 64)
+    uncached = Batches([dataset], [1], replace(TINY, cache_gb=0.0), 0)
+    assert torch.equal(first, next(iter(uncached.epoch(0)))[0])
+
+
+def test_repeats_and_small_data_sets(shapes: Path) -> None:
+    dataset = open_dataset(shapes)
+    assert Batches([dataset, dataset], [1, 3], TINY, 0).steps == 8
+    few = Batches([dataset[:2]], [1], TINY, 0)
+    assert few.steps == 1
+    assert next(iter(few.epoch(0)))[0].shape[0] == 2
+
+
+@pytest.fixture(scope="module")
+def trained(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    out = tmp_path_factory.mktemp("runs") / "shapes"
+    said: list[str] = []
+    train([shapes], out, Recipe(settings=TINY, licence="MIT"), said.append)
+    return out, said
+
+
+def test_a_run_leaves_all_its_files(trained: tuple[Path, list[str]]) -> None:
+    out, said = trained
+    assert {p.name for p in out.iterdir()} == {
+        "checkpoint.pt",
+        "log.csv",
+        "model.onnx",
+        "recipe.json",
+    }
+    with (out / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert float(rows[1]["loss"]) > 0
+    assert Recipe.read(out / "recipe.json") == Recipe(settings=TINY, licence="MIT")
+    assert any("parameters" in line for line in said)
+    (parity,) = [line for line in said if "difference between ONNX Runtime and torch" in line]
+    assert float(parity.split()[-2]) < 1e-3
+
+
+def test_the_weights_file_is_complete(trained: tuple[Path, list[str]]) -> None:
+    predictor = Predictor.load(trained[0] / "model.onnx")
+    card = predictor.card
+    assert card.classes.names == ("background", "disc", "square", "triangle")
+    assert card.side == 80
+    assert card.licence == "MIT"
+    assert card.data == "shapes train"
+    figures = card.score["shapes val"]
+    assert figures["images"] == 4  # type: ignore[index]
+    assert "void excluded" in figures["definition"]  # type: ignore[index]
+    session: onnxruntime.InferenceSession = predictor.session
+    assert session.get_inputs()[0].shape == ["batch", 3, "height", "width"]
+    for batch, height, width in ((1, 17, 90), (3, 64, 32)):
+        image = np.zeros((batch, 3, height, width), np.float32)
+        (logits,) = session.run(None, {"image": image})
+        assert logits.shape == (batch, 4, height, width)
+    text = (trained[0] / "model.onnx").read_bytes()
+    assert b"site-packages" not in text  # no stack traces of the exporting machine
+
+
+def test_a_stopped_run_continues_to_the_same_weights(
+    trained: tuple[Path, list[str]], shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pixelwise.training import loop
+
+    class StoppedError(Exception):
+        pass
+
+    def killed(path: Path, state: dict[str, object]) -> None:
+        keep(path, state)
+        raise StoppedError
+
+    keep = save_checkpoint
+    recipe, out = Recipe(settings=TINY, licence="MIT"), tmp_path / "shapes"
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "save_checkpoint", killed)
+        with pytest.raises(StoppedError):
+            train([shapes], out, recipe, lambda _: None)
+    assert load_checkpoint(out / "checkpoint.pt")["epoch"] == 1
+    said: list[str] = []
+    train([shapes], out, recipe, said.append)
+    assert "continuing after epoch 1 of 2" in said
+    one = load_checkpoint(trained[0] / "checkpoint.pt")
+    other = load_checkpoint(out / "checkpoint.pt")
+    for key in ("network", "average"):
+        for name, value in one[key].items():
+            assert torch.equal(value, other[key][name]), name
+    with pytest.raises(ArgumentError, match="holds a run with another recipe"):
+        train([shapes], out, replace(recipe, settings=replace(TINY, seed=1)), lambda _: None)
+
+
+def test_training_learns(shapes: Path, tmp_path: Path) -> None:
+    settings = replace(TINY, epochs=10, crop=64, first_crop=64, scale=(0.8, 1.2), ema=0.95)
+    recipe = Recipe(sources={"shapes": Source(repeat=6)}, settings=settings)
+    weights = train([shapes], tmp_path / "run", recipe, lambda _: None)
+    figures = Predictor.load(weights).card.score["shapes val"]
+    # Random weights give about 0.2; the shapes on noise are easy.
+    assert figures["foreground_iou"] > 0.6  # type: ignore[index]
+
+
+def test_without_a_val_split_there_is_no_score(own_shapes: Path, tmp_path: Path) -> None:
+    (own_shapes / "ImageSets" / "Segmentation" / "val.txt").unlink()
+    said: list[str] = []
+    settings = replace(TINY, epochs=1)
+    weights = train([own_shapes], tmp_path / "run", Recipe(settings=settings), said.append)
+    assert Predictor.load(weights).card.score == {}
+    assert any("no held-out score" in line for line in said)
+
+
+def test_a_broken_checkpoint_is_named(shapes: Path, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(DataError, match=r"checkpoint\.pt: not a readable checkpoint"):
+        train([shapes], tmp_path, Recipe(settings=TINY), lambda _: None)
+
+
+def test_recipes_survive_their_file(tmp_path: Path) -> None:
+    recipe = Recipe(
+        ClassMap(("a", "b")), {"x": Source({"*": "a"}, 2)}, replace(TINY, scale=(0.5, 2.0)), "MIT"
+    )
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(recipe.as_dict()))
+    assert Recipe.read(path) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not a recipe"),
+        ("[]", "not a recipe"),
+        ('{"epoch": 3}', "unknown key 'epoch'; known: classes, sources, settings"),
+        ('{"settings": {"lr": 1}}', "unknown key 'lr'; known: epochs, crop"),
+        ('{"settings": {"epochs": 0}}', "epochs: expected at least 1, got 0"),
+        ('{"settings": {"crop": 7}}', "crop: expected 32"),
+        ('{"settings": {"ema": 1}}', "ema"),
+        ('{"settings": {"learning_rate": 0}}', "learning_rate"),
+        ('{"settings": {"scale": [2, 1]}}', "scale"),
+        ('{"classes": {"names": ["a", "a"]}}', "'a' is given twice"),
+    ],
+)
+def test_bad_recipes_are_explained(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(text)
+    with pytest.raises((DataError, ArgumentError), match=message):
+        Recipe.read(path)
+    with pytest.raises(DataError, match="cannot be read"):
+        Recipe.read(tmp_path / "gone.json")
+
+
+def test_classes_that_do_not_fit_are_refused(shapes: Path) -> None:
+    recipe = Recipe(classes=ClassMap(("background", "thing")))
+    with pytest.raises(DataError, match="'disc' has no place among: background, thing"):
+        recipe.open([shapes], "train")
+
+
+def test_the_subjects_recipe_says_its_translations_as_data() -> None:
+    recipe = Recipe.read(SUBJECTS)
+    people, voc = recipe.open([real("people"), real("voc2012")], "val")
+    assert set(np.unique(people[0].label_map)) == {0, 1}
+    assert voc.classes.names == people.classes.names
+    raw = open_dataset(real("voc2012"), "val")
+    for before, after in zip(raw[:10], voc[:10], strict=True):
+        for id_ in np.unique(before.label_map).tolist():
+            name = "void" if id_ == 255 else raw.classes.names[id_]
+            expected = {"void": 255}.get(
+                name, voc.classes.names.index(name) if name in voc.classes.names else 0
+            )
+            assert (after.label_map[before.label_map == id_] == expected).all()

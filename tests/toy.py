@@ -1,0 +1,39 @@
+"""A network whose answers are known: it calls what is redder than blue 'red'."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from pixelwise import ClassMap
+from pixelwise.inference.card import KEY, Card
+
+CARD = Card(
+    name="toy",
+    classes=ClassMap(("background", "red", "green"), ((0, 0, 0), (230, 159, 0), (0, 158, 115))),
+    side=64,
+    network="one 1 x 1 convolution",
+    data="nothing",
+    licence="MIT",
+)
+
+
+def write_toy(path: Path, card: Card | None = CARD) -> Path:
+    """Write an ONNX file: logits (0, red - blue, green - blue) / 10; no card where None."""
+    weights = np.array([[0, 0, 0], [1, 0, -1], [0, 1, -1]], np.float32)[:, :, None, None] / 10
+    shape: list[str | int | None] = ["batch", 3, "height", "width"]
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["image", "weights"], ["logits"])],
+        "toy",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    if card is not None:
+        helper.set_model_props(model, {KEY: card.to_json()})
+    onnx.save(model, path)
+    return path
