@@ -66,17 +66,20 @@ def find_root(path: Path) -> Path:
     if not path.is_dir():
         what = "a file, not a folder" if path.exists() else "no such folder"
         raise NotADatasetError(f"{path}: {what}; a data set is a folder with {LOOKED_FOR}")
-    inside = sorted(p.parent for p in path.glob("*/JPEGImages")) + sorted(
-        p.parent for p in path.glob("*/*/JPEGImages")
-    )
-    candidates = [p for p in (path, *inside) if (p / "SegmentationClass").is_dir()]
-    if len(candidates) > 1 and candidates[0] != path:
+    if _has_layout(path):
+        return path
+    below = [p for depth in ("*", "*/*") for p in sorted(path.glob(depth)) if _has_layout(p)]
+    if len(below) > 1:
         raise NotADatasetError(
-            f"{path}: several data sets inside, name one: " + ", ".join(map(str, candidates))
+            f"{path}: several data sets inside, name one: " + ", ".join(map(str, below))
         )
-    if not candidates or not (candidates[0] / "JPEGImages").is_dir():
+    if not below:
         raise NotADatasetError(f"{path}: not a data set; looked for {LOOKED_FOR}")
-    return candidates[0]
+    return below[0]
+
+
+def _has_layout(path: Path) -> bool:
+    return all((path / folder).is_dir() for folder in ("JPEGImages", "SegmentationClass"))
 
 
 def _names(root: Path, split: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import numpy as np
@@ -102,9 +103,9 @@ class Predictor:
         return Prediction(decide(logits[0], size), self.classes, logits[0])
 
 
-def _find(weights: str | Path) -> Path:
+def _find(weights: str | Path) -> Traversable:
     if str(weights) in BUNDLED:
-        return Path(str(resources.files("pixelwise.inference.weights") / f"{weights}.onnx"))
+        return resources.files("pixelwise.inference.weights") / f"{weights}.onnx"
     path = Path(weights)
     if not path.is_file():
         raise WeightsError(

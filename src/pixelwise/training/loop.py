@@ -77,6 +77,8 @@ def train(
     )
     classes = training[0].classes
     names = [path.resolve().name for path in paths]
+    if len(set(names)) < len(names):
+        raise ArgumentError(f"folders of the same name: {', '.join(names)}; rename one")
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = Fabric(accelerator="auto", devices=1, precision=_precision())
@@ -90,6 +92,7 @@ def train(
     optimizer = torch.optim.AdamW(
         parameter_groups(network, settings.weight_decay), lr=settings.learning_rate
     )
+    wrapped, optimizer = fabric.setup(network, optimizer)
     total = settings.epochs * batches.steps
     state: dict[str, Any] = {"epoch": 0, "recipe": recipe.as_dict(), "data": names}
     checkpoint = out / "checkpoint.pt"
@@ -103,7 +106,6 @@ def train(
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
-    wrapped, optimizer = fabric.setup(network, optimizer)
 
     say(
         f"{network.design}, {count_parameters(network):,} parameters, {len(classes)} classes; "
@@ -128,8 +130,8 @@ def train(
             loss = pixel_loss(wrapped(images, size), label_maps)
             if not torch.isfinite(loss):
                 raise PixelwiseError(
-                    f"the loss became {loss.item()} in epoch {epoch + 1}; lower --learning-rate "
-                    "and give the same command again: it continues before this epoch"
+                    f"the loss became {loss.item()} in epoch {epoch + 1}; "
+                    "start again in another --out with a lower --learning-rate"
                 )
             fabric.backward(loss)
             fabric.clip_gradients(wrapped, optimizer, max_norm=5.0)
@@ -161,7 +163,7 @@ def train(
 
     weights = out / "model.onnx"
     card = Card(
-        name=out.name,
+        name=out.resolve().name,
         classes=classes,
         side=settings.side,
         network=f"{network.design}, {count_parameters(network):,} parameters",
