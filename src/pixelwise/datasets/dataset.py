@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.errors import LabelError
 from pixelwise.images import read_image
-from pixelwise.masks import read_label_map
+from pixelwise.masks import count_ids, read_label_map
 from pixelwise.progress import track
 from pixelwise.types import Sample
 
@@ -100,7 +100,7 @@ class Dataset(Sequence[Sample]):
         """
         label_map = read_label_map(entry.label_path)
         known = self.file_classes or self.classes
-        counts = np.bincount(label_map.ravel(), minlength=VOID + 1)
+        counts = count_ids(label_map)
         strange = np.flatnonzero(counts[len(known) : VOID]) + len(known)
         if strange.size:
             raise LabelError(

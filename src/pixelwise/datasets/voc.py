@@ -10,7 +10,7 @@ import numpy as np
 from pixelwise.classes import VOC, VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset, Entry
 from pixelwise.errors import DataError, NotADatasetError
-from pixelwise.masks import mask_encoding, read_label_map
+from pixelwise.masks import count_ids, mask_encoding, read_label_map
 
 LOOKED_FOR = "JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/*.txt (the VOC layout)"
 SAMPLED = 16
@@ -120,5 +120,5 @@ def _classes_of(
 
 
 def _highest_id(entry: Entry) -> int:
-    label_map = read_label_map(entry.label_path)
-    return int(label_map.max(initial=0, where=label_map != VOID))
+    counts = count_ids(read_label_map(entry.label_path))
+    return int(np.flatnonzero(counts[:VOID]).max(initial=0))

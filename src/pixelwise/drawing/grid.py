@@ -12,7 +12,7 @@ from pixelwise.classes import VOID, ClassMap
 from pixelwise.drawing.overlay import colourise, overlay
 from pixelwise.errors import ArgumentError
 from pixelwise.images import resize_image
-from pixelwise.masks import resize_label_map
+from pixelwise.masks import count_ids, resize_label_map
 from pixelwise.types import Sample
 
 GAP = 8
@@ -23,9 +23,7 @@ PAPER = (255, 255, 255)
 
 def present(label_maps: Iterable[npt.NDArray[np.uint8]]) -> list[int]:
     """Return the ids that occur in some label maps, ascending, void among them."""
-    seen = np.zeros(256, dtype=np.int64)
-    for label_map in label_maps:
-        seen += np.bincount(label_map.ravel(), minlength=256)
+    seen = sum(count_ids(label_map) for label_map in label_maps)
     return [int(i) for i in np.flatnonzero(seen)]
 
 

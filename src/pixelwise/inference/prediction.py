@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pixelwise.classes import ClassMap
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.upsample import Float32Array, probability
+from pixelwise.masks import count_ids
 from pixelwise.types import check_label_map
 
 
@@ -93,8 +94,8 @@ class Prediction:
 
     def found(self) -> tuple[str, ...]:
         """Return the names of the classes that occur, largest area first, background left out."""
-        counts = np.bincount(self.label_map.ravel(), minlength=len(self.classes))
-        order = np.argsort(-counts[: len(self.classes)], kind="stable")
+        counts = count_ids(self.label_map)[: len(self.classes)]
+        order = np.argsort(-counts, kind="stable")
         return tuple(self.classes.names[i] for i in order if counts[i] and i != 0)
 
     def _ids(self, names: tuple[str, ...]) -> list[int]:
