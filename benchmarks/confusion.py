@@ -1,9 +1,11 @@
 """The confusion matrix: `confusion_matrix` against numpy's bincount, and against reading.
 
-python benchmarks/confusion.py
+python benchmarks/confusion.py [--rounds 15]
 """
 
 from __future__ import annotations
+
+import argparse
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,9 @@ CLASSES = 21
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=15)
+    options = parser.parse_args()
     rng = np.random.default_rng(0)
     # Blocks, as real label maps have them, with a tenth void.
     truth = rng.integers(0, CLASSES, (47, 63)).astype(np.uint8)
@@ -32,7 +37,7 @@ def main() -> None:
     base, ours, ratio = paired(
         lambda: [plain() for _ in range(20)],
         lambda: [confusion_matrix(truth, guess, CLASSES) for _ in range(20)],
-        15,
+        options.rounds,
     )
     pixels = 20 * truth.size
     print(f"{machine()}; {truth.shape[1]} x {truth.shape[0]}, {CLASSES} classes, one thread")
@@ -44,7 +49,7 @@ def main() -> None:
         read, count, share = paired(
             dataset.load,
             lambda: [confusion_matrix(s.label_map, s.label_map % 21, CLASSES) for s in samples],
-            5,
+            min(5, options.rounds),
         )
         n = len(dataset)
         print(

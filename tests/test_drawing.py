@@ -89,7 +89,7 @@ def test_regions_cover_the_photo_and_are_connected() -> None:
     noisy = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
     region_map = graph_regions(noisy, scale=50)
     for i in range(region_map.max() + 1):
-        assert label(region_map == i, connectivity=2).max() == 1  # type: ignore[no-untyped-call]
+        assert label(region_map == i, connectivity=2).max() == 1
     drawn = outline_regions(image, graph_regions(image, smallest=0.1))
     assert (drawn[5, 5] == 128).all()
     with pytest.raises(ArgumentError, match="scale > 0"):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pixelwise import ClassMap, Predictor, open_dataset
 from pixelwise.errors import ArgumentError, DataError
 from pixelwise.networks import build_network, count_parameters
+from pixelwise.networks.blocks import enlarge
 from pixelwise.training import Recipe, Settings, Source, train
 from pixelwise.training.augment import augment
 from pixelwise.training.batches import Batches
@@ -34,6 +35,25 @@ def test_the_network_is_small_enough_and_takes_any_size() -> None:
     for size in ((1, 1), (33, 70), (64, 64)):
         with torch.inference_mode():
             assert network(torch.zeros(2, 3, *size)).shape == (2, 21, *size)
+            half = (size[0] + 1) // 2, (size[1] + 1) // 2
+            assert network(torch.zeros(2, 3, *size), 2).shape == (2, 21, *half)
+
+
+@given(st.integers(1, 9), st.integers(1, 4), st.data())
+def test_enlarging_moves_no_pixel_whatever_the_size(
+    width: int, power: int, data: st.DataObject
+) -> None:
+    factor = 2**power
+    place = data.draw(st.integers(0, width - 1))
+    row = torch.zeros(1, 1, 1, width)
+    row[..., place] = 1
+    whole = enlarge(row, factor, (1, factor * width))
+    cut = data.draw(st.integers(1, factor * width))
+    assert torch.equal(enlarge(row, factor, (1, cut)), whole[..., :cut])
+    if 0 < place < width - 1:
+        positions = torch.arange(factor * width)
+        centre = (positions * whole[0, 0, 0]).sum() / whole.sum()
+        assert centre.item() == pytest.approx(factor * place + (factor - 1) / 2, abs=1e-4)
 
 
 def test_void_pixels_have_no_part_in_the_loss() -> None:

@@ -20,6 +20,29 @@ def conv_norm(
     return nn.Sequential(*layers)
 
 
+def enlarge(x: torch.Tensor, factor: int, size: tuple[int, int]) -> torch.Tensor:
+    """Upsample by exactly ``factor``, then cut to ``size``.
+
+    A stride of 2 rounds odd sizes up. Stretching the small map to the fine map's size instead
+    would squeeze its pixels together and shift the levels of a pyramid against each other, by up
+    to a whole coarse pixel at the right and lower border.
+
+    Parameters
+    ----------
+    x : (N, C, h, w) float
+    factor : int
+    size : (height, width)
+        At most ``factor`` times h and w.
+
+    Returns
+    -------
+    (N, C, height, width) float
+    """
+    if factor > 1:
+        x = F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+    return x[:, :, : size[0], : size[1]]
+
+
 class ResidualBlock(nn.Module):
     """The basic block of a residual network (He et al., 2016).
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pixelwise.networks.blocks import conv_norm
+from pixelwise.networks.blocks import conv_norm, enlarge
 
 
 class PyramidDecoder(nn.Module):
@@ -35,6 +35,6 @@ class PyramidDecoder(nn.Module):
         x = F.relu(top + self.scene(top.mean(dim=(2, 3), keepdim=True)))
         for level in range(len(features) - 2, -1, -1):
             fine = features[level]
-            x = F.interpolate(x, size=fine.shape[-2:], mode="bilinear", align_corners=False)
+            x = enlarge(x, 2, (fine.shape[2], fine.shape[3]))
             x = self.smooth[level](x + self.lateral[level](fine))
         return x

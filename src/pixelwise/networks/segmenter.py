@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
+from pixelwise.networks.blocks import enlarge
 from pixelwise.networks.decoder import PyramidDecoder
 from pixelwise.networks.encoder import ResidualEncoder
 
 # Channel means and the mean deviation of ImageNet's photos, the usual ones, in 0..255.
 MEAN = (123.7, 116.3, 103.5)
 DEVIATION = 58.0
+
+STRIDE = 4
+"""Pixels of the photo under one of the decoder's."""
 
 
 class Segmenter(nn.Module):
@@ -45,23 +48,23 @@ class Segmenter(nn.Module):
         self.head = nn.Conv2d(width, n_classes, 1)
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, image: torch.Tensor, size: tuple[int, int] | None = None) -> torch.Tensor:
+    def forward(self, image: torch.Tensor, shrink: int = 1) -> torch.Tensor:
         """Score each pixel.
 
         Parameters
         ----------
         image : (N, 3, H, W) float32
             RGB, 0..255. H and W need not be multiples of anything.
-        size : (height, width), optional
-            At which size to give the logits; the image's where not given.
+        shrink : int
+            1, 2 or 4: give the logits at 1 / shrink of the image's size.
 
         Returns
         -------
-        (N, C, height, width) float
-            Logits.
+        (N, C, H / shrink, W / shrink) float
+            Logits; sizes are rounded up.
         """
         x = (image - self.mean) / DEVIATION
         logits = self.head(self.decoder(self.encoder(x)))
-        return F.interpolate(
-            logits, size=size or image.shape[-2:], mode="bilinear", align_corners=False
-        )
+        height, width = image.shape[2], image.shape[3]
+        size = (height + shrink - 1) // shrink, (width + shrink - 1) // shrink
+        return enlarge(logits, STRIDE // shrink, size)

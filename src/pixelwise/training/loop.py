@@ -28,6 +28,7 @@ from pixelwise.inference.upsample import decide
 from pixelwise.metrics import SemanticScores, confusion_matrix
 from pixelwise.networks import build_network, count_parameters
 from pixelwise.progress import track
+from pixelwise.training.augment import LABEL_STRIDE
 from pixelwise.training.batches import Batches
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelwise.training.export import add_score, export_onnx
@@ -126,8 +127,7 @@ def train(
                 group["lr"] = learning_rate(step, total, settings)
             images = fabric.to_device(images.contiguous(memory_format=torch.channels_last))
             label_maps = fabric.to_device(label_maps)
-            size = label_maps.shape[1], label_maps.shape[2]
-            loss = pixel_loss(wrapped(images, size), label_maps)
+            loss = pixel_loss(wrapped(images, LABEL_STRIDE), label_maps)
             if not torch.isfinite(loss):
                 raise PixelwiseError(
                     f"the loss became {loss.item()} in epoch {epoch + 1}; "
