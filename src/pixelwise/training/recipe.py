@@ -51,7 +51,7 @@ class Settings:
     epochs: int = 60
     crop: int = 224
     first_crop: int = 128
-    side: int = 256
+    side: int = 288
     batch: int = 32
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
