@@ -2,7 +2,7 @@
 
 python examples/three_ways.py [PHOTO ...] --out three_ways.jpg
 
-Without a photo it takes the cat and the astronaut that come with scikit-image. The picture at the
+Without a photo it takes the cat and the cameraman that come with scikit-image. The picture at the
 top of the README is made by this file.
 """
 
@@ -50,7 +50,7 @@ def main() -> None:
     options = parser.parse_args()
     photos = [pixelwise.read_image(path) for path in options.photos]
     if not photos:
-        photos = [to_rgb(skimage.data.chelsea()), to_rgb(skimage.data.astronaut())]
+        photos = [to_rgb(skimage.data.chelsea()), to_rgb(skimage.data.camera())]
     predictor = pixelwise.Predictor.load()
     rows = [columns(image, predictor) for image in photos]
     widths = [round(HEIGHT * image.shape[1] / image.shape[0]) for image in photos]

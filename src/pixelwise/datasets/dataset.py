@@ -100,11 +100,12 @@ class Dataset(Sequence[Sample]):
         """
         label_map = read_label_map(entry.label_path)
         known = self.file_classes or self.classes
-        counts = count_ids(label_map)
-        strange = np.flatnonzero(counts[len(known) : VOID]) + len(known)
-        if strange.size:
+        # uint8 wraps around, so this one subtraction lays the ids without a class at 0 and up.
+        if ((label_map - np.uint8(len(known))) < VOID - len(known)).any():
+            counts = count_ids(label_map)
+            strange = int(np.flatnonzero(counts[len(known) : VOID])[0]) + len(known)
             raise LabelError(
-                f"{entry.label_path}: label {strange[0]} in {counts[strange[0]]} pixels, but "
+                f"{entry.label_path}: label {strange} in {counts[strange]} pixels, but "
                 f"{len(known)} classes are known (0..{len(known) - 1}, {VOID} = void); "
                 "mend the mask or give all class names"
             )
