@@ -29,8 +29,9 @@ def train(
 ) -> None:
     """Train a network on data sets and write it as RUN/model.onnx.
 
-    What is not given comes from the recipe, else from the defaults. A checkpoint is kept after
-    each epoch: the same command again continues.
+    What is not given comes from the recipe, else from the defaults.
+
+    A checkpoint is kept after each epoch: the same command again continues.
     """
     from pixelwise.training import Recipe, train
 

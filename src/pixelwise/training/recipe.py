@@ -146,6 +146,8 @@ class Recipe:
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Recipe:
         """Build a recipe from what `as_dict` returned; keys left out keep their defaults."""
+        if not isinstance(values, Mapping):
+            raise TypeError(f"expected a JSON object, got {type(values).__name__}")
         raw = dict(values)
         _refuse_unknown(raw, cls)
         if raw.get("classes") is not None:
