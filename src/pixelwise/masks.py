@@ -16,9 +16,6 @@ from pixelwise.types import check_label_map
 
 UInt8Array = npt.NDArray[np.uint8]
 
-ENCODINGS = ("palette", "rgb", "grey")
-"""How a mask file says its ids: palette indices, VOC colours, or grey levels."""
-
 
 def mask_encoding(path: str | Path) -> str:
     """Return how a mask file says its ids: ``"palette"``, ``"rgb"`` or ``"grey"``.
