@@ -221,6 +221,13 @@ class TestBadInput:
         args = ("--weights", toy, "--out", tmp_path / "o")
         fails("predict", photo, tmp_path / "photo.jpg", *args, saying="called 'photo'")
 
+    def test_results_never_overwrite_the_photos(self, toy: Path, photo: Path) -> None:
+        before = photo.read_bytes()
+        saying = r"photo\.png: a result would overwrite this photo"
+        fails("predict", photo, "--weights", toy, "--out", photo.parent, saying=saying)
+        assert photo.read_bytes() == before
+        assert list(photo.parent.iterdir()) == [photo]
+
     def test_a_photo_of_one_pixel(self, toy: Path, tmp_path: Path) -> None:
         write_image(tmp_path / "dot.png", np.full((1, 1, 3), (250, 0, 0), np.uint8))
         done = run("predict", tmp_path / "dot.png", "--weights", toy, "--out", tmp_path / "o")

@@ -118,8 +118,13 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
 
 def test_arrays_of_others_become_rgb() -> None:
     assert (to_rgb(RAMP[..., 0]) == RAMP).all()
-    with pytest.raises(ArgumentError, match="complex"):
-        to_rgb(RAMP[..., 0].astype(np.complex128))
+    assert (to_rgb(RAMP[..., 0].astype(np.uint16) << 8) == RAMP).all()
+    for wrong in (np.complex128, np.float32, np.int32):
+        with pytest.raises(ArgumentError, match=np.dtype(wrong).name):
+            to_rgb(RAMP[..., 0].astype(wrong))
+    for shape in ((4, 4, 2), (0, 4), (4,)):
+        with pytest.raises(ArgumentError, match="expected"):
+            to_rgb(np.zeros(shape, np.uint8))
 
 
 @given(height=st.integers(1, 40), width=st.integers(1, 40))

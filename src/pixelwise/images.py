@@ -76,13 +76,14 @@ def to_rgb(array: npt.NDArray[np.generic]) -> UInt8Array:
     ArgumentError
         Another shape or dtype.
     """
-    try:
-        picture = Image.fromarray(np.ascontiguousarray(array))
-    except (TypeError, ValueError):
+    grey, coloured = array.ndim == 2, array.ndim == 3 and array.shape[2] in (3, 4)
+    fits = array.dtype == np.uint8 and (grey or coloured)
+    if not array.size or not (fits or (grey and array.dtype == np.uint16)):
         raise ArgumentError(
-            f"expected (H, W), (H, W, 3) or (H, W, 4) uint8, got {array.shape} {array.dtype}"
-        ) from None
-    return _flatten(picture, "array")
+            "expected (H, W), (H, W, 3) or (H, W, 4) uint8, or (H, W) uint16, "
+            f"got {array.shape} {array.dtype}"
+        )
+    return _flatten(Image.fromarray(np.ascontiguousarray(array)), "array")
 
 
 def open_picture(path: str | Path, data: bytes | None = None) -> Image.Image:

@@ -39,6 +39,12 @@ def predict(
             f"several photos are called {sorted(twice)[0]!r} and would overwrite each other's "
             "results; predict them in separate calls"
         )
+    results = {out / f"{stem}{end}" for stem in stems for end in (".png", "_overlay.jpg")}
+    taken = {path.resolve() for path in results} & {photo.resolve() for photo in photos}
+    if taken:
+        raise ArgumentError(
+            f"{min(taken)}: a result would overwrite this photo; choose another --out"
+        )
     predictor = Predictor.load(weights)
     for photo in track(photos, "predicting"):
         image = read_image(photo)
