@@ -171,7 +171,7 @@ class TestBadInput:
     def test_empty_folder(self, toy: Path, tmp_path: Path) -> None:
         empty = tmp_path / "empty"
         empty.mkdir()
-        fails("show", empty, saying="not a data set; looked for JPEGImages/")
+        fails("show", empty, saying="not a data set; looked for voc: JPEGImages/")
         fails("predict", empty, "--weights", toy, "--out", tmp_path / "o", saying="no photo in")
 
     def test_truncated_photo(self, toy: Path, own_shapes: Path, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_the_folder_above_is_understood(tmp_path: Path, shapes: Path) -> None:
 
 
 def test_what_is_no_data_set_says_what_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(NotADatasetError, match=r"looked for JPEGImages/.*ImageSets"):
+    with pytest.raises(NotADatasetError, match=r"looked for voc: JPEGImages/.*ImageSets"):
         open_dataset(tmp_path)
     with pytest.raises(NotADatasetError, match="no such folder"):
         open_dataset(tmp_path / "gone")

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pixelwise.classes import VOC, VOID, ClassMap
-    from pixelwise.datasets import Dataset, list_splits, open_dataset
+    from pixelwise.datasets import (
+        Dataset,
+        check,
+        convert,
+        download,
+        list_splits,
+        open_dataset,
+    )
     from pixelwise.drawing import overlay, show
     from pixelwise.effects import blur_background, soft_alpha
     from pixelwise.errors import PixelwiseError
@@ -20,7 +27,7 @@ if TYPE_CHECKING:
     from pixelwise.masks import read_label_map, write_label_map
     from pixelwise.metrics import SemanticScores, confusion_matrix
     from pixelwise.regions import graph_regions
-    from pixelwise.types import Sample
+    from pixelwise.types import Instance, Sample
 
 __version__ = "0.1.0"
 
@@ -29,6 +36,9 @@ _HOMES = {
     "VOC": "classes",
     "VOID": "classes",
     "Dataset": "datasets",
+    "check": "datasets",
+    "convert": "datasets",
+    "download": "datasets",
     "list_splits": "datasets",
     "open_dataset": "datasets",
     "overlay": "drawing",
@@ -46,6 +56,7 @@ _HOMES = {
     "SemanticScores": "metrics",
     "confusion_matrix": "metrics",
     "graph_regions": "regions",
+    "Instance": "types",
     "Sample": "types",
 }
 
@@ -54,6 +65,7 @@ __all__ = [
     "VOID",
     "ClassMap",
     "Dataset",
+    "Instance",
     "PixelwiseError",
     "Prediction",
     "Predictor",
@@ -61,7 +73,10 @@ __all__ = [
     "SemanticScores",
     "__version__",
     "blur_background",
+    "check",
     "confusion_matrix",
+    "convert",
+    "download",
     "evaluate",
     "graph_regions",
     "list_splits",

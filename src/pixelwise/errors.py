@@ -5,6 +5,7 @@
     PixelwiseError
     ├── DataError            something is wrong with the files somebody gave
     │   ├── NotADatasetError     a folder in none of the known layouts
+    │   ├── AmbiguousError       files that can be read in two ways
     │   ├── ImageFileError       a picture that cannot be read whole
     │   └── LabelError           a label map that does not fit its photo or its classes
     ├── WeightsError         a weights file that is not ours, or does not fit
@@ -26,6 +27,10 @@ class DataError(PixelwiseError):
 
 class NotADatasetError(DataError):
     """A folder in none of the layouts that pixelwise knows."""
+
+
+class AmbiguousError(DataError):
+    """Files that can be read in two ways; the message lists them with the flag that chooses."""
 
 
 class ImageFileError(DataError):

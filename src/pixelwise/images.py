@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from pixelwise.decoders import MAX_PIXELS, ORIENTATION, decode_jpeg
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.files import written_whole
 from pixelwise.types import check_image
@@ -20,7 +22,12 @@ UInt8Array = npt.NDArray[np.uint8]
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 """The file endings that a folder of photos is searched for."""
 
-JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+# Pillow imports these two only when nothing else fits, but asks that a format named be there.
+import_module("PIL.TiffImagePlugin")
+import_module("PIL.WebPImagePlugin")
+
+PICTURE_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
+"""What Pillow may take a file for. Its other readers include one that starts a program (EPS)."""
 
 
 def read_image(path: str | Path) -> UInt8Array:
@@ -44,16 +51,35 @@ def read_image(path: str | Path) -> UInt8Array:
     ImageFileError
         The file is missing, truncated, or no picture; the message names it.
     """
-    data = _read_bytes(Path(path))
-    # libjpeg fills the missing part of a truncated JPEG with grey and says nothing, so the fast
-    # decoder only gets files that end as a JPEG must; Pillow judges the rest.
-    if data.startswith(JPEG_START) and data.endswith(JPEG_END):
-        try:
-            image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
-        except cv2.error:
-            image = None
-        if image is not None:
-            return np.asarray(image, dtype=np.uint8)
+    return image_of_bytes(read_bytes(path), path)
+
+
+def image_of_bytes(data: bytes, path: str | Path) -> UInt8Array:
+    """Decode a photo that is in memory, as `read_image` does.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole picture file.
+    path : str or Path
+        What to call it in an error.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        RGB.
+
+    Raises
+    ------
+    ImageFileError
+        It is truncated, or no picture.
+    """
+    try:
+        image = decode_jpeg(data)
+    except EOFError as error:
+        raise ImageFileError(f"{path}: truncated or damaged ({error})") from None
+    if image is not None:
+        return image
     with open_picture(path, data) as picture:
         return _flatten(picture, path)
 
@@ -103,9 +129,11 @@ def open_picture(path: str | Path, data: bytes | None = None) -> Image.Image:
     """
     path = Path(path)
     if data is None:
-        data = _read_bytes(path)
+        data = read_bytes(path)
     try:
-        picture = Image.open(io.BytesIO(data))
+        picture = Image.open(io.BytesIO(data), formats=PICTURE_FORMATS)
+        if picture.width * picture.height > MAX_PIXELS:
+            raise Image.DecompressionBombError(f"{picture.width} x {picture.height} pixels")
         picture.load()
     except UnidentifiedImageError:
         raise ImageFileError(f"{path}: not a picture that can be read") from None
@@ -200,9 +228,49 @@ def find_images(paths: list[Path]) -> list[Path]:
     return found
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_size(path: str | Path, data: bytes | None = None) -> tuple[tuple[int, int], bool]:
+    """Read the size of a photo from its header.
+
+    Parameters
+    ----------
+    path : str or Path
+    data : bytes, optional
+        The file's bytes, where they have been read already.
+
+    Returns
+    -------
+    size : (height, width)
+        As `read_image` gives it, after EXIF orientation.
+    turned : bool
+        EXIF orientation swaps height and width of the pixels in the file.
+
+    Raises
+    ------
+    ImageFileError
+        The file is missing or no picture.
+    """
+    source = path if data is None else io.BytesIO(data)
     try:
-        return path.read_bytes()
+        with Image.open(source, formats=PICTURE_FORMATS) as picture:
+            turned = picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+            width, height = picture.size
+    except FileNotFoundError:
+        raise ImageFileError(f"{path}: no such file") from None
+    except Exception as error:
+        raise ImageFileError(f"{path}: not a picture that can be read ({error})") from None
+    return ((width, height) if turned else (height, width)), turned
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Read a whole file.
+
+    Raises
+    ------
+    ImageFileError
+        It is missing, a folder, or not to be read.
+    """
+    try:
+        return Path(path).read_bytes()
     except FileNotFoundError:
         raise ImageFileError(f"{path}: no such file") from None
     except OSError as error:

@@ -10,15 +10,18 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.classes import VOID, ClassMap, voc_palette
+from pixelwise.decoders import decode_png_levels
 from pixelwise.errors import ArgumentError, LabelError
-from pixelwise.images import open_picture, save_picture
+from pixelwise.images import open_picture, read_bytes, save_picture
 from pixelwise.types import check_label_map
 
 UInt8Array = npt.NDArray[np.uint8]
 
 
 def mask_encoding(path: str | Path) -> str:
-    """Return how a mask file says its ids: ``"palette"``, ``"rgb"`` or ``"grey"``.
+    """Return how a mask file says its ids: ``"palette"``, ``"rgb"``, ``"grey"`` or ``"deep"``.
+
+    "deep" is grey with more than 8 bits a pixel, as instance ids are mostly written.
 
     Raises
     ------
@@ -31,16 +34,49 @@ def mask_encoding(path: str | Path) -> str:
         return _encoding_of(picture, path)
 
 
-def read_label_map(path: str | Path) -> UInt8Array:
-    """Read a mask file as class ids.
-
-    Palette pictures give their indices, never their colours; RGB pictures are decoded through
-    the VOC colour map; grey ones give their levels.
+def read_levels(path: str | Path) -> npt.NDArray[np.uint8] | npt.NDArray[np.int32]:
+    """Read the raw numbers of a mask file.
 
     Parameters
     ----------
     path : str or Path
         PNG, or any lossless picture.
+
+    Returns
+    -------
+    (H, W) uint8 or int32, or (H, W, 3) uint8
+        Palette indices, never their colours; grey levels; or RGB colours.
+
+    Raises
+    ------
+    ImageFileError
+        The file cannot be read.
+    LabelError
+        Its pixels are of a kind that holds no ids.
+    """
+    data = read_bytes(path)
+    levels = decode_png_levels(data)
+    if levels is not None:
+        return levels
+    with open_picture(path, data) as picture:
+        if _encoding_of(picture, path) == "rgb" and picture.mode != "RGB":
+            picture = picture.convert("RGB")
+        pixels = np.array(picture)
+    return pixels if pixels.dtype == np.uint8 else pixels.astype(np.int32)
+
+
+def read_label_map(path: str | Path, palette: UInt8Array | None = None) -> UInt8Array:
+    """Read a mask file as class ids.
+
+    Palette pictures give their indices, never their colours; RGB pictures are decoded through
+    a colour map; grey ones give their levels.
+
+    Parameters
+    ----------
+    path : str or Path
+        PNG, or any lossless picture.
+    palette : (256, 3) uint8, optional
+        The colour of each id in an RGB picture; the VOC colour map where not given.
 
     Returns
     -------
@@ -52,20 +88,45 @@ def read_label_map(path: str | Path) -> UInt8Array:
     ImageFileError
         The file cannot be read.
     LabelError
-        A colour that is not in the VOC colour map, or an id above 255.
+        A colour that is not in the colour map, or an id above 255.
     """
-    with open_picture(path) as picture:
-        encoding = _encoding_of(picture, path)
-        if encoding == "rgb":
-            if picture.mode != "RGB":
-                picture = picture.convert("RGB")
-            return decode_rgb(np.asarray(picture), where=str(path))
-        levels = np.array(picture)
+    levels = read_levels(path)
+    if levels.ndim == 3:
+        return decode_rgb(levels.astype(np.uint8, copy=False), str(path), palette)
     if levels.dtype == np.uint8:
-        return levels
-    if levels.max() > VOID:
-        raise LabelError(f"{path}: class id {levels.max()} is above 255; is it an instance map?")
+        return levels.astype(np.uint8, copy=False)
+    if levels.max() > VOID or levels.min() < 0:
+        wrong = levels.max() if levels.max() > VOID else levels.min()
+        raise LabelError(f"{path}: class id {wrong} is not in 0..255; is it an instance map?")
     return levels.astype(np.uint8)
+
+
+def read_instance_map(path: str | Path) -> npt.NDArray[np.uint16]:
+    """Read a file of instance ids, palette or grey, 8 or 16 bits.
+
+    Returns
+    -------
+    (H, W) uint16
+        0 = none.
+
+    Raises
+    ------
+    ImageFileError
+        The file cannot be read.
+    LabelError
+        It has colours, or an id that is not in 0..65535.
+    """
+    levels = read_levels(path)
+    if levels.ndim == 3:
+        raise LabelError(f"{path}: instance ids are palette indices or grey levels, not colours")
+    if levels.dtype != np.uint8 and (levels.max() > 65535 or levels.min() < 0):
+        raise LabelError(f"{path}: instance ids are 0..65535, found {levels.max()}")
+    return levels.astype(np.uint16)
+
+
+def write_instance_map(path: str | Path, instance_map: npt.NDArray[np.uint16]) -> None:
+    """Write instance ids, (H, W) uint16, as a 16-bit grey PNG."""
+    save_picture(path, Image.fromarray(np.ascontiguousarray(instance_map)))
 
 
 def write_label_map(path: str | Path, label_map: UInt8Array, classes: ClassMap) -> None:
@@ -103,8 +164,10 @@ def encode_rgb(label_map: UInt8Array) -> UInt8Array:
     return voc_palette()[label_map]
 
 
-def decode_rgb(colours: UInt8Array, where: str = "mask") -> UInt8Array:
-    """Turn VOC colours back into ids: (H, W, 3) uint8 RGB to (H, W) uint8.
+def decode_rgb(
+    colours: UInt8Array, where: str = "mask", palette: UInt8Array | None = None
+) -> UInt8Array:
+    """Turn colours back into ids: (H, W, 3) uint8 RGB to (H, W) uint8.
 
     Parameters
     ----------
@@ -112,11 +175,13 @@ def decode_rgb(colours: UInt8Array, where: str = "mask") -> UInt8Array:
         RGB.
     where : str
         What to call the picture in an error.
+    palette : (256, 3) uint8, optional
+        The colour of each id; the VOC colour map where not given.
 
     Raises
     ------
     LabelError
-        A colour that is not in the VOC colour map, with its count: the mask was interpolated,
+        A colour that is not in the colour map, with its count: the mask was interpolated,
         saved as JPEG, or painted with other colours.
 
     Examples
@@ -124,20 +189,14 @@ def decode_rgb(colours: UInt8Array, where: str = "mask") -> UInt8Array:
     >>> decode_rgb(np.array([[[0, 0, 0], [192, 128, 128]]], dtype=np.uint8)).tolist()
     [[0, 15]]
     """
-    # Each channel carries three bits of the id, so three 256-entry tables do the work of the
-    # usual 256^3 one; a value that no id produces is told apart by a fourth plane of marks.
-    planes = cv2.split(colours)
-    ids = np.zeros(colours.shape[:2], dtype=np.uint8)
-    strange = np.zeros(colours.shape[:2], dtype=np.uint8)
-    for channel, plane in enumerate(planes):
-        cv2.bitwise_or(ids, cv2.LUT(plane, _CHANNEL_BITS[channel]), ids)
-        cv2.bitwise_or(strange, cv2.LUT(plane, _CHANNEL_STRANGE[channel]), strange)
+    ids, strange = _decode_voc(colours) if palette is None else _decode_any(colours, palette)
     if cv2.countNonZero(strange):
         pixels = colours[strange > 0]
         found, counts = np.unique(pixels, axis=0, return_counts=True)
         colour = tuple(found[counts.argmax()].tolist())
+        which = "the VOC colour map" if palette is None else "the classes' colours"
         raise LabelError(
-            f"{where}: {len(pixels)} pixels are not in the VOC colour map, most often RGB "
+            f"{where}: {len(pixels)} pixels are not in {which}, most often RGB "
             f"{colour} ({counts.max()}); was the mask interpolated or saved as JPEG?"
         )
     return ids
@@ -183,9 +242,31 @@ def _encoding_of(picture: Image.Image, path: str | Path) -> str:
         return "palette"
     if picture.mode in ("RGB", "RGBA"):
         return "rgb"
-    if picture.mode in ("1", "L", "I", "I;16"):
+    if picture.mode in ("1", "L"):
         return "grey"
+    if picture.mode.startswith("I"):
+        return "deep"
     raise LabelError(f"{path}: a mask has palette, RGB or grey pixels, not {picture.mode!r}")
+
+
+def _decode_voc(colours: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
+    # Each channel carries three bits of the id, so three 256-entry tables do the work of the
+    # usual 256^3 one; a value that no id produces is told apart by a fourth plane of marks.
+    ids = np.zeros(colours.shape[:2], dtype=np.uint8)
+    strange = np.zeros(colours.shape[:2], dtype=np.uint8)
+    for channel, plane in enumerate(cv2.split(colours)):
+        cv2.bitwise_or(ids, cv2.LUT(plane, _CHANNEL_BITS[channel]), ids)
+        cv2.bitwise_or(strange, cv2.LUT(plane, _CHANNEL_STRANGE[channel]), strange)
+    return ids, strange
+
+
+def _decode_any(colours: UInt8Array, palette: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
+    known = palette.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)
+    order = np.argsort(known, kind="stable")
+    keys = colours.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)
+    place = np.searchsorted(known, keys, sorter=order).clip(max=len(known) - 1)
+    ids = order[place]
+    return ids.astype(np.uint8), (known[ids] != keys).astype(np.uint8)
 
 
 def _channel_tables() -> tuple[UInt8Array, UInt8Array]:

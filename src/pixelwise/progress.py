@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -28,3 +29,41 @@ def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         yield from bar.track(items, total=total, description=what)
+
+
+@contextmanager
+def transfer(what: str, total: int | None, start: int = 0) -> Iterator[Callable[[int], None]]:
+    """Yield a function to call with each number of bytes that came; shows them with their rate.
+
+    Parameters
+    ----------
+    what : str
+        The words in front of the bar.
+    total : int or None
+        Bytes in all, where they are known.
+    start : int
+        Bytes that were there before.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total, completed=start)
+        yield lambda n: bar.advance(task, n)

@@ -101,7 +101,7 @@ def _grid() -> Section:
     from pixelwise.drawing.page import Figure, Section
 
     with tempfile.TemporaryDirectory() as folder:
-        dataset = open_dataset(draw_shapes(folder))
+        dataset = open_dataset(draw_shapes(folder), say=str)
         picture = show(dataset[:6])
     return Section(
         "A data set",

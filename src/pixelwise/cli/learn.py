@@ -12,11 +12,12 @@ from typing import Annotated, Any
 
 import typer
 
+from pixelwise.cli.reading import DATA, Classes, Encoding, Format, Labels, Void, class_map
 from pixelwise.defaults import JUDGED_SPLIT
 
 
 def train(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Data sets (VOC layout).")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=f"Data sets. {DATA}")],
     out: Annotated[Path, typer.Option(help="Folder of the run; the same one continues it.")],
     recipe: Annotated[
         Path | None, typer.Option(help="JSON with classes, sources and settings.")
@@ -26,6 +27,11 @@ def train(
     batch: Annotated[int | None, typer.Option(help="Photos a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="At its highest.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of all randomness.")] = None,
+    format: Format = None,
+    encoding: Encoding = None,
+    void: Void = None,
+    labels: Labels = None,
+    classes: Classes = None,
 ) -> None:
     """Train a network on data sets and write it as RUN/model.onnx.
 
@@ -44,13 +50,25 @@ def train(
         "seed": seed,
     }
     settings = replace(plan.settings, **{k: v for k, v in given.items() if v is not None})
-    train(paths, out, replace(plan, settings=settings))
+    given_names = class_map(classes)
+    told: dict[str, Any] = {
+        "format": format,
+        "encoding": encoding,
+        "void": void,
+        "labels": labels,
+        "names": given_names.names if given_names else None,
+    }
+    told = {k: v for k, v in told.items() if v is not None}
+    # resolve(), so that "." and ".." find their folder's name
+    sources = {p.resolve().name: replace(plan.source(p), **told) for p in paths} if told else {}
+    plan = replace(plan, settings=settings, sources={**plan.sources, **sources})
+    train(paths, out, plan)
 
 
 def evaluate(
     weights: Annotated[str, typer.Argument(help="A name (subjects) or a model.onnx.")],
-    path: Annotated[Path, typer.Argument(help="A data set (VOC layout).")],
-    split: Annotated[str, typer.Option(help="Which list of it.")] = JUDGED_SPLIT,
+    path: Annotated[Path, typer.Argument(help=DATA)],
+    split: Annotated[str, typer.Option(help="Which part of it.")] = JUDGED_SPLIT,
     map_: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,6 +78,11 @@ def evaluate(
         ),
     ] = None,
     json_: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
+    format: Format = None,
+    encoding: Encoding = None,
+    void: Void = None,
+    labels: Labels = None,
+    classes: Classes = None,
 ) -> None:
     """Judge weights on a data set: per-class IoU, mIoU, pixel accuracy."""
     from pixelwise.cli.report import print_scores
@@ -75,8 +98,15 @@ def evaluate(
             raise ArgumentError("--map takes HERE=THERE, e.g. --map 'bus=background'")
         rules = {here: there for here, _, there in pairs}
     predictor = Predictor.load(weights)
-    dataset = open_dataset(path, split)
-    print(dataset.found)
+    dataset = open_dataset(
+        path,
+        split,
+        class_map(classes),
+        format=format,
+        encoding=encoding,
+        void=void,
+        labels=labels,
+    )
     dataset, how = translated(dataset, predictor, rules)
     if how:
         print(f"classes translated: {how}")

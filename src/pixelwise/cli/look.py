@@ -10,24 +10,38 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.defaults import TRAIN_SPLIT
+from pixelwise.cli.reading import DATA, Classes, Encoding, Format, Labels, Void, class_map
 
 
 def show(
-    path: Annotated[Path, typer.Argument(help="A data set (VOC layout).")],
-    split: Annotated[str, typer.Option(help="Which list of it.")] = TRAIN_SPLIT,
+    path: Annotated[Path, typer.Argument(help=DATA)],
+    split: Annotated[
+        str | None, typer.Option(help="Which part of it; train where not given.")
+    ] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many samples.")] = 5,
     out: Annotated[Path, typer.Option(help="Picture to write.")] = Path("grid.png"),
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Blend the label maps over the photos.")
     ] = False,
+    format: Format = None,
+    encoding: Encoding = None,
+    void: Void = None,
+    labels: Labels = None,
+    classes: Classes = None,
 ) -> None:
     """Draw a grid of a data set: photos above, their label maps below, with a legend."""
     from pixelwise.datasets import open_dataset
     from pixelwise.drawing import show
     from pixelwise.images import save_picture
 
-    dataset = open_dataset(path, split)
-    print(dataset.found)
+    dataset = open_dataset(
+        path,
+        split,
+        class_map(classes),
+        format=format,
+        encoding=encoding,
+        void=void,
+        labels=labels,
+    )
     save_picture(out, show(dataset[:n], overlaid=overlay))
     print(f"wrote {out}: {min(n, len(dataset))} of {len(dataset)} samples")

@@ -10,6 +10,7 @@ import typer
 
 import pixelwise
 from pixelwise.cli.apply import blur, predict
+from pixelwise.cli.data import check, convert, download
 from pixelwise.cli.demo import demo
 from pixelwise.cli.learn import evaluate, train
 from pixelwise.cli.look import show
@@ -18,6 +19,9 @@ from pixelwise.errors import PixelwiseError
 COMMANDS: dict[str, Callable[..., Any]] = {
     "demo": demo,
     "show": show,
+    "check": check,
+    "convert": convert,
+    "download": download,
     "train": train,
     "evaluate": evaluate,
     "predict": predict,

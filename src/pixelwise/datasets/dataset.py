@@ -3,30 +3,86 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import overload
+from typing import Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import VOID, ClassMap
-from pixelwise.errors import LabelError
-from pixelwise.images import read_image
-from pixelwise.masks import count_ids, read_label_map
+from pixelwise.images import read_bytes, read_image, read_size
 from pixelwise.progress import track
-from pixelwise.types import Sample
+from pixelwise.types import Instance, Sample
+
+UInt8Array = npt.NDArray[np.uint8]
+Labels = tuple[UInt8Array, tuple[Instance, ...] | None]
+Outlines = Iterator[tuple[str, npt.NDArray[np.float64]]]
+"""What to call an outline of a file, and its points as they stand there, (N, 2) x, y in pixels."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Where one sample's files are."""
+    """Where one sample's files are.
+
+    Parameters
+    ----------
+    name : str
+        Unlike any other in the split; it may hold slashes where photos lie in folders.
+    image_path : Path
+        The photo, or the annotation that the photo is embedded in.
+    label_path : Path
+        The mask or the annotation; errors name it.
+    instance_path : Path, optional
+        A map of instance ids.
+    """
 
     name: str
     image_path: Path
     label_path: Path
+    instance_path: Path | None = None
+
+    @property
+    def paths(self) -> set[Path]:
+        """Every file of the sample."""
+        return {p for p in (self.image_path, self.label_path, self.instance_path) if p is not None}
+
+
+class Reader(Protocol):
+    """How a format turns an entry into arrays."""
+
+    def image(self, entry: Entry) -> UInt8Array:
+        """Read the photo, (H, W, 3) uint8 RGB."""
+
+    def size(self, entry: Entry) -> tuple[int, int]:
+        """Read the photo's (height, width) without decoding it."""
+
+    def photo(self, entry: Entry) -> tuple[bytes, str]:
+        """Return the photo's file as it is, and the suffix that its format goes by."""
+
+    def labels(self, entry: Entry, size: tuple[int, int]) -> Labels:
+        """Read the label map, (H, W) uint8 with 255 = void, and the objects if there are any.
+
+        ``size`` is the photo's; a mask file of another one is returned as it is.
+        """
+
+
+class PhotoFiles:
+    """The part of a reader that nearly all formats share: the photo is a file of its own."""
+
+    def image(self, entry: Entry) -> UInt8Array:
+        """Read the photo, (H, W, 3) uint8 RGB."""
+        return read_image(entry.image_path)
+
+    def size(self, entry: Entry) -> tuple[int, int]:
+        """Read the photo's (height, width) from its header."""
+        return read_size(entry.image_path)[0]
+
+    def photo(self, entry: Entry) -> tuple[bytes, str]:
+        """Return the photo's file as it is, and its suffix."""
+        return read_bytes(entry.image_path), entry.image_path.suffix.lower()
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +101,15 @@ class Dataset(Sequence[Sample]):
         In the order of the split's list.
     found : str
         One line: what layout and mask encoding the folder was taken for.
+    reader : Reader
+        The format's.
+    format : str
+        Its name: ``"voc"``, ``"coco"``, ``"yolo"``, ``"labelme"`` or ``"pairs"``.
+    file_ids : tuple of int, optional
+        The ids of ``classes`` in the files, where they differ from 0, 1, 2, ...: COCO's have
+        gaps. They are kept for writing back.
     table : (256,) uint8, optional
-        Translates the ids in the files to those of ``classes``; identity where None.
-    file_classes : ClassMap, optional
-        What the ids in the files mean, where ``table`` translates them.
+        Translates the reader's ids to those of ``classes``; identity where None.
     """
 
     root: Path
@@ -56,8 +117,10 @@ class Dataset(Sequence[Sample]):
     classes: ClassMap
     entries: tuple[Entry, ...]
     found: str
-    table: npt.NDArray[np.uint8] | None = None
-    file_classes: ClassMap | None = None
+    reader: Reader
+    format: str
+    file_ids: tuple[int, ...] | None = None
+    table: UInt8Array | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -79,39 +142,48 @@ class Dataset(Sequence[Sample]):
         if isinstance(index, slice):
             return replace(self, entries=self.entries[index])
         entry = self.entries[index]
-        image, label_map = read_image(entry.image_path), self.read_labels(entry)
-        return Sample(entry.name, image, label_map, self.classes)
+        image = self.reader.image(entry)
+        label_map, instances = self.read_labels(entry, (image.shape[0], image.shape[1]))
+        return Sample(entry.name, image, label_map, self.classes, instances)
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[i] for i in range(len(self)))
 
-    def read_labels(self, entry: Entry) -> npt.NDArray[np.uint8]:
-        """Read one mask and check its ids against the classes.
+    def read_labels(self, entry: Entry, size: tuple[int, int] | None = None) -> Labels:
+        """Read what a sample is labelled with, without decoding its photo.
+
+        Parameters
+        ----------
+        entry : Entry
+        size : (height, width), optional
+            Of the photo; read from its header where not given.
 
         Returns
         -------
-        (H, W) uint8
+        label_map : (H, W) uint8
             Ids of ``self.classes``, 255 = void.
+        instances : tuple of Instance, or None
+            None where the data set does not tell objects apart.
 
         Raises
         ------
+        ImageFileError
+            The mask, or the photo's header, cannot be read.
         LabelError
             An id without a class; the message names file, id and count.
         """
-        label_map = read_label_map(entry.label_path)
-        known = self.file_classes or self.classes
-        # uint8 wraps around, so this one subtraction lays the ids without a class at 0 and up.
-        if ((label_map - np.uint8(len(known))) < VOID - len(known)).any():
-            counts = count_ids(label_map)
-            strange = int(np.flatnonzero(counts[len(known) : VOID])[0]) + len(known)
-            raise LabelError(
-                f"{entry.label_path}: label {strange} in {counts[strange]} pixels, but "
-                f"{len(known)} classes are known (0..{len(known) - 1}, {VOID} = void); "
-                "mend the mask or give all class names"
-            )
-        return label_map if self.table is None else self.table[label_map]
+        label_map, instances = self.reader.labels(entry, size or self.reader.size(entry))
+        if self.table is None:
+            return label_map, instances
+        table = self.table
+        if instances is not None:
+            # What became background, or is to be ignored, is no object any more.
+            gone = (0, VOID) if self.classes.names[0] == "background" else (VOID,)
+            placed = [replace(i, class_id=int(table[i.class_id])) for i in instances]
+            instances = tuple(i for i in placed if i.class_id not in gone)
+        return table[label_map], instances
 
-    def load(self, workers: int | None = None) -> list[Sample]:
+    def load(self, workers: int | None = None, say: Callable[[str], None] = print) -> list[Sample]:
         """Read all samples into memory, on all cores, with a progress bar on a terminal.
 
         Parameters
@@ -119,22 +191,74 @@ class Dataset(Sequence[Sample]):
         workers : int, optional
             Threads that read; one a core where not given. The decoders release the
             interpreter lock, so threads do run side by side.
+        say : callable
+            Takes the line that tells beforehand how much memory it will be.
 
         Returns
         -------
         list of Sample
             In the order of the split.
         """
-        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        workers = workers or os.cpu_count() or 1
+        say(f"loading {len(self)} samples of '{self.split}': about {self.memory() / 1e6:,.0f} MB")
+        # A future a sample would cost as much as a small photo.
+        parts = [range(i, min(i + 8, len(self))) for i in range(0, len(self), 8)]
+        samples: list[Sample] = []
+        with ThreadPoolExecutor(workers) as pool:
             try:
-                reading = pool.map(self.__getitem__, range(len(self)))
-                return list(track(reading, f"reading {self.split}", len(self)))
+                reading = pool.map(lambda part: [self[i] for i in part], parts)
+                for part in track(reading, f"reading {self.split}", len(parts)):
+                    samples += part
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+        return samples
+
+    def memory(self) -> int:
+        """Estimate the bytes that `load` will take, from the headers of 32 photos at most."""
+        if not self.entries:
+            return 0
+        some = np.unique(np.linspace(0, len(self) - 1, 32, dtype=int))
+        sizes = [self.reader.size(self.entries[i]) for i in some]
+        return round(sum(4 * h * w for h, w in sizes) / len(sizes) * len(self))
+
+    def cached(self, folder: str | Path) -> Dataset:
+        """Return the same samples from one memory-mapped file of decoded arrays.
+
+        The file is written once, by whichever process comes first, appears whole or not at
+        all, and is written anew when a photo, a mask or the classes have changed.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Where to keep it. It holds 4 bytes a pixel, and the objects' masks.
+
+        Returns
+        -------
+        Dataset
+            Its samples' arrays are read-only views of the file.
+
+        Raises
+        ------
+        DataError
+            A sample cannot be read, or the disk has no room.
+        """
+        from pixelwise.datasets.cache import cached
+
+        return cached(self, Path(folder))
+
+    def semantic(self) -> Dataset:
+        """Return the same samples without reading instance maps beside their label maps."""
+        bare = (
+            entry if entry.label_path == entry.instance_path else replace(entry, instance_path=None)
+            for entry in self.entries
+        )
+        return replace(self, entries=tuple(bare))
 
     def remapped(self, rules: Mapping[str, str], target: ClassMap) -> Dataset:
         """Return the same samples with their classes translated to others.
+
+        Objects that become background or void are no objects any more.
 
         Parameters
         ----------
@@ -143,8 +267,7 @@ class Dataset(Sequence[Sample]):
         target : ClassMap
             The classes the new data set has.
         """
-        known = self.file_classes or self.classes
         table = self.classes.remap(rules, target)
         if self.table is not None:
             table = table[self.table]
-        return replace(self, classes=target, table=table, file_classes=known)
+        return replace(self, classes=target, table=table, file_ids=None)

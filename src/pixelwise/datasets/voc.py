@@ -1,124 +1,128 @@
-"""The layout of PASCAL VOC: JPEGImages, SegmentationClass, ImageSets/Segmentation."""
+"""The layout of PASCAL VOC: JPEGImages, SegmentationClass, SegmentationObject, ImageSets."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from pixelwise.classes import VOC, VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset, Entry
-from pixelwise.errors import DataError, NotADatasetError
-from pixelwise.masks import count_ids, mask_encoding, read_label_map
+from pixelwise.datasets.encodings import understand, usable
+from pixelwise.datasets.options import WHOLE, Options, choose_split, photos_in
+from pixelwise.datasets.texts import read_text
+from pixelwise.datasets.writing import Item, put
+from pixelwise.errors import DataError
+from pixelwise.masks import write_label_map
+from pixelwise.types import numbers
 
-LOOKED_FOR = "JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/*.txt (the VOC layout)"
-SAMPLED = 16
+LOOKED_FOR = "JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/*.txt"
+PHOTOS, MASKS, OBJECTS = "JPEGImages", "SegmentationClass", "SegmentationObject"
+LISTS = Path("ImageSets") / "Segmentation"
 
 
-def open_voc(root: Path, split: str, classes: ClassMap | None) -> Dataset:
+def is_voc(path: Path) -> bool:
+    """Tell whether a folder is in the VOC layout; the lists may be missing."""
+    return all((path / folder).is_dir() for folder in (PHOTOS, MASKS))
+
+
+def splits_of_voc(root: Path, options: Options) -> tuple[str, ...]:  # noqa: ARG001 -- of every format
+    """Return the names of the lists; ``all`` where there are none."""
+    return tuple(sorted(p.stem for p in (root / LISTS).glob("*.txt"))) or (WHOLE,)
+
+
+def open_voc(root: Path, split: str | None, options: Options) -> Dataset:
     """Open one split of a folder in the VOC layout.
 
-    Parameters
-    ----------
-    root : Path
-        The folder that holds ``JPEGImages``, or a ``VOCdevkit`` above exactly one such folder.
-    split : str
-        The name of a list in ``ImageSets/Segmentation``.
-    classes : ClassMap or None
-        What the ids mean. None takes the names in the folder's ``classes.txt``, else VOC's 21,
-        else, where most masks hold ids above 20, numbers.
-
     Raises
     ------
-    NotADatasetError
-        Not this layout; the message says what was looked for.
     DataError
-        An unknown split (the known ones are listed), an empty one, or a file that is missing.
+        An unknown split (the known ones are listed), an empty one, a file that is missing, or
+        masks that can be read in two ways.
     """
-    root = find_root(root)
-    entries = tuple(
-        Entry(name, root / "JPEGImages" / f"{name}.jpg", root / "SegmentationClass" / f"{name}.png")
-        for name in _names(root, split)
-    )
-    for entry in entries:
-        for path in (entry.image_path, entry.label_path):
-            if not path.is_file():
-                raise DataError(f"{path}: missing, but '{split}.txt' lists {entry.name!r}")
-    spread = [entries[i] for i in np.linspace(0, len(entries) - 1, SAMPLED, dtype=int)]
-    encodings = sorted({mask_encoding(entry.label_path) for entry in spread})
-    classes, named_by = _classes_of(root, entries, spread, classes)
+    split = choose_split(split, splits_of_voc(root, options), root)
+    has_objects = (root / OBJECTS).is_dir()
+    listed = (_entry(root, name, has_objects) for name in _names(root, split))
+    entries = usable(listed, options)
+    understood = understand(entries, options, [root], VOC)
+    reader = replace(understood.reader, void_instance=VOID)
     found = (
-        f"VOC layout, {len(entries)} samples in '{split}', {' and '.join(encodings)} masks, "
-        f"{len(classes)} classes {named_by}, void {VOID}"
+        f"{root.resolve().name}: VOC layout, {len(entries)} samples in '{split}', "
+        f"{understood.words}{', with objects' if has_objects else ''}"
     )
-    return Dataset(root, split, classes, entries, found)
+    return Dataset(root, split, understood.classes, entries, found, reader, "voc")
 
 
-def find_root(path: Path) -> Path:
-    """Return the folder in the VOC layout at ``path`` or as the only one below it.
-
-    Raises
-    ------
-    NotADatasetError
-        None there, or several.
-    """
-    if not path.is_dir():
-        what = "a file, not a folder" if path.exists() else "no such folder"
-        raise NotADatasetError(f"{path}: {what}; a data set is a folder with {LOOKED_FOR}")
-    if _has_layout(path):
-        return path
-    below = [p for depth in ("*", "*/*") for p in sorted(path.glob(depth)) if _has_layout(p)]
-    if len(below) > 1:
-        raise NotADatasetError(
-            f"{path}: several data sets inside, name one: " + ", ".join(map(str, below))
-        )
-    if not below:
-        raise NotADatasetError(f"{path}: not a data set; looked for {LOOKED_FOR}")
-    return below[0]
-
-
-def _has_layout(path: Path) -> bool:
-    return all((path / folder).is_dir() for folder in ("JPEGImages", "SegmentationClass"))
+def _entry(root: Path, name: str, has_objects: bool) -> Entry:
+    photo = root / PHOTOS / f"{name}.jpg"
+    if not photo.is_file():
+        # The layout's own photos are .jpg; people keep theirs as they are.
+        photo = next(iter(p for p in (root / PHOTOS).glob(f"{name}.*")), photo)
+    objects = root / OBJECTS / f"{name}.png" if has_objects else None
+    return Entry(name, photo, root / MASKS / f"{name}.png", objects)
 
 
 def _names(root: Path, split: str) -> list[str]:
-    lists = root / "ImageSets" / "Segmentation"
-    path = lists / f"{split}.txt"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in lists.glob("*.txt"))) or "none"
-        raise DataError(f"{root}: no split {split!r} in ImageSets/Segmentation; there is: {known}")
-    try:
-        names = path.read_text(encoding="utf-8").split()
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: not a text file") from None
+    path = root / LISTS / f"{split}.txt"
+    if not path.is_file():  # no lists at all: what has a mask is a sample
+        names = [p.stem for p in photos_in(root / MASKS)]
+        if not names:
+            raise DataError(f"{root / MASKS}: no mask in this folder")
+        return names
+    names = read_text(path).split()
     if not names:
         raise DataError(f"{path}: the split is empty")
     for name in names:
-        if Path(name).name != name:
-            raise DataError(f"{path}: {name!r} is no file stem")
+        if Path(name).name != name or "\0" in name or len(name) > 200:
+            raise DataError(f"{path}: {name[:50]!r} is no file stem")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(f"{path}: {twice[0]!r} is listed twice")
     return names
 
 
-def _classes_of(
-    root: Path, entries: tuple[Entry, ...], spread: list[Entry], classes: ClassMap | None
-) -> tuple[ClassMap, str]:
-    if classes is not None:
-        return classes, "(given)"
-    path = root / "classes.txt"
-    if path.is_file():
-        names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-        return ClassMap.of(name for name in names if name), "(classes.txt)"
-    # A stray id above 20 is a broken mask and must be reported as such. Where most masks hold
-    # such ids, the folder has other classes than VOC's, and calling id 15 "person" would be wrong.
-    beyond = sum(_highest_id(entry) >= len(VOC) for entry in spread)
-    if beyond * 2 <= len(spread):
-        return VOC, "(VOC names)"
-    with ThreadPoolExecutor() as pool:
-        highest = max(pool.map(_highest_id, entries))
-    return ClassMap.numbered(highest + 1), "(without names: add a classes.txt)"
+class VocWriter:
+    """Writes the VOC layout: palette PNGs, objects where they are told apart, classes.txt."""
 
+    def __init__(self, root: Path, classes: ClassMap, file_ids: tuple[int, ...] | None) -> None:  # noqa: ARG002
+        self.losses: Counter[str] = Counter()
+        self._root = root
+        self._classes = classes
+        self._lists: dict[str, list[str]] = {}
 
-def _highest_id(entry: Entry) -> int:
-    counts = count_ids(read_label_map(entry.label_path))
-    return int(np.flatnonzero(counts[:VOID]).max(initial=0))
+    def add(self, item: Item) -> None:
+        """Write photo, label map and objects of one sample; one in two lists is written once."""
+        listed = any(item.stem in names for names in self._lists.values())
+        self._lists.setdefault(item.split, []).append(item.stem)
+        photo = self._root / PHOTOS / f"{item.stem}{item.suffix}"
+        if listed and photo.is_file() and photo.read_bytes() == item.photo:
+            return
+        put(photo, item.photo)
+        write_label_map(self._root / MASKS / f"{item.stem}.png", item.label_map, self._classes)
+        if item.instances is None:
+            return
+        object_map = np.zeros(item.size, dtype=np.uint8)
+        ids = numbers(item.instances)
+        if max(ids, default=0) >= VOID:
+            ids = list(range(1, len(ids) + 1))
+        if len(ids) >= VOID:
+            self.losses["objects beyond the 254 that a photo can have"] += len(ids) - VOID + 1
+        for number, instance in zip(ids[: VOID - 1], item.instances, strict=False):
+            patch = instance.within(object_map)
+            if patch[instance.patch].any():
+                self.losses["objects that overlap others"] += 1
+            patch[instance.patch] = number
+            self.losses["crowd marks"] += instance.crowd
+        object_map[(item.label_map == VOID) & (object_map == 0)] = VOID
+        write_label_map(self._root / OBJECTS / f"{item.stem}.png", object_map, VOC)
+
+    def close(self) -> None:
+        """Write the lists, ``trainval`` among them as VOC has it, and the class names."""
+        both = [self._lists.get(split) for split in ("train", "val")]
+        if both[0] and both[1] and "trainval" not in self._lists:
+            self._lists["trainval"] = sorted({*both[0], *both[1]})
+        for split, names in self._lists.items():
+            put(self._root / LISTS / f"{split}.txt", ("\n".join(names) + "\n").encode())
+        put(self._root / "classes.txt", ("\n".join(self._classes.names) + "\n").encode())

@@ -23,6 +23,11 @@ h1 { font-size: 1.9rem; margin: 0 0 .25rem } h2 { font-size: 1.2rem; margin: 2.5
 p { margin: .25rem 0; color: var(--dim); max-width: 75ch }
 .row { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)) }
 figure { margin: 0 } img { width: 100%; height: auto; display: block; border-radius: 6px }
+.thumbs { display: flex; flex-wrap: wrap; gap: 1rem; margin-top: .75rem }
+.thumbs figure { width: min-content; min-width: 200px } .thumbs img { width: auto; max-width: 90vw }
+table { border-collapse: collapse; font-size: .9rem; margin-top: .75rem }
+th, td { padding: .2rem .9rem .2rem 0; text-align: right; border-bottom: 1px solid var(--line) }
+th:first-child, td:first-child { text-align: left }
 figure.wide img { width: auto; max-width: 100% }
 figcaption { font-size: .9rem; color: var(--dim); margin-top: .4rem }
 figcaption b { color: var(--ink) }
@@ -74,18 +79,48 @@ class Figure:
 
 
 @dataclass(frozen=True, eq=False)
+class Table:
+    """Rows of words and numbers below a header."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def html(self) -> str:
+        """Return the table as HTML; all columns but the first are set right."""
+        head = "".join(f"<th>{escape(cell)}</th>" for cell in self.header)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+@dataclass(frozen=True, eq=False)
 class Section:
-    """A heading, a sentence and a row of figures."""
+    """A heading, a sentence, a row of figures and a table.
+
+    Parameters
+    ----------
+    title, text : str
+    figures : sequence of Figure
+        Side by side, as wide as there is room; ``small`` leaves them as large as they are.
+    table : Table, optional
+    small : bool
+    """
 
     title: str
     text: str
     figures: Sequence[Figure]
+    table: Table | None = None
+    small: bool = False
 
     def html(self) -> str:
         """Return the section as HTML."""
-        figures = "".join(figure.html() for figure in self.figures)
-        row = f'<div class="row">{figures}</div>' if len(self.figures) > 1 else figures
-        return f"<section><h2>{escape(self.title)}</h2><p>{escape(self.text)}</p>{row}</section>"
+        row = "".join(figure.html() for figure in self.figures)
+        if self.figures and not self.figures[0].wide:
+            row = f'<div class="{"thumbs" if self.small else "row"}">{row}</div>'
+        table = self.table.html() if self.table else ""
+        text = f"<h2>{escape(self.title)}</h2><p>{escape(self.text)}</p>"
+        return f"<section>{text}{row}{table}</section>"
 
 
 def page(title: str, text: str, sections: Sequence[Section]) -> str:

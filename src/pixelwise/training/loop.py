@@ -72,10 +72,14 @@ def train(
     """
     recipe = recipe or Recipe()
     settings = recipe.settings
-    training = recipe.open(paths, TRAIN_SPLIT)
-    judged = recipe.open(
-        [path for path in paths if JUDGED_SPLIT in list_splits(path)], JUDGED_SPLIT
-    )
+    recipe.check(paths)
+    training = recipe.open(paths, TRAIN_SPLIT, say)
+    with_val = [
+        path
+        for path in paths
+        if JUDGED_SPLIT in list_splits(path, format=recipe.source(path).format)
+    ]
+    judged = recipe.open(with_val, JUDGED_SPLIT, say)
     classes = training[0].classes
     names = [path.resolve().name for path in paths]
     if len(set(names)) < len(names):
@@ -86,7 +90,7 @@ def train(
     fabric.seed_everything(settings.seed, verbose=False)
     on_cpu = fabric.device.type == "cpu"
     batches = Batches(
-        training, [recipe.repeat(path) for path in paths], settings, ahead=0 if on_cpu else 4
+        training, [recipe.source(path).repeat for path in paths], settings, ahead=0 if on_cpu else 4
     )
     network = build_network(len(classes)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = deepcopy(network).eval().to(fabric.device)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from pixelwise.classes import ClassMap
-from pixelwise.datasets import Dataset, open_dataset
+from pixelwise.datasets import (
+    Dataset,
+    check,
+    list_splits,
+    open_dataset,
+    stop_on_findings,
+)
+from pixelwise.datasets.options import WHOLE
+from pixelwise.defaults import JUDGED_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, DataError
 
 
@@ -98,10 +106,24 @@ class Source:
         Its class names to the model's, as for `ClassMap.remap`; identity where empty.
     repeat : int
         How often an epoch goes through it.
+    format, encoding, void, labels
+        How it is to be read, as for `open_dataset`.
+    names : tuple of str
+        What its ids mean; what its files say where empty.
     """
 
     rules: Mapping[str, str] = field(default_factory=dict)
     repeat: int = 1
+    format: str | None = None
+    encoding: str | None = None
+    void: int | None = None
+    labels: str | None = None
+    names: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> ClassMap | None:
+        """The names as a class map; None where the files' own count."""
+        return ClassMap(tuple(self.names)) if self.names else None
 
 
 @dataclass(frozen=True)
@@ -170,8 +192,12 @@ class Recipe:
         """Return plain values for JSON, every default spelled out."""
         return asdict(self)
 
-    def open(self, paths: list[Path], split: str) -> list[Dataset]:
+    def open(
+        self, paths: list[Path], split: str, say: Callable[[str], object] = print
+    ) -> list[Dataset]:
         """Open a split of some data sets with their classes translated to the recipe's.
+
+        A data set without splits is learnt from as a whole. Objects are left unread.
 
         Raises
         ------
@@ -182,10 +208,21 @@ class Recipe:
         opened: list[Dataset] = []
         classes = self.classes
         for path in paths:
-            dataset = open_dataset(path, split)
+            source = self.source(path)
+            here = split
+            if split == TRAIN_SPLIT and list_splits(path, format=source.format) == (WHOLE,):
+                here = WHOLE
+            dataset = open_dataset(
+                path,
+                here,
+                source.classes,
+                format=source.format,
+                encoding=source.encoding,
+                void=source.void,
+                labels=source.labels,
+                say=say,
+            ).semantic()
             classes = classes or dataset.classes
-            # resolve(), so that "." and ".." find their folder's name
-            source = self.sources.get(path.resolve().name, Source())
             if source.rules or dataset.classes.names != classes.names:
                 try:
                     dataset = dataset.remapped(source.rules, classes)
@@ -194,9 +231,33 @@ class Recipe:
             opened.append(dataset)
         return opened
 
-    def repeat(self, path: Path) -> int:
-        """How often an epoch goes through the data set at ``path``."""
-        return self.sources.get(path.resolve().name, Source()).repeat
+    def check(self, paths: list[Path]) -> None:
+        """Look for what a run would stumble over, or learn wrongly, in data sets.
+
+        Raises
+        ------
+        DataError
+            The first such finding; ``pixelwise check`` tells all.
+        """
+        for path in paths:
+            source = self.source(path)
+            splits = list_splits(path, format=source.format)
+            report = check(
+                path,
+                fast=True,
+                splits=tuple(s for s in (TRAIN_SPLIT, JUDGED_SPLIT) if s in splits) or None,
+                classes=source.classes,
+                format=source.format,
+                encoding=source.encoding,
+                void=source.void,
+                labels=source.labels,
+            )
+            stop_on_findings(report)
+
+    def source(self, path: Path) -> Source:
+        """How the data set at ``path`` takes part."""
+        # resolve(), so that "." and ".." find their folder's name
+        return self.sources.get(path.resolve().name, Source())
 
 
 def _refuse_unknown(values: Mapping[str, object], kind: type) -> None:

@@ -1,0 +1,41 @@
+"""The options that say how a data set is to be read; several commands share them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pixelwise.classes import ClassMap
+
+DATA = "A data set: VOC, COCO, YOLO-seg, labelme, or photos and masks in two folders."
+
+Format = Annotated[
+    str | None, typer.Option(help="voc, coco, yolo, labelme or pairs, where several fit.")
+]
+Encoding = Annotated[
+    str | None, typer.Option(help="What a mask's numbers are: ids, binary or instances.")
+]
+Void = Annotated[
+    int | None,
+    typer.Option(help="An id in mask files that is void, beside 255. Higher ids move down."),
+]
+Labels = Annotated[
+    str | None, typer.Option(help="The folder of label maps, where several could be meant.")
+]
+Classes = Annotated[
+    str | None, typer.Option(metavar="NAMES|FILE", help="Class names, by comma or a name a line.")
+]
+
+
+def class_map(classes: str | None) -> ClassMap | None:
+    """Return the classes that ``--classes`` gives: a file of names, or names with commas."""
+    from pixelwise.classes import ClassMap
+    from pixelwise.datasets.texts import read_text
+
+    if classes is None:
+        return None
+    names = read_text(Path(classes)).splitlines() if Path(classes).is_file() else classes.split(",")
+    return ClassMap.of(name.strip() for name in names if name.strip())

@@ -1,0 +1,179 @@
+"""Decoded samples in one memory-mapped file: pixels first, then an index, then its length."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+
+from pixelwise.datasets.dataset import Dataset, Entry, Labels
+from pixelwise.errors import DataError
+from pixelwise.progress import track
+from pixelwise.types import Instance, Sample
+
+UInt8Array = npt.NDArray[np.uint8]
+
+VERSION = 1
+TAIL = 16
+"""The last bytes of the file: eight that name the format, eight that count the index."""
+MAGIC = b"pixelw%02d" % VERSION
+
+
+@dataclass(frozen=True, eq=False)
+class CacheReader:
+    """Reads samples from a memory-mapped file as read-only views.
+
+    Parameters
+    ----------
+    pixels : (n,) uint8
+        The mapped file.
+    index : mapping of str to dict
+        The name of a sample to where its arrays begin.
+    """
+
+    pixels: UInt8Array = field(repr=False)
+    index: dict[str, dict[str, Any]] = field(repr=False)
+    source: Dataset = field(repr=False)
+
+    def image(self, entry: Entry) -> UInt8Array:
+        """Return the photo, (H, W, 3) uint8 RGB."""
+        height, width, at = self._place(entry)
+        return self.pixels[at : at + 3 * height * width].reshape(height, width, 3)
+
+    def size(self, entry: Entry) -> tuple[int, int]:
+        """Return the photo's (height, width)."""
+        return self._place(entry)[:2]
+
+    def photo(self, entry: Entry) -> tuple[bytes, str]:
+        """Return the photo's file as it is, from where it was before."""
+        return self.source.reader.photo(entry)
+
+    def labels(self, entry: Entry, size: tuple[int, int]) -> Labels:  # noqa: ARG002 -- of every reader
+        """Return the label map, (H, W) uint8, and the objects."""
+        height, width, at = self._place(entry)
+        at += 3 * height * width
+        label_map = self.pixels[at : at + height * width].reshape(height, width)
+        stored = self.index[entry.name]["instances"]
+        if stored is None:
+            return label_map, None
+        instances = []
+        for start, rows, columns, top, left, class_id, id_, crowd in stored:
+            patch = self.pixels[start : start + rows * columns].view(np.bool_)
+            instances.append(
+                Instance(
+                    patch.reshape(rows, columns),
+                    (top, left),
+                    (height, width),
+                    class_id,
+                    id_,
+                    bool(crowd),
+                )
+            )
+        return label_map, tuple(instances)
+
+    def _place(self, entry: Entry) -> tuple[int, int, int]:
+        height, width, at = self.index[entry.name]["place"]
+        return height, width, at
+
+
+def cached(dataset: Dataset, folder: Path) -> Dataset:
+    """Open the cache of a data set, or write it first; see `Dataset.cached`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key = fingerprint(dataset)
+    stem = f"{dataset.root.resolve().name}-{dataset.split}"
+    path = folder / f"{stem}-{key}.pixels"
+    if not path.exists():
+        # One process writes, others wait; the system frees the lock of one that is killed.
+        with FileLock(folder / f"{stem}.lock"):
+            if not path.exists():
+                # Under the lock, parts can only be what a killed process left, and caches of
+                # this split with another key are of files as they were before.
+                for old in (*folder.glob(f"{stem}-*.pixels"), *folder.glob(f"{stem}-*.part")):
+                    if len(old.name) == len(path.name) or old.suffix == ".part":
+                        old.unlink(missing_ok=True)
+                part = path.with_suffix(".part")
+                try:
+                    _write(dataset, part)
+                    part.replace(path)
+                finally:
+                    part.unlink(missing_ok=True)
+    pixels, index = _open(path)
+    reader = CacheReader(pixels, index, dataset)
+    return replace(dataset, reader=reader, table=None)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Return what changes whenever a file of the data set, or the way it is read, changes."""
+    digest = hashlib.blake2b(digest_size=10)
+    words = [VERSION, dataset.found, dataset.classes.names, dataset.classes.colours]
+    words.append(None if dataset.table is None else dataset.table.tolist())
+    digest.update(json.dumps(words).encode())
+    stats: dict[Path, tuple[int, int]] = {}
+    for entry in dataset.entries:
+        for path in sorted(entry.paths):
+            if path not in stats:
+                try:
+                    stat = path.stat()
+                except OSError:
+                    stats[path] = (-1, -1)
+                else:
+                    stats[path] = (stat.st_size, stat.st_mtime_ns)
+            digest.update(f"{entry.name}\0{path}\0{stats[path]}\n".encode())
+    return digest.hexdigest()
+
+
+def _write(dataset: Dataset, path: Path) -> None:
+    expected = dataset.memory()
+    free = shutil.disk_usage(path.parent).free
+    if expected > free:
+        raise DataError(
+            f"{path.parent}: the cache needs about {expected / 1e9:.1f} GB, "
+            f"but {free / 1e9:.1f} GB are free; choose another folder"
+        )
+    index: dict[str, dict[str, Any]] = {}
+    parts = [range(i, min(i + 16, len(dataset))) for i in range(0, len(dataset), 16)]
+    with path.open("wb") as file, ThreadPoolExecutor() as pool:
+        # One batch is read ahead: memory stays at two batches, whatever the data set's size.
+        waiting = [pool.submit(dataset.__getitem__, i) for i in parts[0]] if parts else []
+        for here in track(range(len(parts)), f"caching {dataset.split}", len(parts)):
+            samples = [future.result() for future in waiting]
+            if here + 1 < len(parts):
+                waiting = [pool.submit(dataset.__getitem__, i) for i in parts[here + 1]]
+            for sample in samples:
+                index[sample.name] = _put(sample, file)
+        text = json.dumps(index).encode()
+        file.write(text + MAGIC + len(text).to_bytes(8, "little"))
+
+
+def _put(sample: Sample, file: Any) -> dict[str, Any]:
+    height, width = sample.label_map.shape
+    place = [height, width, file.tell()]
+    file.write(np.ascontiguousarray(sample.image).data)
+    file.write(np.ascontiguousarray(sample.label_map).data)
+    if sample.instances is None:
+        return {"place": place, "instances": None}
+    stored = []
+    for instance in sample.instances:
+        rows, columns = instance.patch.shape
+        numbers = (*instance.corner, instance.class_id, instance.id, int(instance.crowd))
+        stored.append([file.tell(), rows, columns, *numbers])
+        file.write(np.ascontiguousarray(instance.patch).data)
+    return {"place": place, "instances": stored}
+
+
+def _open(path: Path) -> tuple[UInt8Array, dict[str, dict[str, Any]]]:
+    # A plain array over the mapping: np.memmap's own slices cost several times as much.
+    pixels = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
+    tail = pixels[-TAIL:].tobytes()
+    length = int.from_bytes(tail[8:], "little")
+    if tail[:8] != MAGIC or length > len(pixels) - TAIL:
+        raise DataError(f"{path}: not a cache that pixelwise wrote; delete it")
+    return pixels, json.loads(pixels[len(pixels) - TAIL - length : len(pixels) - TAIL].tobytes())

@@ -1,0 +1,168 @@
+"""What `pixelwise check` can find wrong with a data set, and how it says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of fault.
+
+    Parameters
+    ----------
+    title : str
+        What it is.
+    mend : str
+        What to do about it.
+    stops : bool
+        Training would fail, or learn something wrong without a word.
+    """
+
+    title: str
+    mend: str
+    stops: bool
+
+
+KINDS: dict[str, Kind] = {
+    "unpaired": Kind(
+        "photo without mask, or mask without photo",
+        "add the missing file or delete the other",
+        True,
+    ),
+    "unreadable": Kind("damaged or truncated file", "fetch or export it again", True),
+    "size": Kind("photo and mask of different sizes", "annotate the photo as it is", True),
+    "turned": Kind(
+        "photo turned by its EXIF orientation, mask not",
+        "turn the mask, or store the photo's pixels upright and delete the EXIF tag",
+        True,
+    ),
+    "range": Kind("labels out of range", "mend the masks, or give all class names", True),
+    "binary": Kind(
+        "masks of 0 and 255, which would train as void",
+        "say --encoding binary, or write class ids into the masks",
+        True,
+    ),
+    "blended": Kind(
+        "masks that were interpolated or JPEG-compressed",
+        "export them again as PNG; resize by nearest sampling only",
+        True,
+    ),
+    "lossy": Kind("masks saved as JPEG", "export them again as PNG", True),
+    "annotation": Kind("annotations that cannot be drawn", "mend or delete them", True),
+    "split": Kind("a split that cannot be opened", "mend its list", True),
+    "void": Kind("masks of nothing but void", "label them, or leave the photos out", False),
+    "empty": Kind(
+        "photos with nothing but background",
+        "fine where nothing is to be seen; else label them",
+        False,
+    ),
+    "same": Kind("the same photo in two splits", "keep it in one: the score would lie", False),
+    "alike": Kind(
+        "nearly the same photo in two splits", "keep both in one split: the score would lie", False
+    ),
+    "absent": Kind(
+        "classes of one split that another lacks",
+        "their score there means nothing; split anew",
+        False,
+    ),
+    "outside": Kind("outlines that leave the photo", "clip them; they were cut off here", False),
+    "ids": Kind("annotation ids that come twice", "number them anew", False),
+}
+"""Every kind of finding by its name, in the order they are told."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with one or two files.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    split : str
+    files : tuple of Path
+        The file it is about first.
+    text : str
+        What is wrong, with numbers.
+    shown : tuple of (split, int)
+        Where the samples that show it stand in their splits.
+    """
+
+    kind: str
+    split: str
+    files: tuple[Path, ...]
+    text: str
+    shown: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found.
+
+    Parameters
+    ----------
+    path : Path
+    found : tuple of str
+        What each split was taken for.
+    samples : dict
+        Split to its number of samples.
+    findings : tuple of Finding
+        Empty where nothing is wrong.
+    histogram : dict
+        Split to class name to its pixels.
+    weights : dict
+        Class name to its suggested weight in training.
+    seconds : float
+        How long the check took.
+    datasets : tuple of Dataset
+        The splits that were looked at.
+    """
+
+    path: Path
+    found: tuple[str, ...]
+    samples: dict[str, int]
+    findings: tuple[Finding, ...]
+    histogram: dict[str, dict[str, int]]
+    weights: dict[str, float]
+    seconds: float = 0.0
+    datasets: tuple[Any, ...] = field(default=(), repr=False)
+
+    def by_kind(self) -> dict[str, list[Finding]]:
+        """Return the findings by their kind, in the order of `KINDS`."""
+        grouped = {kind: [f for f in self.findings if f.kind == kind] for kind in KINDS}
+        return {kind: findings for kind, findings in grouped.items() if findings}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "path": str(self.path),
+            "found": list(self.found),
+            "samples": self.samples,
+            "ok": not self.findings,
+            "counts": {kind: len(findings) for kind, findings in self.by_kind().items()},
+            "findings": [
+                {
+                    "kind": finding.kind,
+                    "title": KINDS[finding.kind].title,
+                    "mend": KINDS[finding.kind].mend,
+                    "split": finding.split,
+                    "files": [str(file) for file in finding.files],
+                    "text": finding.text,
+                }
+                for findings in self.by_kind().values()
+                for finding in findings
+            ],
+            "histogram": self.histogram,
+            "weights": self.weights,
+            "weights_definition": WEIGHTS_DEFINITION,
+        }
+
+
+WEIGHTS_DEFINITION = (
+    "median frequency balancing (Eigen and Fergus, 2015) over the first split: the median of all "
+    "classes' frequencies over the class's own, a frequency being its share of the labelled "
+    "pixels of the photos that show it"
+)

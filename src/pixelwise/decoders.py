@@ -1,0 +1,120 @@
+"""The fast decoders for the two common kinds of file.
+
+Each returns None for what it does not know; `pixelwise.images` then asks Pillow, which knows
+nearly everything and judges what is damaged.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+from PIL import Image
+
+UInt8Array = npt.NDArray[np.uint8]
+
+MAX_PIXELS = 2 * (1024 * 1024 * 1024 // 4 // 3)
+"""Pixels above which a picture is refused as a decompression bomb; Pillow's own limit."""
+
+JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+PNG_START = b"\x89PNG\r\n\x1a\n"
+ORIENTATION = 0x0112
+
+
+def decode_jpeg(data: bytes) -> UInt8Array | None:
+    """Decode an upright RGB or grey JPEG.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole file.
+
+    Returns
+    -------
+    (H, W, 3) uint8 or None
+        RGB. None for another format, CMYK, a turned photo (EXIF), one too large, and any file
+        that libjpeg-turbo warns about.
+
+    Raises
+    ------
+    EOFError
+        A part of the pixels is missing.
+    """
+    # libjpeg fills the missing part of a truncated JPEG with grey; such a file does not end as
+    # a JPEG must, or makes the strict decoder speak up.
+    if not (data.startswith(JPEG_START) and data.endswith(JPEG_END)):
+        return None
+    if b"Exif\0\0" in data[:65536] and _is_turned(data):
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if height * width > MAX_PIXELS or colours not in ("YCbCr", "RGB", "Gray"):
+            return None
+        return np.asarray(simplejpeg.decode_jpeg(data), dtype=np.uint8)
+    except ValueError as error:
+        # "Corrupt JPEG data: premature end of data segment", where the end mark is there.
+        if "premature end" in str(error).lower():
+            raise EOFError(str(error)) from None
+        return None
+
+
+def decode_png_levels(data: bytes) -> UInt8Array | None:
+    """Decode the levels of an 8-bit palette or grey PNG, as label maps are mostly written.
+
+    Palette indices compress best without row filters, and then a PNG is nothing but the rows,
+    deflated, with a zero before each.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole file.
+
+    Returns
+    -------
+    (H, W) uint8 or None
+        Palette indices or grey levels. None for any other kind of PNG and for damaged ones.
+    """
+    if not data.startswith(PNG_START) or data[12:16] != b"IHDR":
+        return None
+    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    depth, colours, *rest = data[24:29]
+    plain = depth == 8 and colours in (0, 3) and rest == [0, 0, 0]
+    if not plain or not 0 < width * height <= MAX_PIXELS:
+        return None
+    parts, at = [], 8
+    while at + 12 <= len(data):
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        body = data[at + 8 : at + 8 + length]
+        if kind in (b"IHDR", b"IDAT"):
+            if zlib.crc32(body, zlib.crc32(kind)) != int.from_bytes(
+                data[at + 8 + length : at + 12 + length], "big"
+            ):
+                return None
+            if kind == b"IDAT":
+                parts.append(body)
+        elif kind == b"IEND":
+            break
+        at += 12 + length
+    else:
+        return None
+    inflate = zlib.decompressobj()
+    whole = height * (width + 1)
+    try:
+        rows = inflate.decompress(b"".join(parts), whole + 1)
+    except zlib.error:
+        return None
+    if len(rows) != whole or not inflate.eof:
+        return None
+    table = np.frombuffer(rows, dtype=np.uint8).reshape(height, width + 1)
+    return None if table[:, 0].any() else np.ascontiguousarray(table[:, 1:])
+
+
+def _is_turned(data: bytes) -> bool:
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return bool(picture.getexif().get(ORIENTATION, 1) != 1)
+    except Exception:  # damaged EXIF comes with many kinds of exception; Pillow's reader judges
+        return True
