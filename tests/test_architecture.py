@@ -37,7 +37,7 @@ GROUND = {
 }
 ALLOWED = {
     0: {"numpy", "rich"},
-    1: {"numpy", "PIL", "cv2", "skimage", "scipy", "simplejpeg", "pycocotools"},
+    1: {"numpy", "PIL", "cv2", "skimage", "scipy", "simplejpeg", "zlib_ng", "pycocotools"},
     2: {"numpy", "PIL", "cv2", "yaml", "filelock"},
     3: {"numpy", "PIL", "cv2", "onnxruntime"},
     4: {"torch"},

@@ -7,12 +7,12 @@ nearly everything and judges what is damaged.
 from __future__ import annotations
 
 import io
-import zlib
 
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
 from PIL import Image
+from zlib_ng import zlib_ng as zlib
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -22,6 +22,9 @@ MAX_PIXELS = 2 * (1024 * 1024 * 1024 // 4 // 3)
 JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 PNG_START = b"\x89PNG\r\n\x1a\n"
 ORIENTATION = 0x0112
+DEFLATE_AT_MOST = 1032
+"""A deflated byte becomes at most so many (RFC 1951: 258 bytes for two bits)."""
+BOMB = 1 << 28
 
 
 def decode_jpeg(data: bytes) -> UInt8Array | None:
@@ -47,7 +50,7 @@ def decode_jpeg(data: bytes) -> UInt8Array | None:
     # a JPEG must, or makes the strict decoder speak up.
     if not (data.startswith(JPEG_START) and data.endswith(JPEG_END)):
         return None
-    if b"Exif\0\0" in data[:65536] and _is_turned(data):
+    if _has_exif(data) and _is_turned(data):
         return None
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
@@ -100,16 +103,32 @@ def decode_png_levels(data: bytes) -> UInt8Array | None:
         at += 12 + length
     else:
         return None
-    inflate = zlib.decompressobj()
-    whole = height * (width + 1)
+    packed, whole = b"".join(parts), height * (width + 1)
+    # Inflating into one block of the right size saves a copy, but has no limit: that way is only
+    # for streams that cannot become much more than what they should.
+    if len(packed) * DEFLATE_AT_MOST > 4 * whole + BOMB:
+        return None
     try:
-        rows = inflate.decompress(b"".join(parts), whole + 1)
+        rows = zlib.decompress(packed, bufsize=whole)
     except zlib.error:
         return None
-    if len(rows) != whole or not inflate.eof:
+    if len(rows) != whole:
         return None
     table = np.frombuffer(rows, dtype=np.uint8).reshape(height, width + 1)
     return None if table[:, 0].any() else np.ascontiguousarray(table[:, 1:])
+
+
+def _has_exif(data: bytes) -> bool:
+    """Tell whether one of the segments before the pixels holds EXIF; True where they are odd."""
+    at = 2
+    while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
+        kind = data[at + 1]
+        if kind == 0xE1 and data[at + 4 : at + 8] == b"Exif":
+            return True
+        if 0xC0 <= kind <= 0xDA:  # tables, frame or scan: application segments come before
+            return False
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return True
 
 
 def _is_turned(data: bytes) -> bool:

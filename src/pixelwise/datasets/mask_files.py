@@ -92,7 +92,7 @@ class MaskFiles(PhotoFiles):
         if self.binary:
             return (levels > 0).astype(np.uint8)
         # uint8 wraps around, so this one subtraction lays the ids without a class at 0 and up.
-        if self.plain >= 0 and not (levels - np.uint8(self.plain) < VOID - self.plain).any():
+        if self.plain >= 0 and (levels - np.uint8(self.plain)).min() >= VOID - self.plain:
             return levels
         counts = count_ids(levels)
         strange = np.flatnonzero((counts > 0) & (self.table < 0))
