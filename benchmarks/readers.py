@@ -113,7 +113,9 @@ def main() -> None:
         f"({1000 * load_b / n:.2f} ms) reaches {reached:.2f} of their speed"
     )
     print(f"decoding one by one     {1000 * decode / n:7.2f} ms a sample, copied")
-    print(f"Dataset.cached          {1000 * mapped / n:7.2f} ms a sample: {faster:.1f} times faster")
+    print(
+        f"Dataset.cached          {1000 * mapped / n:7.2f} ms a sample: {faster:.1f} times faster"
+    )
 
 
 if __name__ == "__main__":

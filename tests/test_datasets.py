@@ -106,7 +106,7 @@ def test_splits(own_shapes: Path) -> None:
 def test_a_missing_file_is_named_on_opening(own_shapes: Path, folder: str) -> None:
     victim = next((own_shapes / folder).glob("train_003.*"))
     victim.unlink()
-    with pytest.raises(DataError, match=rf"{victim.name}: missing, but 'train\.txt' lists"):
+    with pytest.raises(DataError, match=rf"{victim.name}: missing, but 'train_003' is listed"):
         open_dataset(own_shapes)
 
 

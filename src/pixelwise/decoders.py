@@ -110,7 +110,7 @@ def decode_png_levels(data: bytes) -> UInt8Array | None:
         return None
     try:
         rows = zlib.decompress(packed, bufsize=whole)
-    except zlib.error:
+    except zlib.error:  # type: ignore[misc]  # its stub has no class there
         return None
     if len(rows) != whole:
         return None

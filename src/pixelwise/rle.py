@@ -117,8 +117,7 @@ def draw_polygons(
     ]
     if not flat:
         raise LabelError(f"{where}: no polygon in it")
-    codes = coco.frPyObjects(flat, *size)
-    return np.asarray(coco.decode(coco.merge(codes)), dtype=np.bool_)
+    return decode_rle(coco.merge(coco.frPyObjects(flat, *size)), size, where)
 
 
 def draw_segmentation(

@@ -183,7 +183,9 @@ class Dataset(Sequence[Sample]):
             instances = tuple(i for i in placed if i.class_id not in gone)
         return table[label_map], instances
 
-    def load(self, workers: int | None = None, say: Callable[[str], None] = print) -> list[Sample]:
+    def load(
+        self, workers: int | None = None, say: Callable[[str], object] = print
+    ) -> list[Sample]:
         """Read all samples into memory, on all cores, with a progress bar on a terminal.
 
         Parameters

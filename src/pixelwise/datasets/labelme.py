@@ -27,7 +27,7 @@ from pixelwise.datasets.writing import AREAS, BACKGROUND, Item, as_objects, put
 from pixelwise.errors import DataError, ImageFileError, LabelError
 from pixelwise.images import image_of_bytes, read_bytes, read_size
 from pixelwise.rle import BoolArray, points_of
-from pixelwise.types import Instance, numbers, paint_label_map
+from pixelwise.types import Instance, paint_label_map
 
 LOOKED_FOR = "labelme's *.json with shapes"
 IGNORE = "__ignore__"
@@ -198,8 +198,11 @@ class LabelmeWriter:
         photo = f"{item.stem}{item.suffix}"
         put(folder / photo, item.photo)
         shapes = []
-        objects = tuple(as_objects(item))
-        for group, instance in zip(numbers(objects), objects, strict=True):
+        objects = as_objects(item)
+        ids = [instance.id for instance in objects]
+        if len(set(ids)) != len(ids) or min(ids, default=1) < 1:
+            ids = list(range(1, len(ids) + 1))
+        for group, instance in zip(ids, objects, strict=True):
             void = instance.class_id == VOID
             shared = {
                 "label": IGNORE if void else self._classes.names[instance.class_id],

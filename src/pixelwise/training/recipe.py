@@ -180,7 +180,10 @@ class Recipe:
         sources: Mapping[str, dict[str, object]] = raw.get("sources", {})  # type: ignore[assignment]
         for source in sources.values():
             _refuse_unknown(source, Source)
-        raw["sources"] = {name: Source(**source) for name, source in sources.items()}  # type: ignore[arg-type]
+        raw["sources"] = {
+            name: Source(**{**source, "names": tuple(source.get("names", ()))})  # type: ignore[arg-type]
+            for name, source in sources.items()
+        }
         settings = dict(raw.get("settings", {}))  # type: ignore[call-overload]
         _refuse_unknown(settings, Settings)
         if "scale" in settings:
