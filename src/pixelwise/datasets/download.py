@@ -189,7 +189,8 @@ def _fetch_once(url: str, part: Path, wanted: Download, timeout: float) -> None:
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        response = urllib.request.urlopen(request, timeout=timeout)
+        # An opener of our own: urlopen's global one keeps the proxies of its first use.
+        response = urllib.request.build_opener().open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:  # nothing lies beyond what is here
             _compare(digest, wanted)
