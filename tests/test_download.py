@@ -306,7 +306,8 @@ class TestArchive:
         assert archive.exists()
         assert servers[0].asked == []
 
-    def test_another_file_is_refused(self, servers: tuple[Server, Server], tmp_path: Path) -> None:
+    @pytest.mark.usefixtures("servers")
+    def test_another_file_is_refused(self, tmp_path: Path) -> None:
         archive = tmp_path / "mine.tar"
         archive.write_bytes(b"something else")
         with pytest.raises(DataError, match=r"not tiny\.tar; its sha1 differs"):

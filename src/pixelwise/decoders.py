@@ -20,7 +20,7 @@ MAX_PIXELS = 2 * (1024 * 1024 * 1024 // 4 // 3)
 """Pixels above which a picture is refused as a decompression bomb; Pillow's own limit."""
 
 JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-PNG_START = b"\x89PNG\r\n\x1a\n"
+PNG_START, PNG_HEADER = b"\x89PNG\r\n\x1a\n", 33
 ORIENTATION = 0x0112
 DEFLATE_AT_MOST = 1032
 """A deflated byte becomes at most so many (RFC 1951: 258 bytes for two bits)."""
@@ -80,7 +80,7 @@ def decode_png_levels(data: bytes) -> UInt8Array | None:
     (H, W) uint8 or None
         Palette indices or grey levels. None for any other kind of PNG and for damaged ones.
     """
-    if not data.startswith(PNG_START) or data[12:16] != b"IHDR":
+    if not data.startswith(PNG_START) or data[12:16] != b"IHDR" or len(data) < PNG_HEADER:
         return None
     width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     depth, colours, *rest = data[24:29]

@@ -29,3 +29,11 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a path is a file; one that no disk could hold is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

@@ -15,6 +15,7 @@ from pixelwise.datasets.options import WHOLE, Options, checked, choose_split
 from pixelwise.datasets.texts import VOID_NAMES, read_json
 from pixelwise.datasets.writing import AREAS, BACKGROUND, Item, as_objects, put
 from pixelwise.errors import DataError, LabelError
+from pixelwise.files import is_file
 from pixelwise.rle import draw_segmentation, encode_rle, points_of
 from pixelwise.types import Instance, paint_label_map
 
@@ -62,7 +63,7 @@ def open_coco(root: Path, split: str | None, options: Options) -> Dataset:
         name = file.stem if in_one_folder else file.with_suffix("").as_posix()
         if name in annotations:
             raise DataError(f"{path}: two images are called {name!r}")
-        photo = next((f / file for f in folders if (f / file).is_file()), None)
+        photo = next((f / file for f in folders if is_file(f / file)), None)
         if photo is None:
             looked = ", ".join(sorted({f.name + "/" for f in folders if f.is_dir()}))
             options.trouble("unpaired", path, f"photo {str(file)!r} is missing; looked in {looked}")
@@ -162,7 +163,7 @@ def painting_order(instance: Instance) -> tuple[int, bool, int]:
 
 def _files(path: Path) -> dict[str, Path]:
     """Return the annotation files of a folder by split."""
-    if path.is_file():
+    if is_file(path):
         return {WHOLE: path} if path.suffix == ".json" and _is_coco_file(path) else {}
     named = sorted((path / "annotations").glob("instances_*.json"))
     if named:

@@ -16,6 +16,7 @@ from pixelwise.datasets.mask_files import MaskFiles, UInt8Array, id_reader
 from pixelwise.datasets.options import Options, checked
 from pixelwise.datasets.texts import Names, find_names
 from pixelwise.errors import AmbiguousError, DataError, LabelError, PixelwiseError
+from pixelwise.files import is_file
 from pixelwise.masks import count_ids, decode_rgb, mask_encoding, read_levels
 
 SAMPLED = 16
@@ -33,10 +34,10 @@ def usable(entries: Iterable[Entry], options: Options) -> tuple[Entry, ...]:
     """
     good = []
     for entry in entries:
-        missing = [p for p in sorted(entry.paths) if not p.is_file()]
+        missing = [p for p in sorted(entry.paths) if not is_file(p)]
         if missing:
             text = f"missing, but {entry.name!r} is listed"
-            there = next((p for p in (entry.image_path, entry.label_path) if p.is_file()), None)
+            there = next((p for p in (entry.image_path, entry.label_path) if is_file(p)), None)
             options.trouble("unpaired", missing[0], text, there)
         elif entry.label_path.suffix.lower() in (".jpg", ".jpeg"):
             text = "JPEG changes the numbers of a mask; save it as PNG"

@@ -25,6 +25,7 @@ from pixelwise.datasets.options import WHOLE, Options, checked, choose_split
 from pixelwise.datasets.texts import find_names, read_json
 from pixelwise.datasets.writing import AREAS, BACKGROUND, Item, as_objects, put
 from pixelwise.errors import DataError, ImageFileError, LabelError
+from pixelwise.files import is_file
 from pixelwise.images import image_of_bytes, read_bytes, read_size
 from pixelwise.rle import BoolArray, points_of
 from pixelwise.types import Instance, paint_label_map
@@ -248,7 +249,7 @@ def _look(path: Path, options: Options) -> tuple[Path | None, set[str]]:
         # Windows writes backslashes; the photo may have been moved beside its annotation.
         relative = name.replace("\\", "/")
         for photo in (path.parent / relative, path.parent / Path(relative).name):
-            if photo.is_file():
+            if is_file(photo):
                 return photo, labels
     if content.get("imageData"):
         return path, labels

@@ -15,6 +15,7 @@ from pixelwise.datasets.options import WHOLE, Options, choose_split, photos_in
 from pixelwise.datasets.texts import read_text
 from pixelwise.datasets.writing import Item, put
 from pixelwise.errors import DataError
+from pixelwise.files import is_file
 from pixelwise.masks import write_label_map
 from pixelwise.types import numbers
 
@@ -57,7 +58,7 @@ def open_voc(root: Path, split: str | None, options: Options) -> Dataset:
 
 def _entry(root: Path, name: str, has_objects: bool) -> Entry:
     photo = root / PHOTOS / f"{name}.jpg"
-    if not photo.is_file():
+    if not is_file(photo):
         # The layout's own photos are .jpg; people keep theirs as they are.
         photo = next(iter(p for p in (root / PHOTOS).glob(f"{name}.*")), photo)
     objects = root / OBJECTS / f"{name}.png" if has_objects else None
@@ -66,7 +67,7 @@ def _entry(root: Path, name: str, has_objects: bool) -> Entry:
 
 def _names(root: Path, split: str) -> list[str]:
     path = root / LISTS / f"{split}.txt"
-    if not path.is_file():  # no lists at all: what has a mask is a sample
+    if not is_file(path):  # no lists at all: what has a mask is a sample
         names = [p.stem for p in photos_in(root / MASKS)]
         if not names:
             raise DataError(f"{root / MASKS}: no mask in this folder")
@@ -97,7 +98,7 @@ class VocWriter:
         listed = any(item.stem in names for names in self._lists.values())
         self._lists.setdefault(item.split, []).append(item.stem)
         photo = self._root / PHOTOS / f"{item.stem}{item.suffix}"
-        if listed and photo.is_file() and photo.read_bytes() == item.photo:
+        if listed and is_file(photo) and photo.read_bytes() == item.photo:
             return
         put(photo, item.photo)
         write_label_map(self._root / MASKS / f"{item.stem}.png", item.label_map, self._classes)

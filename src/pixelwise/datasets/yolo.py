@@ -25,6 +25,7 @@ from pixelwise.datasets.options import (
 from pixelwise.datasets.texts import find_names, read_text
 from pixelwise.datasets.writing import AREAS, BACKGROUND, Item, as_objects, put
 from pixelwise.errors import DataError, LabelError
+from pixelwise.files import is_file
 from pixelwise.objects import joined, outlines
 from pixelwise.rle import BoolArray, points_of
 from pixelwise.types import Instance, paint_label_map
@@ -70,7 +71,7 @@ def open_yolo(root: Path, split: str | None, options: Options) -> Dataset:
     classes, named_by = _classes_of(root, entries, options)
     file = _yaml_of(root)
     areas = file is not None and _read_yaml(file).get(AREAS) is True
-    labelled = sum(entry.label_path.is_file() for entry in entries)
+    labelled = sum(is_file(entry.label_path) for entry in entries)
     found = (
         f"{root.resolve().name}: YOLO-seg polygons, {len(entries)} samples in '{split}' "
         f"({len(entries) - labelled} without objects), {len(classes)} classes with background "
@@ -125,7 +126,7 @@ def _lines(
     entry: Entry, size: tuple[int, int]
 ) -> Iterator[tuple[int, int, npt.NDArray[np.float64]]]:
     """Yield line number, class id (1 is the first class) and polygon of every line."""
-    lines = read_text(entry.label_path).splitlines() if entry.label_path.is_file() else []
+    lines = read_text(entry.label_path).splitlines() if is_file(entry.label_path) else []
     for number, line in enumerate(lines, 1):
         if line.strip():
             class_id, points = read_line(line, size, f"{entry.label_path}: line {number}")
@@ -223,10 +224,10 @@ class YoloWriter:
 
 
 def _yaml_of(path: Path) -> Path | None:
-    if path.is_file():
+    if is_file(path):
         return path if path.suffix in (".yaml", ".yml") else None
     named = [path / "data.yaml", path / "dataset.yaml", *sorted(path.glob("*.y*ml"))]
-    return next((p for p in named if p.is_file() and "names" in _read_yaml(p)), None)
+    return next((p for p in named if is_file(p) and "names" in _read_yaml(p)), None)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -275,7 +276,7 @@ def _place(bases: list[Path], place: str, file: Path) -> Path:
 def _photos(place: Path) -> list[Path]:
     if place.is_dir():
         return [p for p in place.rglob("*") if is_photo(p)]
-    if place.suffix == ".txt" and place.is_file():
+    if place.suffix == ".txt" and is_file(place):
         return [place.parent / line for line in read_text(place).split("\n") if line.strip()]
     return []
 
@@ -310,7 +311,7 @@ def _classes_of(root: Path, entries: tuple[Entry, ...], options: Options) -> tup
     firsts = [
         line.split()[0]
         for entry in entries
-        if entry.label_path.is_file()
+        if is_file(entry.label_path)
         for line in read_text(entry.label_path).splitlines()
         if line.strip()
     ]
