@@ -123,7 +123,7 @@ FAULTS: dict[str, tuple[Any, str, str]] = {
     "a photo is a text": (no_picture, "unreadable", "not a picture"),
     "a mask is smaller": (other_size, "size", r"64 x 80, its mask 61 x 80"),
     "a photo is turned by EXIF": (turned, "turned", r"80 x 64, its mask 64 x 80 .*EXIF"),
-    "a label has no class": (out_of_range, "range", r"label 77 \(7 pixels\), but 4 classes"),
+    "a label has no class": (out_of_range, "range", "label 77 in 7 pixels, but 4 classes"),
     "a mask is 0 and 255": (binary, "binary", r"0 and 255 only: [\d,]+ pixels would be void"),
     "a mask is void": (all_void, "void", "all 5,120 pixels are void"),
     "a mask is empty": (empty, "empty", "no class but background"),
@@ -175,6 +175,22 @@ def test_masks_saved_as_jpeg_and_files_without_partner(tmp_path: Path) -> None:
     made.photo(tmp_path / "images" / "alone.jpg", 9)
     made.mask(tmp_path / "masks" / "lost.png", made.square(0, 0, 9))
     assert kinds(check(tmp_path)) == {"unpaired": 2, "lossy": 1}
+
+
+def test_files_that_no_sample_uses(own_shapes: Path, tmp_path: Path) -> None:
+    made.mask(own_shapes / "SegmentationClass" / "lost.png", made.square(0, 0, 9))
+    assert kinds(check(own_shapes)) == {"unpaired": 1}
+    coco = made.coco(
+        tmp_path / "coco", [{"category_id": 3, "segmentation": [made.box(0, 0, 9, 9)]}]
+    )
+    made.photo(coco / "train" / "new.jpg")
+    assert kinds(check(coco)) == {"unpaired": 1}
+    yolo = made.yolo(tmp_path / "yolo", "0 0 0 0.5 0 0.5 0.5")
+    made.write(yolo / "labels" / "train" / "lost.txt", "")
+    assert kinds(check(yolo)) == {"unpaired": 1}
+    labelme = made.labelme(tmp_path / "labelme", [made.shape("a", [[1, 1], [9, 1], [9, 9]])])
+    made.photo(labelme / "new.jpg")
+    assert kinds(check(labelme)) == {"unpaired": 1}
 
 
 def test_faults_of_annotations(tmp_path: Path) -> None:
@@ -292,5 +308,5 @@ def test_reports_stop_only_on_what_training_would_stumble_over(own_shapes: Path)
     empty(own_shapes)
     stop_on_findings(check(own_shapes, fast=True))
     out_of_range(own_shapes)
-    with pytest.raises(DataError, match="labels out of range"):
+    with pytest.raises(DataError, match="label 77 in 7 pixels"):
         stop_on_findings(check(own_shapes, fast=True))

@@ -148,6 +148,13 @@ def test_names_come_from_the_call_the_folder_voc_or_are_numbers(own_shapes: Path
     assert "without names" in numbered.found
 
 
+def test_colours_come_from_the_palette_of_the_masks(own_shapes: Path) -> None:
+    assert open_dataset(own_shapes).classes == SHAPES
+    for path in (own_shapes / "SegmentationClass").glob("*.png"):
+        Image.fromarray(read_label_map(path)).save(path)
+    assert open_dataset(own_shapes).classes == ClassMap(SHAPES.names)
+
+
 def test_remap(shapes: Path) -> None:
     target = ClassMap(("background", "thing"))
     plain = open_dataset(shapes)

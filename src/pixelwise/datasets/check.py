@@ -17,7 +17,8 @@ from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.examine import Look, examine
 from pixelwise.datasets.findings import KINDS, Finding, Report
 from pixelwise.datasets.opening import FORMATS, find, without_unions
-from pixelwise.datasets.options import Options, Problem
+from pixelwise.datasets.options import Options, Problem, photos_in
+from pixelwise.datasets.voc import MASKS, PHOTOS
 from pixelwise.errors import AmbiguousError, DataError
 from pixelwise.progress import track
 
@@ -82,6 +83,8 @@ def check(
             files = (problem.path, problem.shown) if problem.shown else (problem.path,)
             findings.append(Finding(problem.kind, split, files, problem.text))
     datasets = without_unions(datasets)
+    told = {file for finding in findings for file in finding.files}
+    findings += _strays(root, name, datasets, told)
     looks = [_look(dataset, fast) for dataset in datasets]
     for dataset, seen in zip(datasets, looks, strict=True):
         for place, look in enumerate(seen):
@@ -124,7 +127,7 @@ def stop_on_findings(report: Report) -> None:
         first = stopping[0]
         more = f" ({len(stopping) - 1} more: pixelwise check {report.path})"
         raise DataError(
-            f"{first.files[0]}: {KINDS[first.kind].title}: {first.text}; {KINDS[first.kind].mend}"
+            f"{first.files[0]}: {first.text}; {KINDS[first.kind].mend}"
             + (more if len(stopping) > 1 else "")
         )
 
@@ -145,6 +148,34 @@ def suggested_weights(classes: ClassMap, looks: list[Look]) -> dict[str, float]:
     weights = np.median(frequency) / frequency if shown.any() else frequency
     names = [name for name, there in zip(classes.names, shown, strict=True) if there]
     return {name: round(float(w), 4) for name, w in zip(names, weights, strict=True)}
+
+
+def _strays(root: Path, format: str, datasets: list[Dataset], told: set[Path]) -> Iterator[Finding]:
+    """Yield the files that lie among those of a data set, but that no sample uses.
+
+    VOC's unlabelled photos are part of its design and left out; photos and masks in pairs are
+    compared when they are opened.
+    """
+    entries = [entry for dataset in datasets for entry in dataset.entries]
+    used = {path for entry in entries for path in entry.paths}
+    if format == "voc":
+        there = sorted((root / MASKS).glob("*.png"))
+        photos = {photo.stem for photo in (root / PHOTOS).iterdir()}
+        strays, lacks = [p for p in there if p.stem not in photos], "photo"
+    elif format == "yolo":
+        folders = {entry.label_path.parent for entry in entries}
+        there = sorted(p for folder in folders for p in folder.glob("*.txt"))
+        # labelImg leaves its list of names among the labels.
+        strays, lacks = [p for p in there if p not in used and p.name != "classes.txt"], "photo"
+    elif format in ("coco", "labelme"):
+        folders = {entry.image_path.parent for entry in entries}
+        there = sorted(p for folder in folders for p in photos_in(folder))
+        strays, lacks = [p for p in there if p not in used], "annotation"
+    else:
+        return
+    for path in strays:
+        if path not in told:
+            yield Finding("unpaired", "", (path,), f"no {lacks} belongs to it")
 
 
 def _look(dataset: Dataset, fast: bool) -> list[Look]:

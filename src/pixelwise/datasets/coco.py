@@ -6,13 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pixelwise.classes import VOID, ClassMap
+from pixelwise.datasets.coco_file import KEYS, note_ids, photo_name, read_coco
 from pixelwise.datasets.dataset import Dataset, Entry, Labels, Outlines, PhotoFiles
 from pixelwise.datasets.options import WHOLE, Options, checked, choose_split
-from pixelwise.datasets.texts import VOID_NAMES, read_json
+from pixelwise.datasets.texts import VOID_NAMES
 from pixelwise.datasets.writing import AREAS, BACKGROUND, Item, as_objects, put
 from pixelwise.errors import DataError, LabelError
 from pixelwise.files import is_file
@@ -20,7 +21,6 @@ from pixelwise.rle import draw_segmentation, encode_rle, points_of
 from pixelwise.types import Instance, paint_label_map
 
 LOOKED_FOR = "annotations/instances_*.json, or one JSON file with images, annotations, categories"
-KEYS = ("images", "annotations", "categories")
 VOID_CATEGORY = "void"
 OBJECT_ID = "object_id"
 """Our own key: the id an object has within its photo, where the annotation's is another."""
@@ -54,9 +54,9 @@ def open_coco(root: Path, split: str | None, options: Options) -> Dataset:
     by_image: dict[str, list[Mapping[str, Any]]] = {}
     for annotation in content["annotations"]:
         by_image.setdefault(repr(annotation.get("image_id")), []).append(annotation)
-    _note_ids(path, content, options)
+    note_ids(path, content, options)
     folders = _photo_folders(path, split)
-    files_ = [_photo_name(image, path) for image in content["images"]]
+    files_ = [photo_name(image, path) for image in content["images"]]
     in_one_folder = len({file.parent for file in files_}) == 1
     entries, annotations = [], {}
     for image, file in zip(content["images"], files_, strict=True):
@@ -81,23 +81,6 @@ def open_coco(root: Path, split: str | None, options: Options) -> Dataset:
     areas = isinstance(info, dict) and info.get(AREAS) is True
     reader = CocoReader(annotations, table, areas)
     return Dataset(root, split, classes, tuple(entries), found, reader, "coco", ids)
-
-
-def read_coco(path: Path) -> dict[str, Any]:
-    """Read a COCO file and check its frame: three lists of objects.
-
-    Raises
-    ------
-    DataError
-        It is no JSON, or no COCO JSON.
-    """
-    content = read_json(path)
-    for key in KEYS:
-        if not isinstance(content.get(key), list):
-            raise DataError(f"{path}: not COCO annotations; expected a list under {key!r}")
-        if not all(isinstance(item, dict) for item in content[key]):
-            raise DataError(f"{path}: not COCO annotations; {key!r} holds more than objects")
-    return content
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,29 +212,6 @@ def _photo_folders(path: Path, split: str) -> list[Path]:
     images = root / "images"
     below = (root / year, root / split, images / year, images / split)
     return [*below, images, root, path.parent]
-
-
-def _note_ids(path: Path, content: dict[str, Any], options: Options) -> None:
-    """Note ids that come twice and annotations of no image; unchecked, only images' matter."""
-    for key in ("images", "annotations") if options.problems is not None else ("images",):
-        for id_, count in Counter(repr(item.get("id")) for item in content[key]).items():
-            if count > 1:
-                options.trouble("ids", path, f"id {id_} stands for {count} {key}")
-    images = {repr(image.get("id")) for image in content["images"]}
-    astray = [a for a in content["annotations"] if repr(a.get("image_id")) not in images]
-    if astray and options.problems is not None:
-        text = f"{len(astray)} are of images that are not listed, first id {astray[0].get('id')!r}"
-        options.trouble("annotation", path, text)
-
-
-def _photo_name(image: dict[str, Any], path: Path) -> PurePosixPath:
-    name = image.get("file_name")
-    if not isinstance(name, str) or "\0" in name or not PurePosixPath(name).name:
-        raise DataError(f"{path}: image {image.get('id')!r} has no file_name")
-    file = PurePosixPath(name.replace("\\", "/"))
-    if file.is_absolute() or ".." in file.parts:
-        raise DataError(f"{path}: {name!r} leads out of the data set")
-    return file
 
 
 class CocoWriter:

@@ -17,6 +17,7 @@ from pixelwise.datasets.options import Options, checked
 from pixelwise.datasets.texts import Names, find_names
 from pixelwise.errors import AmbiguousError, DataError, LabelError, PixelwiseError
 from pixelwise.files import is_file
+from pixelwise.images import open_picture
 from pixelwise.masks import count_ids, decode_rgb, mask_encoding, read_levels
 
 SAMPLED = 16
@@ -136,6 +137,8 @@ def understand(
         reader = MaskFiles(reader.table, "", binary=True, grey_rgb=reader.grey_rgb)
         return Understood(reader, classes, f"binary {words} masks (0 = {classes.names[0]})")
     classes, named_by, void = _classes_of(reader, entries, spread, options, listed, default)
+    if kinds == ["palette"] and classes is not default and options.classes is None:
+        classes = _in_own_colours(classes, void, spread[0])
     words = f"{words} masks, {len(classes)} classes {named_by}, void {VOID}"
     if void is not None and void != VOID:
         words += f" and {void}"
@@ -182,6 +185,17 @@ def _without_void(listed: tuple[Path, Names]) -> ClassMap:
     kept = [i for i in range(len(names.names)) if i != names.void]
     colours = tuple(names.colours[i] for i in kept) if names.colours else ()
     return checked(lambda: ClassMap(tuple(names.names[i] for i in kept), colours), path)
+
+
+def _in_own_colours(classes: ClassMap, void: int | None, entry: Entry) -> ClassMap:
+    """Draw classes in the colours of a mask's own palette, where it tells them apart."""
+    with open_picture(entry.label_path) as picture:
+        flat = picture.getpalette() or []
+    rows = list(zip(flat[0::3], flat[1::3], flat[2::3], strict=False))
+    colours = tuple(rows[i] for i in range(len(rows)) if i not in (void, VOID))[: len(classes)]
+    if len(set(colours)) < len(classes):
+        return classes
+    return ClassMap(classes.names, colours)
 
 
 def _palette(names: Names) -> UInt8Array:

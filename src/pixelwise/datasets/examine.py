@@ -126,7 +126,7 @@ def _examine_mask(reader: MaskFiles, entry: Entry, look: Look) -> tuple[int, int
     elif not reader.binary:
         strange = np.flatnonzero((counts > 0) & (reader.table < 0))
         if strange.size:
-            listed = ", ".join(f"{i} ({counts[i]:,} pixels)" for i in strange[:5])
+            listed = ", ".join(f"{i} in {counts[i]:,} pixels" for i in strange[:5])
             text = f"label {listed}, but {reader.known}"
             look.faults.append(("range", path, text))
     return levels.shape[0], levels.shape[1]

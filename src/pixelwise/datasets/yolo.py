@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,14 +15,21 @@ import yaml
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset, Entry, Labels, Outlines, PhotoFiles
 from pixelwise.datasets.options import (
-    WHOLE,
     Options,
     checked,
     choose_split,
-    is_photo,
 )
 from pixelwise.datasets.texts import find_names, read_text
 from pixelwise.datasets.writing import AREAS, BACKGROUND, Item, as_objects, put
+from pixelwise.datasets.yolo_file import (
+    IMAGES,
+    LABELS,
+    label_path,
+    photos_at,
+    read_yaml,
+    split_places,
+    yaml_of,
+)
 from pixelwise.errors import DataError, LabelError
 from pixelwise.files import is_file
 from pixelwise.objects import joined, outlines
@@ -31,12 +37,11 @@ from pixelwise.rle import BoolArray, points_of
 from pixelwise.types import Instance, paint_label_map
 
 LOOKED_FOR = "data.yaml with names and splits, or images/ and labels/*.txt"
-IMAGES, LABELS = "images", "labels"
 
 
 def is_yolo(path: Path) -> bool:
     """Tell whether a folder, or a YAML file itself, describes YOLO-seg data."""
-    if _yaml_of(path):
+    if yaml_of(path):
         return True
     labels = path / LABELS
     return (path / IMAGES).is_dir() and any(
@@ -46,7 +51,7 @@ def is_yolo(path: Path) -> bool:
 
 def splits_of_yolo(root: Path, options: Options) -> tuple[str, ...]:  # noqa: ARG001 -- of every format
     """Return the splits that data.yaml names; ``all`` where there is none."""
-    return tuple(_splits(root))
+    return tuple(split_places(root))
 
 
 def open_yolo(root: Path, split: str | None, options: Options) -> Dataset:
@@ -57,20 +62,20 @@ def open_yolo(root: Path, split: str | None, options: Options) -> Dataset:
     DataError
         A YAML file that says something else, an unknown or empty split.
     """
-    splits = _splits(root)
+    splits = split_places(root)
     split = choose_split(split, tuple(splits), root)
-    photos = [p for place in splits[split] for p in _photos(place)]
+    photos = [p for place in splits[split] for p in photos_at(place)]
     if not photos:
         raise DataError(f"{root}: no photo in split {split!r}; looked in {splits[split][0]}")
     top = splits[split][0]
     names = [p.relative_to(top) if p.is_relative_to(top) else Path(p.name) for p in sorted(photos)]
     entries = tuple(
-        Entry(name.with_suffix("").as_posix(), photo, _label_path(photo))
+        Entry(name.with_suffix("").as_posix(), photo, label_path(photo))
         for name, photo in zip(names, sorted(photos), strict=True)
     )
     classes, named_by = _classes_of(root, entries, options)
-    file = _yaml_of(root)
-    areas = file is not None and _read_yaml(file).get(AREAS) is True
+    file = yaml_of(root)
+    areas = file is not None and read_yaml(file).get(AREAS) is True
     labelled = sum(is_file(entry.label_path) for entry in entries)
     found = (
         f"{root.resolve().name}: YOLO-seg polygons, {len(entries)} samples in '{split}' "
@@ -223,79 +228,12 @@ class YoloWriter:
         put(self._root / "data.yaml", text.encode())
 
 
-def _yaml_of(path: Path) -> Path | None:
-    if is_file(path):
-        return path if path.suffix in (".yaml", ".yml") else None
-    named = [path / "data.yaml", path / "dataset.yaml", *sorted(path.glob("*.y*ml"))]
-    return next((p for p in named if is_file(p) and "names" in _read_yaml(p)), None)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(read_text(path, 1 << 20))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise DataError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
-    return content if isinstance(content, dict) else {}
-
-
-def _splits(root: Path) -> dict[str, list[Path]]:
-    """Return the places of each split's photos: folders, or text files that list them."""
-    file = _yaml_of(root)
-    folder = root if root.is_dir() else root.parent
-    if file is None:
-        inside = sorted(p for p in (root / IMAGES).iterdir() if p.is_dir())
-        return {p.name: [p] for p in inside} or {WHOLE: [root / IMAGES]}
-    content = _read_yaml(file)
-    base = folder / str(content.get("path") or "")
-    # Exported files often carry the path of the machine they were made on.
-    bases = [b for b in (base, folder) if b.is_dir()] or [folder]
-    splits = {}
-    for name in ("train", "val", "test", *sorted(str(key) for key in content)):
-        places = content.get(name)
-        if name in ("path", "names", "nc", "download") or name in splits:
-            continue
-        listed = [places] if isinstance(places, str) else places
-        if isinstance(listed, list) and listed and all(isinstance(p, str) for p in listed):
-            splits[name] = [_place(bases, place, file) for place in listed]
-    if not splits:
-        raise DataError(f"{file}: expected splits such as 'train: images/train', found none")
-    return {k: v for k, v in splits.items() if v[0].exists() or k == "train"}
-
-
-def _place(bases: list[Path], place: str, file: Path) -> Path:
-    if "\0" in place:
-        raise DataError(f"{file}: {place!r} is no path")
-    # "../train/images" is how Roboflow writes it, from a folder that is not there.
-    for base in bases:
-        for candidate in (base / place, base / place.removeprefix("../")):
-            if candidate.exists():
-                return candidate
-    return bases[0] / place
-
-
-def _photos(place: Path) -> list[Path]:
-    if place.is_dir():
-        return [p for p in place.rglob("*") if is_photo(p)]
-    if place.suffix == ".txt" and is_file(place):
-        return [place.parent / line for line in read_text(place).split("\n") if line.strip()]
-    return []
-
-
-def _label_path(photo: Path) -> Path:
-    parts = list(photo.parent.parts)
-    for i in range(len(parts) - 1, -1, -1):
-        if parts[i] == IMAGES:
-            parts[i] = LABELS
-            break
-    return Path(*parts) / f"{photo.stem}.txt"
-
-
 def _classes_of(root: Path, entries: tuple[Entry, ...], options: Options) -> tuple[ClassMap, str]:
     if options.classes is not None:
         return options.classes, "(given)"
-    file = _yaml_of(root)
+    file = yaml_of(root)
     if file is not None:
-        names = _read_yaml(file)["names"]
+        names = read_yaml(file)["names"]
         if isinstance(names, dict):
             if sorted(names) != list(range(len(names))):
                 raise DataError(f"{file}: names: expected the ids 0..{len(names) - 1}")
