@@ -270,7 +270,8 @@ def read_bytes(path: str | Path) -> bytes:
         It is missing, a folder, or not to be read.
     """
     try:
-        return Path(path).read_bytes()
+        # Making a Path of a Path would parse it again, for every file of a data set.
+        return (path if isinstance(path, Path) else Path(path)).read_bytes()
     except FileNotFoundError:
         raise ImageFileError(f"{path}: no such file") from None
     except OSError as error:
