@@ -22,7 +22,7 @@ from pixelwise.masks import count_ids
 UInt8Array = npt.NDArray[np.uint8]
 
 RAMP = 0.05
-"""Share of a mask's edges that lead over a number in between, above which it was blended. Of 1,900
+"""Share of a mask's edges that lead over a number in between, above which it was blended. Of 1,588
 real masks none has more than 0.016; blended in any common way, none has less than 0.067."""
 
 
