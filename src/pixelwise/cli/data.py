@@ -33,7 +33,7 @@ def check(
     classes: Classes = None,
 ) -> None:
     """Find what is wrong with a data set; exit code 1 where something is."""
-    from pixelwise.cli.report import print_findings
+    from pixelwise.cli.findings import print_findings
     from pixelwise.datasets import check
     from pixelwise.files import written_whole
 

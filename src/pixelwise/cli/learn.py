@@ -66,9 +66,18 @@ def train(
 
 
 def evaluate(
-    weights: Annotated[str, typer.Argument(help="A name (subjects) or a model.onnx.")],
-    path: Annotated[Path, typer.Argument(help=DATA)],
+    weights: Annotated[
+        str,
+        typer.Argument(
+            metavar="[WEIGHTS]", help="A name (subjects) or a model.onnx; none with --predictions."
+        ),
+    ],
+    path: Annotated[Path | None, typer.Argument(metavar="DATA", help=DATA)] = None,
     split: Annotated[str, typer.Option(help="Which part of it.")] = JUDGED_SPLIT,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Judge DIR/<name>.png, as any tool wrote them."),
+    ] = None,
     map_: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,18 +87,21 @@ def evaluate(
         ),
     ] = None,
     json_: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with the ten worst photos there.")
+    ] = None,
     format: Format = None,
     encoding: Encoding = None,
     void: Void = None,
     labels: Labels = None,
     classes: Classes = None,
 ) -> None:
-    """Judge weights on a data set: per-class IoU, mIoU, pixel accuracy."""
-    from pixelwise.cli.report import print_scores
+    """Judge weights, or label maps, on a data set: IoU in its averages, accuracy, boundaries."""
+    from pixelwise.cli.report import print_judgement
     from pixelwise.datasets import open_dataset
     from pixelwise.errors import ArgumentError
     from pixelwise.files import written_whole
-    from pixelwise.inference import Predictor, evaluate, translated
+    from pixelwise.inference import Predictor, judge, saved_predictions, translated
 
     rules = None
     if map_:
@@ -97,21 +109,36 @@ def evaluate(
         if not all(here and sign and there for here, sign, there in pairs):
             raise ArgumentError("--map takes HERE=THERE, e.g. --map 'bus=background'")
         rules = {here: there for here, _, there in pairs}
-    predictor = Predictor.load(weights)
+    if (predictions is None) == (path is None):
+        raise ArgumentError("give WEIGHTS and DATA, or --predictions DIR and DATA")
+    predictor = Predictor.load(weights) if predictions is None else None
     dataset = open_dataset(
-        path,
+        path or Path(weights),
         split,
         class_map(classes),
         format=format,
         encoding=encoding,
         void=void,
         labels=labels,
-    )
-    dataset, how = translated(dataset, predictor, rules)
-    if how:
-        print(f"classes translated: {how}")
-    scores = evaluate(predictor, dataset)
-    print_scores(scores)
+    ).semantic()
+    if predictor is None:
+        if rules:
+            raise ArgumentError("--map translates for weights; predictions have the data's ids")
+        predict, what = saved_predictions(str(predictions)), f"Label maps of {predictions}"
+    else:
+        dataset, how = translated(dataset, predictor, rules)
+        if how:
+            print(f"classes translated: {how}")
+        net = predictor
+        predict, what = (lambda sample: net.predict(sample.image).label_map), f"Weights {weights}"
+    judgement = judge(dataset, predict)
+    print_judgement(judgement)
     if json_ is not None:
         with written_whole(json_) as beside:
-            beside.write_text(json.dumps(scores.as_dict(), indent=1) + "\n", encoding="utf-8")
+            beside.write_text(json.dumps(judgement.as_dict(), indent=1) + "\n", encoding="utf-8")
+    if html is not None:
+        from pixelwise.inference.judge_page import judge_page
+
+        with written_whole(html) as beside:
+            beside.write_text(judge_page(judgement, dataset, predict, what), encoding="utf-8")
+        print(f"wrote {html}")

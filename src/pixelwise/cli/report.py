@@ -7,60 +7,28 @@ import math
 from rich.console import Console
 from rich.table import Table
 
-from pixelwise.datasets.findings import KINDS, Report
-from pixelwise.metrics import SemanticScores
-
-LISTED = 8
-"""Findings of one kind that a terminal shows; the JSON file and the page have all."""
+from pixelwise.inference.judge import DEFINITIONS, TITLES, Judgement
 
 
-def print_scores(scores: SemanticScores) -> None:
-    """Print per-class IoU, the averages, and the definition they come with."""
-    table = Table("class", "IoU")
-    table.columns[1].justify = "right"
-    for name, iou in zip(scores.classes.names, scores.per_class_iou, strict=True):
-        table.add_row(name, "absent" if math.isnan(iou) else f"{iou:.4f}")
-    table.add_section()
-    table.add_row("mIoU", f"{scores.miou:.4f}")
-    table.add_row("pixel accuracy", f"{scores.pixel_accuracy:.4f}")
-    table.add_row("foreground IoU", f"{scores.foreground_iou:.4f}")
-    console = Console()
-    console.print(table)
-    console.print(scores.definition, highlight=False)
-
-
-def print_findings(report: Report) -> None:
-    """Print what a check found, by kind, with the files, and the class histogram."""
-    console = Console()
-    for line in report.found:
-        console.print(line, highlight=False, soft_wrap=True)
-    for kind, findings in report.by_kind().items():
-        console.print(f"\n[bold]{KINDS[kind].title}[/]: {len(findings):,}", highlight=False)
-        for finding in findings[:LISTED]:
-            console.print(
-                f"  {finding.files[0]}: {finding.text}",
-                highlight=False,
-                markup=False,
-                soft_wrap=True,
-            )
-        if len(findings) > LISTED:
-            console.print(f"  and {len(findings) - LISTED:,} more")
-        console.print(f"  to mend: {KINDS[kind].mend}", highlight=False)
-    table = Table("class", *(f"{split} %" for split in report.histogram), "weight")
+def print_judgement(judgement: Judgement) -> None:
+    """Print per-class figures, the averages with their definitions, and what was left out."""
+    scores, edges = judgement.scores, judgement.boundaries
+    table = Table("class", "IoU", "boundary IoU", "boundary F1")
     for column in table.columns[1:]:
         column.justify = "right"
-    totals = {split: max(1, sum(counts.values())) for split, counts in report.histogram.items()}
-    for name in max((list(h) for h in report.histogram.values()), key=len, default=[]):
-        shares = [
-            f"{100 * counts.get(name, 0) / totals[split]:.3f}"
-            for split, counts in report.histogram.items()
-        ]
-        weight = report.weights.get(name)
-        table.add_row(name, *shares, "absent" if weight is None else f"{weight:.3f}")
+    columns = (scores.per_class_iou, edges.per_class_iou, edges.per_class_f1)
+    for name, *values in zip(scores.classes.names, *columns, strict=True):
+        table.add_row(name, *(_number(value) for value in values))
+    console = Console()
     console.print(table)
-    n = len(report.findings)
-    console.print(
-        f"{sum(report.samples.values()):,} samples checked in {report.seconds:.1f} s: "
-        + ("nothing wrong was found" if not n else f"{n:,} finding{'s' if n > 1 else ''}"),
-        highlight=False,
-    )
+    averages = Table("average", "value", "definition")
+    for key, value in judgement.figures().items():
+        averages.add_row(TITLES[key], _number(value), DEFINITIONS[key])
+    console.print(averages)
+    console.print(scores.definition, highlight=False)
+    absent = f"; absent from the truth: {', '.join(scores.absent)}" if scores.absent else ""
+    console.print(f"{judgement.void_pixels:,} void pixels left out{absent}", highlight=False)
+
+
+def _number(value: float) -> str:
+    return "absent" if math.isnan(value) else f"{value:.4f}"

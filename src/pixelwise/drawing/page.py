@@ -26,8 +26,9 @@ figure { margin: 0 } img { width: 100%; height: auto; display: block; border-rad
 .thumbs { display: flex; flex-wrap: wrap; gap: 1rem; margin-top: .75rem }
 .thumbs figure { width: min-content; min-width: 200px } .thumbs img { width: auto; max-width: 90vw }
 table { border-collapse: collapse; font-size: .9rem; margin-top: .75rem }
-th, td { padding: .2rem .9rem .2rem 0; text-align: right; border-bottom: 1px solid var(--line) }
-th:first-child, td:first-child { text-align: left }
+th, td { padding: .2rem .9rem .2rem 0; text-align: left; border-bottom: 1px solid var(--line);
+         vertical-align: top }
+.n { text-align: right; white-space: nowrap }
 figure.wide img { width: auto; max-width: 100% }
 figcaption { font-size: .9rem; color: var(--dim); margin-top: .4rem }
 figcaption b { color: var(--ink) }
@@ -86,11 +87,19 @@ class Table:
     rows: Sequence[Sequence[str]]
 
     def html(self) -> str:
-        """Return the table as HTML; all columns but the first are set right."""
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in self.header)
-        body = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.rows
-        )
+        """Return the table as HTML; columns of numbers are set right."""
+        numeric = [
+            i > 0 and all(row[i][:1].isdigit() or row[i] == "absent" for row in self.rows)
+            for i in range(len(self.header))
+        ]
+        marks = [' class="n"' if right else "" for right in numeric]
+
+        def line(tag: str, cells: Sequence[str]) -> str:
+            filled = zip(marks, cells, strict=True)
+            return "".join(f"<{tag}{mark}>{escape(cell)}</{tag}>" for mark, cell in filled)
+
+        head = line("th", self.header)
+        body = "".join(f"<tr>{line('td', row)}</tr>" for row in self.rows)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

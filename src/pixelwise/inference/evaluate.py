@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelwise.datasets import Dataset
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics import SemanticScores, confusion_matrix
 from pixelwise.progress import track
+from pixelwise.types import Sample
 
 
 def translated(
@@ -83,6 +85,16 @@ def evaluate(predictor: Predictor, dataset: Dataset) -> SemanticScores:
         )
     n_classes = len(dataset.classes)
     matrix = np.zeros((n_classes, n_classes), dtype=np.int64)
+    for sample, guess in pairs(dataset, lambda s: predictor.predict(s.image).label_map):
+        matrix += confusion_matrix(sample.label_map, guess, n_classes)
+    source = f"{dataset.root.resolve().name} {dataset.split}"
+    return SemanticScores(matrix, dataset.classes, len(dataset), source)
+
+
+def pairs(
+    dataset: Dataset, predict: Callable[[Sample], npt.NDArray[np.uint8]]
+) -> Iterator[tuple[Sample, npt.NDArray[np.uint8]]]:
+    """Yield each sample with the (H, W) uint8 label map that ``predict`` gives for it."""
     with ThreadPoolExecutor(1) as pool:
         # One sample is read while the network works on the one before it.
         waiting = pool.submit(dataset.__getitem__, 0)
@@ -90,7 +102,4 @@ def evaluate(predictor: Predictor, dataset: Dataset) -> SemanticScores:
             sample = waiting.result()
             if i + 1 < len(dataset):
                 waiting = pool.submit(dataset.__getitem__, i + 1)
-            guess = predictor.predict(sample.image).label_map
-            matrix += confusion_matrix(sample.label_map, guess, n_classes)
-    source = f"{dataset.root.name} {dataset.split}"
-    return SemanticScores(matrix, dataset.classes, len(dataset), source)
+            yield sample, predict(sample)

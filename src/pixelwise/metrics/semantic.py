@@ -48,15 +48,7 @@ def confusion_matrix(truth: UInt8Array, prediction: UInt8Array, n_classes: int) 
     >>> confusion_matrix(truth, prediction, 2).tolist()
     [[1, 1], [1, 2]]
     """
-    check_label_map(truth, "truth")
-    check_label_map(prediction, "prediction")
-    if not 1 <= n_classes <= VOID:
-        raise ArgumentError(f"expected 1 to {VOID} classes, got {n_classes}")
-    if truth.shape != prediction.shape:
-        raise LabelError(
-            f"truth is {truth.shape[0]} x {truth.shape[1]}, prediction {prediction.shape[0]} x "
-            f"{prediction.shape[1]} (height x width); predict at the photo's own size"
-        )
+    check_pair(truth, prediction, n_classes)
     matrix = np.zeros((n_classes, n_classes), dtype=np.int64)
     rows = max(1, EXACT_PIXELS // truth.shape[1])
     for top in range(0, truth.shape[0], rows):
@@ -67,6 +59,19 @@ def confusion_matrix(truth: UInt8Array, prediction: UInt8Array, n_classes: int) 
     if matrix.sum() + void != truth.size:
         _name_the_stranger(truth, prediction, n_classes)
     return matrix
+
+
+def check_pair(truth: UInt8Array, prediction: UInt8Array, n_classes: int) -> None:
+    """Raise unless two maps, (H, W) uint8 each, can be compared pixel by pixel."""
+    check_label_map(truth, "truth")
+    check_label_map(prediction, "prediction")
+    if not 1 <= n_classes <= VOID:
+        raise ArgumentError(f"expected 1 to {VOID} classes, got {n_classes}")
+    if truth.shape != prediction.shape:
+        raise LabelError(
+            f"truth is {truth.shape[0]} x {truth.shape[1]}, prediction {prediction.shape[0]} x "
+            f"{prediction.shape[1]} (height x width); predict at the photo's own size"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +130,29 @@ class SemanticScores:
         return float(np.trace(self.matrix) / total) if total else float("nan")
 
     @property
+    def mean_class_accuracy(self) -> float:
+        """Mean over the classes in the truth of their right pixels over all their pixels."""
+        total = self.matrix.sum(axis=1)
+        shown = total > 0
+        share = np.diag(self.matrix)[shown] / total[shown]
+        return float(share.mean()) if shown.any() else float("nan")
+
+    @property
+    def frequency_weighted_iou(self) -> float:
+        """Mean of `per_class_iou`, each weighted by its class's share of the true pixels."""
+        total = self.matrix.sum(axis=1)
+        shown = total > 0
+        if not shown.any():
+            return float("nan")
+        return float((self.per_class_iou[shown] * total[shown]).sum() / total.sum())
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Names of the classes that the truth does not show."""
+        shown = self.matrix.sum(axis=1) > 0
+        return tuple(n for n, there in zip(self.classes.names, shown, strict=True) if not there)
+
+    @property
     def foreground_iou(self) -> float:
         """IoU of "any class but id 0" against id 0, 0..1: how well subjects are cut out."""
         background = self.matrix[0, 0]
@@ -145,20 +173,24 @@ class SemanticScores:
     def as_dict(self) -> dict[str, object]:
         """Return the figures as plain values for JSON; a NaN becomes None."""
         return {
-            "miou": _or_none(self.miou),
-            "pixel_accuracy": _or_none(self.pixel_accuracy),
-            "foreground_iou": _or_none(self.foreground_iou),
+            "miou": or_none(self.miou),
+            "pixel_accuracy": or_none(self.pixel_accuracy),
+            "mean_class_accuracy": or_none(self.mean_class_accuracy),
+            "frequency_weighted_iou": or_none(self.frequency_weighted_iou),
+            "foreground_iou": or_none(self.foreground_iou),
             "per_class_iou": {
-                name: _or_none(float(iou))
+                name: or_none(float(iou))
                 for name, iou in zip(self.classes.names, self.per_class_iou, strict=True)
             },
+            "absent_classes": list(self.absent),
             "images": self.images,
             "source": self.source,
             "definition": self.definition,
         }
 
 
-def _or_none(value: float) -> float | None:
+def or_none(value: float) -> float | None:
+    """Return a number for JSON, which knows no NaN."""
     return None if np.isnan(value) else value
 
 

@@ -1,0 +1,116 @@
+"""The page of a judgement: its figures, where the confusion is, and the worst photos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import VOID
+from pixelwise.datasets import Dataset
+from pixelwise.drawing.confusion import draw_confusion
+from pixelwise.drawing.overlay import colourise
+from pixelwise.drawing.page import Figure, Section, Table, page
+from pixelwise.images import resize_image
+from pixelwise.inference.judge import DEFINITIONS, TITLES, Judgement
+from pixelwise.masks import count_ids, resize_label_map
+from pixelwise.types import Sample
+
+UInt8Array = npt.NDArray[np.uint8]
+
+SIDE = 480
+"""Longer side of a picture of the worst photos, in pixels."""
+
+WRONG, LEFT_OUT = (220, 20, 20), (150, 150, 150)
+
+
+def judge_page(
+    judgement: Judgement, dataset: Dataset, predict: Callable[[Sample], UInt8Array], what: str
+) -> str:
+    """Return the HTML page of a judgement, with no file beside it.
+
+    Parameters
+    ----------
+    judgement : Judgement
+    dataset : Dataset
+        What was judged on; the worst photos are read again.
+    predict : callable
+        As for `judge`: sample to (H, W) uint8.
+    what : str
+        What was judged, in words.
+    """
+    scores = judgement.scores
+    figures = [
+        [TITLES[name], _number(value), DEFINITIONS[name]]
+        for name, value in judgement.figures().items()
+    ]
+    absent = f" Absent from the truth: {', '.join(scores.absent)}." if scores.absent else ""
+    sections = [
+        Section(
+            "Figures",
+            f"Void pixels, {judgement.void_pixels:,}, are left out of all of them.{absent}",
+            [],
+            Table(["figure", "value", "definition"], figures),
+        ),
+        Section("Classes", "Shares are of the labelled pixels.", [], _class_table(judgement)),
+        Section(
+            "Confusion",
+            "Of the pixels of each true class, in percent.",
+            [Figure(draw_confusion(scores.matrix, scores.classes), "Confusion matrix", wide=True)],
+        ),
+    ]
+    for i in judgement.worst():
+        sample = dataset[i]
+        title = f"{sample.name}: mIoU {judgement.image_miou[i]:.3f}"
+        sections.append(Section(title, "One of the ten worst.", _figures(sample, predict(sample))))
+    text = f"{what} on {scores.source}, {scores.images:,} photos at full size."
+    return page("Judgement", text, sections)
+
+
+def _class_table(judgement: Judgement) -> Table:
+    scores = judgement.scores
+    true = scores.matrix.sum(axis=1)
+    columns = zip(
+        scores.classes.names,
+        true / max(1, int(true.sum())),
+        scores.per_class_iou,
+        judgement.boundaries.per_class_iou,
+        judgement.boundaries.per_class_f1,
+        strict=True,
+    )
+    rows = [
+        [name, f"{100 * share:.3f} %", *map(_number, values)] for name, share, *values in columns
+    ]
+    return Table(["class", "share", "IoU", "boundary IoU", "boundary F1"], rows)
+
+
+def _figures(sample: Sample, guess: UInt8Array) -> list[Figure]:
+    height, width = guess.shape
+    scale = min(1.0, SIDE / max(height, width))
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    photo = resize_image(sample.image, size)
+    truth, answer = (resize_label_map(m, size) for m in (sample.label_map, guess))
+    difference = photo // 2
+    difference[(truth != answer) & (truth != VOID)] = WRONG
+    difference[truth == VOID] = LEFT_OUT
+    counts = count_ids(truth) + count_ids(answer)
+    shown = np.flatnonzero(counts[: len(sample.classes)])
+    legend = [(sample.classes.names[i], sample.classes.colours[i]) for i in shown]
+    wrong = int(np.count_nonzero((sample.label_map != guess) & (sample.label_map != VOID)))
+    labelled = max(1, int(np.count_nonzero(sample.label_map != VOID)))
+    return [
+        Figure(photo, "Photo"),
+        Figure(colourise(truth, sample.classes), "Truth", legend=legend),
+        Figure(colourise(answer, sample.classes), "Prediction"),
+        Figure(
+            difference,
+            "Difference",
+            f"{100 * wrong / labelled:.1f} % of the labelled pixels are wrong",
+            [("wrong", WRONG), ("void", LEFT_OUT)],
+        ),
+    ]
+
+
+def _number(value: float) -> str:
+    return "absent" if np.isnan(value) else f"{value:.4f}"
