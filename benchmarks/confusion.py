@@ -1,4 +1,4 @@
-"""The confusion matrix: `confusion_matrix` against numpy's bincount, and against reading.
+"""The confusion matrix: `confusion_matrix` against numpy's bincount, torchmetrics, and reading.
 
 python benchmarks/confusion.py [--rounds 15]
 """
@@ -43,11 +43,12 @@ def main() -> None:
     print(f"{machine()}; {truth.shape[1]} x {truth.shape[0]}, {CLASSES} classes, one thread")
     print(f"numpy.bincount    {1e9 * base / pixels:6.2f} ns a pixel")
     print(f"confusion_matrix  {1e9 * ours / pixels:6.2f} ns a pixel: {ratio:.1f} times faster")
+    against_torchmetrics(truth, guess, options.rounds)
     if VOC.is_dir():
         dataset = open_dataset(VOC, "val")
         pairs = [(s.label_map, s.label_map % CLASSES) for s in dataset.load()]
         read, count, share = paired(
-            dataset.load,
+            lambda: dataset.load(say=str),
             lambda: [confusion_matrix(truth, guess, CLASSES) for truth, guess in pairs],
             min(5, options.rounds),
         )
@@ -55,6 +56,36 @@ def main() -> None:
         print(
             f"reading voc2012 val {1000 * read / n:.2f} ms a sample, counting "
             f"{1000 * count / n:.2f} ms: the counter is {share:.1f} times faster than the reader"
+        )
+
+
+def against_torchmetrics(
+    truth: npt.NDArray[np.uint8], guess: npt.NDArray[np.uint8], rounds: int
+) -> None:
+    """Time the update of its Jaccard index on the same maps, as the int64 tensors it takes."""
+    try:
+        import torch
+        from torchmetrics.classification import MulticlassJaccardIndex
+    except ImportError:
+        print("torchmetrics is absent: pip install torchmetrics torch==2.13.0")
+        return
+    torch.set_num_threads(1)
+    tensors = [torch.from_numpy(plane.astype(np.int64))[None] for plane in (guess, truth)]
+    metric = MulticlassJaccardIndex(CLASSES, ignore_index=255)
+    quiet = MulticlassJaccardIndex(CLASSES, ignore_index=255, validate_args=False)
+    for name, theirs in (("torchmetrics", metric), ("torchmetrics, unchecked", quiet)):
+
+        def update(theirs: MulticlassJaccardIndex = theirs) -> None:
+            for _ in range(3):
+                theirs.update(*tensors)
+
+        def count() -> None:
+            for _ in range(3):
+                confusion_matrix(truth, guess, CLASSES)
+
+        base, _, ratio = paired(update, count, rounds)
+        print(
+            f"{name:24s}{1e9 * base / (3 * truth.size):7.2f} ns a pixel: {ratio:.1f} times slower"
         )
 
 

@@ -204,7 +204,9 @@ def resize_image(image: UInt8Array, size: tuple[int, int]) -> UInt8Array:
 
 
 def find_images(paths: list[Path]) -> list[Path]:
-    """Return the photos among files and folders (not searched deeper), sorted within a folder.
+    """Return the photos among files, folders (not searched deeper) and globs such as ``*.jpg``.
+
+    They are sorted within each of them.
 
     Raises
     ------
@@ -223,9 +225,20 @@ def find_images(paths: list[Path]) -> list[Path]:
             found += inside
         elif path.exists():
             found.append(path)
+        elif matches := _matches(path):
+            found += matches
         else:
             raise ImageFileError(f"{path}: no such file or folder")
     return found
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """Return the photos that a glob names, for shells that leave globs as they are."""
+    if not any(sign in pattern.name for sign in "*?["):
+        return []
+    return sorted(
+        p for p in pattern.parent.glob(pattern.name) if p.suffix.lower() in IMAGE_SUFFIXES
+    )
 
 
 def read_size(path: str | Path, data: bytes | None = None) -> tuple[tuple[int, int], bool]:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.defaults import BLUR_SIGMA, WEIGHTS
+from pixelwise.errors import ImageFileError
 
 NOTHING_FOUND = 3
 """Exit code where a photo shows no subject: nothing failed, but nothing was written."""
@@ -19,41 +20,55 @@ Weights = Annotated[str, typer.Option(help="A name (subjects) or a model.onnx.")
 
 
 def predict(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Photos or folders.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT...", help="Photos, folders, or '*.jpg' globs.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     weights: Weights = WEIGHTS,
+    format: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="png, overlay, npz, labelme or coco; give it again for more. png and overlay "
+            "where not given."
+        ),
+    ] = None,
+    min_area: Annotated[
+        int, typer.Option(min=0, help="Areas smaller than this, px, go to the class around them.")
+    ] = 0,
+    tta: Annotated[
+        str, typer.Option(metavar="flip,scales", help="Look again, mirrored or at other scales.")
+    ] = "",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Label photos again whose results are there.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda or coreml.")] = "cpu",
 ) -> None:
-    """Label the pixels of photos: DIR/<stem>.png (palette) and DIR/<stem>_overlay.jpg."""
-    from pixelwise.drawing import overlay, with_legend
-    from pixelwise.errors import ArgumentError
-    from pixelwise.images import find_images, read_image, save_picture
-    from pixelwise.inference import Predictor
-    from pixelwise.masks import write_label_map
-    from pixelwise.progress import track
+    """Label the pixels of photos: DIR/<stem>.png (palette) and DIR/<stem>_overlay.jpg.
+
+    Photos whose results are there already are skipped.
+
+    A photo that cannot be read is told at the end, and the rest is done.
+    """
+    from pixelwise.images import find_images
+    from pixelwise.inference import Predictor, predict_files
 
     photos = find_images(inputs)
-    stems = [photo.stem for photo in photos]
-    twice = {stem for stem in stems if stems.count(stem) > 1}
-    if twice:
-        raise ArgumentError(
-            f"several photos are called {sorted(twice)[0]!r} and would overwrite each other's "
-            "results; predict them in separate calls"
-        )
-    results = {out / f"{stem}{end}" for stem in stems for end in (".png", "_overlay.jpg")}
-    taken = {path.resolve() for path in results} & {photo.resolve() for photo in photos}
-    if taken:
-        raise ArgumentError(
-            f"{min(taken)}: a result would overwrite this photo; choose another --out"
-        )
-    predictor = Predictor.load(weights)
-    for photo in track(photos, "predicting"):
-        image = read_image(photo)
-        prediction = predictor.predict(image)
-        labels, classes = prediction.label_map, prediction.classes
-        write_label_map(out / f"{photo.stem}.png", labels, classes)
-        drawn = with_legend(overlay(image, labels, classes), labels, classes)
-        save_picture(out / f"{photo.stem}_overlay.jpg", drawn)
-    print(f"wrote {len(photos)} label maps and overlays to {out}")
+    predictor = Predictor.load(weights, device=device)
+    outcome = predict_files(
+        predictor,
+        photos,
+        out,
+        format or ("png", "overlay"),
+        overwrite=overwrite,
+        min_area=min_area,
+        tta=tuple(name for name in tta.split(",") if name),
+    )
+    skipped = f"; {len(outcome.skipped)} were there already" if outcome.skipped else ""
+    print(f"labelled {len(outcome.written)} photos into {out}{skipped}")
+    if outcome.failed:
+        first, *more = outcome.failed.values()
+        others = f" (and {len(more)} more: {', '.join(str(p) for p in list(outcome.failed)[1:])})"
+        raise ImageFileError(first + (others if more else ""))
 
 
 def blur(

@@ -10,6 +10,7 @@ import typer
 
 import pixelwise
 from pixelwise.cli.apply import blur, predict
+from pixelwise.cli.bench import bench
 from pixelwise.cli.data import check, convert, download
 from pixelwise.cli.demo import demo
 from pixelwise.cli.learn import evaluate, train
@@ -26,6 +27,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "evaluate": evaluate,
     "predict": predict,
     "blur": blur,
+    "bench": bench,
 }
 
 

@@ -233,8 +233,12 @@ class CocoWriter:
 
     def add(self, item: Item) -> None:
         """Write the photo of one sample and keep its annotations."""
-        folder, file = item.split, f"{item.stem}{item.suffix}"
-        put(self._root / folder / file, item.photo)
+        file = f"{item.stem}{item.suffix}"
+        put(self._root / item.split / file, item.photo)
+        self.annotate(item, file)
+
+    def annotate(self, item: Item, file: str) -> None:
+        """Keep the annotations of one sample whose photo stands under a name already."""
         split = self._splits.setdefault(item.split, {"images": [], "annotations": []})
         height, width = item.size
         self._images += 1
@@ -262,17 +266,20 @@ class CocoWriter:
                 | ({} if id_ == instance.id else {OBJECT_ID: instance.id})
             )
 
-    def close(self) -> None:
-        """Write one JSON file a split."""
+    def content(self, split: str) -> dict[str, Any]:
+        """Return what the JSON file of a split says."""
         pairs = list(zip(self._ids, self._classes.names, strict=True))[1:]
         categories = [{"id": id_, "name": name, "supercategory": ""} for id_, name in pairs]
         if self._has_void:
             categories.append({"id": self._void_id, "name": VOID_CATEGORY, "supercategory": ""})
-        for name, split in self._splits.items():
-            path = self._root / "annotations" / f"instances_{name}.json"
-            info = {AREAS: True} if self._areas else {}
-            content = {"info": info, "licenses": [], **split, "categories": categories}
-            put(path, json.dumps(content, ensure_ascii=False).encode())
+        info = {AREAS: True} if self._areas else {}
+        return {"info": info, "licenses": [], **self._splits[split], "categories": categories}
+
+    def close(self) -> None:
+        """Write one JSON file a split."""
+        for split in self._splits:
+            text = json.dumps(self.content(split), ensure_ascii=False)
+            put(self._root / "annotations" / f"instances_{split}.json", text.encode())
 
     def _own_id(self, wanted: int) -> int:
         """Keep an annotation's id where it is free: in COCO it is unlike all others."""

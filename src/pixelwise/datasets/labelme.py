@@ -183,6 +183,44 @@ class LabelmeReader:
         return self.classes.index(label)
 
 
+def annotation(item: Item, classes: ClassMap, photo: str) -> dict[str, Any]:
+    """Return what a labelme file says about one sample.
+
+    Parameters
+    ----------
+    item : Item
+    classes : ClassMap
+    photo : str
+        Path of its photo, from where the file will be.
+    """
+    objects = as_objects(item)
+    ids = [instance.id for instance in objects]
+    if len(set(ids)) != len(ids) or min(ids, default=1) < 1:
+        ids = list(range(1, len(ids) + 1))
+    shapes = []
+    for group, instance in zip(ids, objects, strict=True):
+        void = instance.class_id == VOID
+        shared = {
+            "label": IGNORE if void else classes.names[instance.class_id],
+            "group_id": group,
+            "description": "",
+            "flags": {CROWD: True} if instance.crowd else {},
+        }
+        shapes += [shared | outline for outline in shapes_of(instance)]
+    content: dict[str, Any] = {
+        "version": "5.5.0",
+        "flags": {},
+        "shapes": shapes,
+        "imagePath": photo,
+        "imageData": None,
+        "imageHeight": item.size[0],
+        "imageWidth": item.size[1],
+    }
+    if item.instances is None:
+        content[AREAS] = True
+    return content
+
+
 class LabelmeWriter:
     """Writes labelme files: polygons where they give every pixel back, masks where they do not."""
 
@@ -198,34 +236,9 @@ class LabelmeWriter:
         folder = self._root if item.split == WHOLE else self._root / item.split
         photo = f"{item.stem}{item.suffix}"
         put(folder / photo, item.photo)
-        shapes = []
-        objects = as_objects(item)
-        ids = [instance.id for instance in objects]
-        if len(set(ids)) != len(ids) or min(ids, default=1) < 1:
-            ids = list(range(1, len(ids) + 1))
-        for group, instance in zip(ids, objects, strict=True):
-            void = instance.class_id == VOID
-            shared = {
-                "label": IGNORE if void else self._classes.names[instance.class_id],
-                "group_id": group,
-                "description": "",
-                "flags": {CROWD: True} if instance.crowd else {},
-            }
-            shapes += [shared | outline for outline in shapes_of(instance)]
-        content: dict[str, Any] = {
-            "version": "5.5.0",
-            "flags": {},
-            "shapes": shapes,
-            "imagePath": photo,
-            "imageData": None,
-            "imageHeight": item.size[0],
-            "imageWidth": item.size[1],
-        }
-        if item.instances is None:
-            content[AREAS] = True
-        put(
-            folder / f"{item.stem}.json", json.dumps(content, indent=1, ensure_ascii=False).encode()
-        )
+        content = annotation(item, self._classes, photo)
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        put(folder / f"{item.stem}.json", text.encode())
 
     def close(self) -> None:
         """Write labels.txt, as labelme's own exporters want it."""

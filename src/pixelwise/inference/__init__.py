@@ -4,14 +4,17 @@ from pixelwise.inference.evaluate import evaluate, translated
 from pixelwise.inference.judge import Judgement, judge, saved_predictions
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.predictor import BUNDLED, Predictor
+from pixelwise.inference.stream import Outcome, predict_files
 
 __all__ = [
     "BUNDLED",
     "Judgement",
+    "Outcome",
     "Prediction",
     "Predictor",
     "evaluate",
     "judge",
+    "predict_files",
     "saved_predictions",
     "translated",
 ]

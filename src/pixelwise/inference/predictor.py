@@ -13,11 +13,24 @@ import onnxruntime
 
 from pixelwise.classes import ClassMap
 from pixelwise.defaults import WEIGHTS
-from pixelwise.errors import WeightsError
+from pixelwise.errors import ArgumentError, WeightsError
 from pixelwise.inference.card import KEY, Card
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.preprocess import prepare
-from pixelwise.inference.upsample import decide
+from pixelwise.inference.upsample import decide, upsampled
+
+DEVICES = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+}
+"""What a network can run on, by the name of ONNX Runtime's part for it."""
+
+TTA: dict[str, tuple[tuple[float, bool], ...]] = {
+    "flip": ((1.0, True),),
+    "scales": ((0.75, False), (1.25, False)),
+}
+"""Further looks at a photo whose logits are averaged in: at what scale, and whether mirrored."""
 
 BUNDLED = (WEIGHTS,)
 """The weights that come with the package, by name."""
@@ -39,7 +52,9 @@ class Predictor:
     session: onnxruntime.InferenceSession
 
     @classmethod
-    def load(cls, weights: str | Path = WEIGHTS, threads: int | None = None) -> Predictor:
+    def load(
+        cls, weights: str | Path = WEIGHTS, threads: int | None = None, device: str = "cpu"
+    ) -> Predictor:
         """Load weights that came with the package, or a file that ``pixelwise train`` wrote.
 
         Parameters
@@ -48,9 +63,13 @@ class Predictor:
             ``"subjects"``, or the path of a ``model.onnx``.
         threads : int, optional
             Processor threads the network may use; all cores where not given.
+        device : str
+            One of `DEVICES`.
 
         Raises
         ------
+        ArgumentError
+            An unknown device, or one that the installed ONNX Runtime cannot use.
         WeightsError
             No such name or file, not an ONNX file, or not written by pixelwise.
         """
@@ -58,10 +77,19 @@ class Predictor:
         options.log_severity_level = 3  # its warnings about the graph are of no use to a caller
         if threads is not None:
             options.intra_op_num_threads = threads
+        if device not in DEVICES:
+            raise ArgumentError(f"unknown device {device!r}; there is: {', '.join(DEVICES)}")
+        if DEVICES[device] not in onnxruntime.get_available_providers():
+            raise ArgumentError(
+                f"device {device!r}: the installed onnxruntime cannot use it; "
+                "install its package for that device (onnxruntime-gpu for cuda)"
+            )
         path = _find(weights)
         try:
             session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
+                path.read_bytes(),
+                options,
+                providers=list(dict.fromkeys([DEVICES[device], DEVICES["cpu"]])),
             )
         # ONNX Runtime's own exceptions share no public base class.
         except Exception as error:
@@ -80,13 +108,15 @@ class Predictor:
         """The `ClassMap` of what this network tells apart."""
         return self.card.classes
 
-    def predict(self, image: npt.NDArray[np.uint8]) -> Prediction:
+    def predict(self, image: npt.NDArray[np.uint8], tta: tuple[str, ...] = ()) -> Prediction:
         """Label one photo.
 
         Parameters
         ----------
         image : (H, W, 3) uint8
             RGB, any size.
+        tta : tuple of str
+            Names in `TTA`: further looks whose logits are averaged in. Each costs a run.
 
         Returns
         -------
@@ -96,11 +126,41 @@ class Predictor:
         Raises
         ------
         ArgumentError
-            An array of another shape or dtype.
+            An array of another shape or dtype, or an unknown name in ``tta``.
         """
-        (logits,) = self.session.run(None, {"image": prepare(image, self.card.side)})
+        unknown = [name for name in tta if name not in TTA]
+        if unknown:
+            raise ArgumentError(f"unknown tta {unknown[0]!r}; there is: {', '.join(TTA)}")
+        logits = self.logits(image)
+        looks = [look for name in tta for look in TTA[name]]
+        for scale, mirrored in looks:
+            seen = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
+            further = self.logits(seen, scale)
+            further = further[:, :, ::-1] if mirrored else further
+            size = logits.shape[1], logits.shape[2]
+            logits += np.stack([upsampled(np.ascontiguousarray(p), size) for p in further])
+        logits *= np.float32(1 / (1 + len(looks)))
         size = image.shape[0], image.shape[1]
-        return Prediction(decide(logits[0], size), self.classes, logits[0])
+        return Prediction(decide(logits, size), self.classes, logits)
+
+    def logits(self, image: npt.NDArray[np.uint8], scale: float = 1.0) -> npt.NDArray[np.float32]:
+        """Return the network's raw scores of one photo.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8
+            RGB, any size.
+        scale : float
+            Of the size at which the network sees it, against the weights' own.
+
+        Returns
+        -------
+        (C, h, w) float32
+            At the size the network saw.
+        """
+        side = round(self.card.side * scale)
+        (logits,) = self.session.run(None, {"image": prepare(image, side)})
+        return np.array(logits[0], dtype=np.float32)
 
 
 def _find(weights: str | Path) -> Traversable:

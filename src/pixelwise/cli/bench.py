@@ -1,0 +1,81 @@
+"""``pixelwise bench``: how fast weights are on this machine.
+
+Libraries are imported inside the commands, so that ``--help`` costs none of them.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from pixelwise.defaults import WEIGHTS
+
+ROUNDS = 7
+SHORT = 0.05
+"""Seconds that a round takes at least, so that the clock does not matter."""
+
+
+def bench(
+    weights: Annotated[str, typer.Argument(help="A name (subjects) or a model.onnx.")] = WEIGHTS,
+    sizes: Annotated[
+        str, typer.Option(metavar="WxH,...", help="Sizes of the photos, px.")
+    ] = "320x240,640x480,1280x720,1920x1080",
+    threads: Annotated[
+        str | None, typer.Option(metavar="1,2,...", help="Thread counts; 1 and all by default.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or coreml.")] = "cpu",
+) -> None:
+    """Time weights on this machine, by size of the photo and number of threads."""
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    from pixelwise.errors import ArgumentError
+    from pixelwise.inference import Predictor
+
+    cores = os.cpu_count() or 1
+    try:
+        pairs = [tuple(int(v) for v in size.split("x")) for size in sizes.split(",")]
+        counts = [int(v) for v in threads.split(",")] if threads else sorted({1, cores})
+        bad = any(len(pair) != 2 or min(pair) < 1 for pair in pairs) or min(counts) < 1
+    except ValueError:
+        bad = True
+    if bad:
+        raise ArgumentError("--sizes takes WIDTHxHEIGHT, e.g. 640x480,1280x720; --threads e.g. 1,2")
+    table = Table("photo", "threads", "network, ms", "whole call, ms", "photos a second")
+    for column in table.columns:
+        column.justify = "right"
+    rng = np.random.default_rng(0)
+    for count in counts:
+        predictor = Predictor.load(weights, threads=count, device=device)
+        for width, height in pairs:
+            image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+            network = _median(partial(predictor.logits, image))
+            whole = _median(partial(predictor.predict, image))
+            row = (f"{1000 * network:.1f}", f"{1000 * whole:.1f}", f"{1 / whole:.1f}")
+            table.add_row(f"{width} x {height}", str(count), *row)
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{predictor.card.name}, {predictor.card.network}; {device}; medians of {ROUNDS} rounds; "
+        f"the network sees the longer side at {predictor.card.side} px; decoding is not counted",
+        highlight=False,
+    )
+
+
+def _median(call: Callable[[], object]) -> float:
+    call()
+    times = []
+    for _ in range(ROUNDS):
+        started, calls = time.perf_counter(), 0
+        while time.perf_counter() - started < SHORT:
+            call()
+            calls += 1
+        times.append((time.perf_counter() - started) / calls)
+    return statistics.median(times)

@@ -1,0 +1,209 @@
+"""Many photos through one network: decoding, the network and writing run side by side."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.datasets.coco import CocoWriter
+from pixelwise.datasets.labelme import annotation
+from pixelwise.datasets.writing import Item
+from pixelwise.drawing import overlay, with_legend
+from pixelwise.errors import ArgumentError, ImageFileError
+from pixelwise.files import written_whole
+from pixelwise.images import read_image, save_picture
+from pixelwise.inference.prediction import Prediction
+from pixelwise.inference.predictor import Predictor
+from pixelwise.masks import read_label_map, write_label_map
+from pixelwise.objects import without_specks
+from pixelwise.progress import track
+
+UInt8Array = npt.NDArray[np.uint8]
+AHEAD = 2
+"""Photos that are decoded, and results that wait to be written, at most."""
+
+SUFFIXES = {
+    "png": ".png",
+    "overlay": "_overlay.jpg",
+    "npz": ".npz",
+    "labelme": ".json",
+}
+"""What follows a photo's stem in the name of each kind of result."""
+
+COCO_FILE = "annotations.json"
+FORMATS = (*SUFFIXES, "coco")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of each photo.
+
+    Parameters
+    ----------
+    written, skipped : tuple of Path
+        Photos that were labelled now, and whose results were there already.
+    failed : dict of Path to str
+        Photos that could not be read, and why.
+    """
+
+    written: tuple[Path, ...]
+    skipped: tuple[Path, ...]
+    failed: dict[Path, str]
+
+
+def predict_files(
+    predictor: Predictor,
+    photos: Sequence[Path],
+    out: Path,
+    formats: Sequence[str] = ("png", "overlay"),
+    *,
+    overwrite: bool = False,
+    min_area: int = 0,
+    tta: tuple[str, ...] = (),
+) -> Outcome:
+    """Label photos and write the results; a photo that cannot be read does not stop the rest.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    photos : sequence of Path
+        With different stems.
+    out : Path
+        The folder for the results, ``<stem>`` and what `SUFFIXES` says.
+    formats : sequence of str
+        Of `FORMATS`: ``png`` (palette label map), ``overlay``, ``npz`` (label map, logits, class
+        names), ``labelme`` (to be corrected there), ``coco`` (one file for all, with png).
+    overwrite : bool
+        Label photos again whose results are there.
+    min_area : int
+        Pixels below which a connected area goes to the class nearest to it.
+    tta : tuple of str
+        As for `Predictor.predict`.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    ArgumentError
+        An unknown format, two photos of one stem, or a result that would overwrite a photo.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        raise ArgumentError(f"unknown format {unknown[:1]}; there is: {', '.join(FORMATS)}")
+    kinds = [k for k in SUFFIXES if k in formats or (k == "png" and "coco" in formats)]
+    _check_names(photos, out, kinds)
+    skipped = [] if overwrite else [p for p in photos if _is_done(p, out, kinds)]
+    todo = [photo for photo in photos if photo not in set(skipped)]
+    failed: dict[Path, str] = {}
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        reading = deque(reader.submit(read_image, photo) for photo in todo[:AHEAD])
+        writing: deque[Future[None]] = deque()
+        for i, photo in enumerate(track(todo, "predicting", len(todo))):
+            waiting = reading.popleft()
+            if i + AHEAD < len(todo):
+                reading.append(reader.submit(read_image, todo[i + AHEAD]))
+            try:
+                image = waiting.result()
+            except ImageFileError as error:
+                failed[photo] = str(error)
+                continue
+            prediction = predictor.predict(image, tta)
+            if min_area > 0:
+                label_map = without_specks(prediction.label_map, min_area)
+                prediction = replace(prediction, label_map=label_map)
+            writing.append(writer.submit(_write, out, photo, image, prediction, kinds))
+            while len(writing) > AHEAD:
+                writing.popleft().result()
+        for last in writing:
+            last.result()
+    good = [photo for photo in photos if photo not in failed]
+    if "coco" in formats and good:
+        _write_coco(predictor, good, out)
+    written = tuple(photo for photo in todo if photo not in failed)
+    return Outcome(written, tuple(skipped), failed)
+
+
+def _check_names(photos: Sequence[Path], out: Path, kinds: list[str]) -> None:
+    stems = [photo.stem for photo in photos]
+    twice = (
+        {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else ()
+    )
+    if twice:
+        raise ArgumentError(
+            f"several photos are called {min(twice)!r} and would overwrite each other's "
+            "results; predict them in separate calls"
+        )
+    results = {out / f"{stem}{SUFFIXES[kind]}" for stem in stems for kind in kinds}
+    taken = {path.resolve() for path in results} & {photo.resolve() for photo in photos}
+    if taken:
+        raise ArgumentError(
+            f"{min(taken)}: a result would overwrite this photo; choose another --out"
+        )
+
+
+def _is_done(photo: Path, out: Path, kinds: list[str]) -> bool:
+    return all((out / f"{photo.stem}{SUFFIXES[kind]}").exists() for kind in kinds)
+
+
+def _write(
+    out: Path, photo: Path, image: UInt8Array, prediction: Prediction, kinds: list[str]
+) -> None:
+    for kind in kinds:
+        _WRITERS[kind](out / f"{photo.stem}{SUFFIXES[kind]}", photo, image, prediction)
+
+
+def _write_png(path: Path, _: Path, __: UInt8Array, prediction: Prediction) -> None:
+    write_label_map(path, prediction.label_map, prediction.classes)
+
+
+def _write_overlay(path: Path, _: Path, image: UInt8Array, prediction: Prediction) -> None:
+    labels, classes = prediction.label_map, prediction.classes
+    save_picture(path, with_legend(overlay(image, labels, classes), labels, classes))
+
+
+def _write_npz(path: Path, _: Path, __: UInt8Array, prediction: Prediction) -> None:
+    with written_whole(path) as beside:
+        np.savez_compressed(
+            beside,
+            label_map=prediction.label_map,
+            logits=prediction.logits,
+            classes=np.array(prediction.classes.names),
+        )
+
+
+def _write_labelme(path: Path, photo: Path, _: UInt8Array, prediction: Prediction) -> None:
+    where = os.path.relpath(photo.resolve(), path.parent.resolve())
+    content = annotation(_item(photo, prediction.label_map), prediction.classes, where)
+    with written_whole(path) as beside:
+        beside.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+
+_WRITERS: dict[str, Callable[[Path, Path, UInt8Array, Prediction], None]] = {
+    "png": _write_png,
+    "overlay": _write_overlay,
+    "npz": _write_npz,
+    "labelme": _write_labelme,
+}
+
+
+def _write_coco(predictor: Predictor, photos: list[Path], out: Path) -> None:
+    """Write one COCO file of all label maps in ``out``, those of earlier calls among them."""
+    coco = CocoWriter(out, predictor.classes, None)
+    for photo in photos:
+        coco.annotate(_item(photo, read_label_map(out / f"{photo.stem}.png")), photo.name)
+    with written_whole(out / COCO_FILE) as beside:
+        beside.write_text(json.dumps(coco.content("all"), ensure_ascii=False), encoding="utf-8")
+
+
+def _item(photo: Path, label_map: UInt8Array) -> Item:
+    return Item("all", photo.stem, b"", photo.suffix, label_map, None)
