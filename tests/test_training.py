@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelwise import ClassMap, Predictor, open_dataset
-from pixelwise.errors import ArgumentError, DataError
+from pixelwise.errors import ArgumentError, DataError, PixelwiseError
 from pixelwise.networks import build_network, count_parameters
 from pixelwise.networks.blocks import enlarge
 from pixelwise.training import Recipe, Settings, Source, train
@@ -145,10 +145,13 @@ def test_a_run_leaves_all_its_files(trained: tuple[Path, list[str]]) -> None:
     out, said = trained
     assert {p.name for p in out.iterdir()} == {
         "checkpoint.pt",
+        "curves.png",
         "log.csv",
         "model.onnx",
         "recipe.json",
+        "report.html",
     }
+    assert "Confusion" in (out / "report.html").read_text(encoding="utf-8")
     with (out / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]
@@ -157,6 +160,23 @@ def test_a_run_leaves_all_its_files(trained: tuple[Path, list[str]]) -> None:
     assert any("parameters" in line for line in said)
     (parity,) = [line for line in said if "difference between ONNX Runtime and torch" in line]
     assert float(parity.split()[-2]) < 1e-3
+
+
+def test_a_loss_that_is_no_number_names_the_photos_of_its_batch(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(TINY, batch=2)
+    monkeypatch.setattr(
+        "pixelwise.training.loop.pixel_loss",
+        lambda logits, _: logits.sum() * float("nan"),
+    )
+    batches = Batches([open_dataset(shapes)], [1], settings, 0)
+    first = batches.names(0, 0)
+    assert len(set(first)) == 2
+    with pytest.raises(
+        PixelwiseError, match=f"became nan in epoch 1, in the batch of {first[0]}, "
+    ):
+        train([shapes], tmp_path / "run", Recipe(settings=settings), say=str)
 
 
 def test_the_weights_file_is_complete(trained: tuple[Path, list[str]]) -> None:

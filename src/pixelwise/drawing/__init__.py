@@ -1,6 +1,15 @@
 """Pictures of masks, always with their legend at hand."""
 
+from pixelwise.drawing.curves import draw_curves
 from pixelwise.drawing.grid import legend, show, with_legend
 from pixelwise.drawing.overlay import colourise, outline_regions, overlay
 
-__all__ = ["colourise", "legend", "outline_regions", "overlay", "show", "with_legend"]
+__all__ = [
+    "colourise",
+    "draw_curves",
+    "legend",
+    "outline_regions",
+    "overlay",
+    "show",
+    "with_legend",
+]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from pixelwise.datasets import Dataset
@@ -55,6 +56,12 @@ class Batches:
         """Batches an epoch; the last, smaller one is left out unless it is the only one."""
         return max(1, len(self._order) // self.settings.batch)
 
+    def names(self, epoch: int, step: int) -> list[str]:
+        """Return the names of the photos in one batch, as their data sets list them."""
+        size = self.settings.batch
+        picks = self._order[self._permutation(epoch)[step * size : (step + 1) * size]]
+        return [self._datasets[d].entries[i].name for d, i in picks]
+
     def epoch(self, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield the batches of one epoch, the same ones for the same seed and number.
 
@@ -66,7 +73,7 @@ class Batches:
             Class ids, 255 = void.
         """
         crop = self.settings.crop_in(epoch)
-        order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self._order))
+        order = self._permutation(epoch)
         size = self.settings.batch
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             waiting: deque[list[Future[Pair]]] = deque()
@@ -78,6 +85,9 @@ class Batches:
                 images = torch.from_numpy(np.stack([image for image, _ in pairs]))
                 label_maps = torch.from_numpy(np.stack([labels for _, labels in pairs]))
                 yield images.permute(0, 3, 1, 2).float(), label_maps.long()
+
+    def _permutation(self, epoch: int) -> npt.NDArray[np.int64]:
+        return np.random.default_rng([self.settings.seed, epoch]).permutation(len(self._order))
 
     def _crop(self, epoch: int, place: int, crop: int) -> Pair:
         image, label_map = self._read(*self._order[place])

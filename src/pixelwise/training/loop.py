@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 
 from pixelwise.datasets import Dataset, list_splits
 from pixelwise.defaults import JUDGED_SPLIT, TRAIN_SPLIT
+from pixelwise.drawing import draw_curves
 from pixelwise.errors import ArgumentError, PixelwiseError
 from pixelwise.files import written_whole
+from pixelwise.images import save_picture
 from pixelwise.inference.card import Card
-from pixelwise.inference.evaluate import evaluate
+from pixelwise.inference.judge import judge
+from pixelwise.inference.judge_page import judge_page
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.upsample import decide
@@ -34,10 +38,14 @@ from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelwise.training.export import add_score, export_onnx
 from pixelwise.training.optimize import learning_rate, parameter_groups, pixel_loss, update_average
 from pixelwise.training.recipe import Recipe
+from pixelwise.types import Sample
+
+CURVES = ("loss", "miou", "foreground_iou")
+"""Columns of the log that are drawn."""
 
 
 def train(
-    paths: list[Path], out: Path, recipe: Recipe | None = None, say: Callable[[str], None] = print
+    paths: list[Path], out: Path, recipe: Recipe | None = None, say: Callable[[str], object] = print
 ) -> Path:
     """Train a network and write it as ``out/model.onnx``.
 
@@ -50,7 +58,8 @@ def train(
         Data sets; their ``train`` splits are learnt from, their ``val`` splits (where they have
         one) are judged on.
     out : Path
-        The folder of the run: ``recipe.json``, ``checkpoint.pt``, ``log.csv``, ``model.onnx``.
+        The folder of the run: ``recipe.json``, ``checkpoint.pt``, ``log.csv``, ``curves.png``, and
+        at the end ``model.onnx`` and ``report.html``.
     recipe : Recipe, optional
         Classes, sources and settings; the defaults where not given.
     say : callable
@@ -133,9 +142,11 @@ def train(
             label_maps = fabric.to_device(label_maps)
             loss = pixel_loss(wrapped(images, LABEL_STRIDE), label_maps)
             if not torch.isfinite(loss):
+                photos = ", ".join(batches.names(epoch, step - epoch * batches.steps))
                 raise PixelwiseError(
-                    f"the loss became {loss.item()} in epoch {epoch + 1}; "
-                    "start again in another --out with a lower --learning-rate"
+                    f"the loss became {loss.item()} in epoch {epoch + 1}, in the batch of "
+                    f"{photos}; look at these photos, or start again in another --out with a "
+                    "lower --learning-rate"
                 )
             fabric.backward(loss)
             fabric.clip_gradients(wrapped, optimizer, max_norm=5.0)
@@ -156,6 +167,7 @@ def train(
             "seconds": round(seconds, 1),
         }
         _append_row(out / "log.csv", row)
+        _draw_log(out)
         say("  ".join(f"{name} {value}" for name, value in row.items() if value != ""))
         state |= {
             "epoch": epoch + 1,
@@ -179,10 +191,19 @@ def train(
     say(f"{weights}: largest difference between ONNX Runtime and torch {difference:.1e} (logits)")
     if judged:
         predictor = Predictor.load(weights)
-        held_out = {f"{d.root.name} {d.split}": evaluate(predictor, d).as_dict() for d in judged}
+        held_out = {}
+
+        def predict(sample: Sample) -> npt.NDArray[np.uint8]:
+            return predictor.predict(sample.image).label_map
+
+        for dataset in judged:
+            judgement = judge(dataset, predict)
+            scores, name = judgement.scores, dataset.root.resolve().name
+            held_out[f"{name} {dataset.split}"] = scores.as_dict()
+            report = out / ("report.html" if len(judged) == 1 else f"report_{name}.html")
+            _write_text(report, judge_page(judgement, dataset, predict, "The run"))
+            say(f"{scores.source}: mIoU {scores.miou:.4f}, foreground {scores.foreground_iou:.4f}")
         add_score(weights, card, held_out)
-        for name, figures in held_out.items():
-            say(f"{name}: mIoU {figures['miou']:.4f}, foreground {figures['foreground_iou']:.4f}")
     else:
         say("no val split in the data: the weights carry no held-out score")
     return weights
@@ -225,6 +246,15 @@ def _append_row(path: Path, row: Mapping[str, object]) -> None:
         writer = csv.DictWriter(file, fieldnames=list(row))
         writer.writeheader()
         writer.writerows([*rows, row])
+
+
+def _draw_log(out: Path) -> None:
+    """Draw the curves of ``log.csv``."""
+    with (out / "log.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    series = {name: [float(row[name] or "nan") for row in rows] for name in CURVES}
+    shown = {name: values for name, values in series.items() if not np.isnan(values).all()}
+    save_picture(out / "curves.png", draw_curves(shown))
 
 
 def _write_text(path: Path, text: str) -> None:
