@@ -219,7 +219,7 @@ def _alike(looks_a: list[Look], looks_b: list[Look]) -> Iterator[tuple[int, int,
             i, j = band[x], columns[y]
             one, other = looks_a[i].thumbnail, looks_b[j].thumbnail
             if one is not None and other is not None:
-                likeness = float(one @ other)
+                likeness = float(one.astype(np.float32) @ other.astype(np.float32))
                 if likeness >= ALIKE:
                     yield i, j, likeness
 

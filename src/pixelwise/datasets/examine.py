@@ -39,15 +39,16 @@ class Look:
         Of the photo's file.
     hash : (64,) float32 or None
         The photo's perceptual hash, +1 or -1.
-    thumbnail : (1024,) float32 or None
-        The photo at 32 x 32 in grey, with mean 0 and length 1.
+    thumbnail : (1024,) float16 or None
+        The photo at 32 x 32 in grey, with mean 0 and length 1; half precision, since all photos'
+        are kept until the splits are compared.
     """
 
     faults: list[tuple[str, Path, str]] = field(default_factory=list)
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
     digest: bytes = b""
     hash: npt.NDArray[np.float32] | None = None
-    thumbnail: npt.NDArray[np.float32] | None = None
+    thumbnail: npt.NDArray[np.float16] | None = None
 
 
 def examine(dataset: Dataset, entry: Entry, fast: bool) -> Look:
@@ -155,7 +156,7 @@ def ramp(levels: UInt8Array) -> tuple[float, int]:
     return between / max(1, edges), between
 
 
-def fingerprints(image: UInt8Array) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def fingerprints(image: UInt8Array) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float16]]:
     """Return the perceptual hash of a photo and its thumbnail.
 
     The hash is the sign of the 64 lowest frequencies but the mean, against their median, of the
@@ -165,17 +166,16 @@ def fingerprints(image: UInt8Array) -> tuple[npt.NDArray[np.float32], npt.NDArra
     -------
     hash : (64,) float32
         +1 or -1.
-    thumbnail : (1024,) float32
+    thumbnail : (1024,) float16
         Grey, mean 0, length 1; all 0 for a photo of one colour.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    # Averaged in two steps: area sampling of a large photo in one would be slow.
     small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
     low = cv2.dct(small)[:8, :8].ravel()
     hash_ = np.where(low > np.median(low[1:]), 1, -1).astype(np.float32)
     flat = (small - small.mean()).ravel()
     length = float(np.linalg.norm(flat))
-    return hash_, (flat / length if length > 1e-3 else np.zeros_like(flat)).astype(np.float32)
+    return hash_, (flat / length if length > 1e-3 else np.zeros_like(flat)).astype(np.float16)
 
 
 def _outside(
