@@ -148,6 +148,17 @@ def judge(dataset: Dataset, predict: Callable[[Sample], UInt8Array]) -> Judgemen
 def saved_predictions(folder: str | Path) -> Callable[[Sample], UInt8Array]:
     """Return what reads a sample's label map from ``folder/<name>.png``, as any tool may write it.
 
+    Parameters
+    ----------
+    folder : str or Path
+        Palette, grey or VOC-coloured PNGs, in ids of the data set's classes.
+
+    Returns
+    -------
+    callable
+        Takes a sample and gives its (H, W) uint8 label map; raises DataError where there is none,
+        and LabelError where it is of another size or has an id that is no class.
+
     Raises
     ------
     ArgumentError
