@@ -41,7 +41,7 @@ ALLOWED = {
     2: {"numpy", "PIL", "cv2", "yaml", "filelock"},
     3: {"numpy", "PIL", "cv2", "onnxruntime"},
     4: {"torch"},
-    5: {"torch", "numpy", "cv2", "onnx", "lightning_fabric"},
+    5: {"torch", "numpy", "cv2", "onnx", "onnxruntime", "lightning_fabric"},
     6: {"typer", "rich", "skimage", "numpy"},
 }
 

@@ -23,7 +23,7 @@ from pixelwise.training.augment import augment
 from pixelwise.training.batches import Batches
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelwise.training.optimize import learning_rate, pixel_loss
-from tests.conftest import real
+from tests.conftest import real, run
 
 TINY = Settings(epochs=2, crop=64, first_crop=32, side=80, batch=4)
 SUBJECTS = Path(__file__).parents[1] / "recipes" / "subjects.json"
@@ -197,6 +197,25 @@ def test_the_weights_file_is_complete(trained: tuple[Path, list[str]]) -> None:
         assert logits.shape == (batch, 4, height, width)
     text = (trained[0] / "model.onnx").read_bytes()
     assert b"site-packages" not in text  # no stack traces of the exporting machine
+
+
+def test_8_bit_weights_say_almost_the_same(
+    trained: tuple[Path, list[str]], shapes: Path, tmp_path: Path
+) -> None:
+    weights, out = trained[0] / "model.onnx", tmp_path / "small.onnx"
+    done = run("quantise", weights, shapes, "--out", out, "--photos", "8")
+    assert done.returncode == 0, done.stderr
+    assert "shapes val: mIoU" in done.stdout
+    assert out.stat().st_size < 0.5 * weights.stat().st_size
+    before, after = Predictor.load(weights), Predictor.load(out)
+    assert after.card.network.endswith("8-bit")
+    assert set(after.card.score) == {"shapes val"}
+    agree = [
+        (before.predict(s.image).label_map == after.predict(s.image).label_map).mean()
+        for s in open_dataset(shapes, "val", say=str)
+    ]
+    assert min(agree) > 0.9
+    assert after.predict(np.zeros((33, 70, 3), np.uint8)).label_map.shape == (33, 70)
 
 
 def test_a_stopped_run_continues_to_the_same_weights(

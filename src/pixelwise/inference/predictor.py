@@ -84,13 +84,11 @@ class Predictor:
                 f"device {device!r}: the installed onnxruntime cannot use it; "
                 "install its package for that device (onnxruntime-gpu for cuda)"
             )
-        path = _find(weights)
+        path, data = _find(weights), read_weights(weights)
+        # What the device has no kernel for falls back to the processor.
+        providers = list(dict.fromkeys([DEVICES[device], DEVICES["cpu"]]))
         try:
-            session = onnxruntime.InferenceSession(
-                path.read_bytes(),
-                options,
-                providers=list(dict.fromkeys([DEVICES[device], DEVICES["cpu"]])),
-            )
+            session = onnxruntime.InferenceSession(data, options, providers=providers)
         # ONNX Runtime's own exceptions share no public base class.
         except Exception as error:
             reason = str(error).splitlines()[0]
@@ -161,6 +159,17 @@ class Predictor:
         side = round(self.card.side * scale)
         (logits,) = self.session.run(None, {"image": prepare(image, side)})
         return np.array(logits[0], dtype=np.float32)
+
+
+def read_weights(weights: str | Path) -> bytes:
+    """Return the bytes of weights that came with the package, or of a file.
+
+    Raises
+    ------
+    WeightsError
+        No such name or file.
+    """
+    return _find(weights).read_bytes()
 
 
 def _find(weights: str | Path) -> Traversable:

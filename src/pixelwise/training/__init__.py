@@ -1,30 +1,33 @@
-"""Training: recipe, augmentation, loop, checkpoint, export.
+"""Training: recipe, augmentation, loop, checkpoint, export, 8-bit weights.
 
-Reading a recipe needs no torch; ``train`` is loaded when it is first used and needs the extra
-``pixelwise[train]``.
+Reading a recipe needs no torch; ``train`` and ``quantise`` are loaded when they are first used and
+need the extra ``pixelwise[train]``.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pixelwise.errors import MissingExtraError
 from pixelwise.training.recipe import Recipe, Settings, Source
 
 if TYPE_CHECKING:
+    from pixelwise.training.eight_bit import quantise
     from pixelwise.training.loop import train
 
-__all__ = ["Recipe", "Settings", "Source", "train"]
+__all__ = ["Recipe", "Settings", "Source", "quantise", "train"]
+
+_HOMES = {"train": "loop", "quantise": "eight_bit"}
 
 
 def __getattr__(name: str) -> Any:
-    if name != "train":
+    if name not in _HOMES:
         raise AttributeError(f"module 'pixelwise.training' has no attribute {name!r}")
     try:
-        from pixelwise.training.loop import train
+        return getattr(import_module(f"pixelwise.training.{_HOMES[name]}"), name)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("pixelwise"):
             raise
         raise MissingExtraError(
-            f"training needs {error.name}, which is not installed; "
+            f"this needs {error.name}, which is not installed; "
             "install it with: pip install 'pixelwise[train]'"
         ) from None
-    return train

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from torch import nn
 
 from pixelwise.files import written_whole
 from pixelwise.inference import Predictor
-from pixelwise.inference.card import KEY, Card
+from pixelwise.inference.card import Card
+from pixelwise.training.metadata import write_card
 
 PARITY_SIZES = ((1, 64, 96), (2, 97, 65), (3, 33, 128))
 """(batch, height, width) of the random inputs on which both runtimes are compared."""
@@ -55,7 +53,7 @@ def export_onnx(network: nn.Module, card: Card, path: Path) -> float:
             external_data=False,
             verbose=False,
         )
-        _write_card(beside, card)
+        write_card(beside, card)
     return parity(network, path)
 
 
@@ -70,22 +68,3 @@ def parity(network: nn.Module, path: Path) -> float:
             (logits,) = session.run(None, {"image": image.numpy()})
             worst = max(worst, float(np.abs(logits - network(image).numpy()).max()))
     return worst
-
-
-def add_score(path: Path, card: Card, score: Mapping[str, object]) -> None:
-    """Write the held-out score of a weights file into its metadata."""
-    with written_whole(path) as beside:
-        beside.write_bytes(path.read_bytes())
-        _write_card(beside, replace(card, score=score))
-
-
-def _write_card(path: Path, card: Card) -> None:
-    model = onnx.load(path)
-    # Stack traces of the machine that exported tell a user nothing and name its folders.
-    for node in model.graph.node:
-        del node.metadata_props[:]
-    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
-        del value.metadata_props[:]
-    del model.metadata_props[:]
-    onnx.helper.set_model_props(model, {KEY: card.to_json()})
-    onnx.save(model, path)

@@ -35,7 +35,8 @@ from pixelwise.progress import track
 from pixelwise.training.augment import LABEL_STRIDE
 from pixelwise.training.batches import Batches
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
-from pixelwise.training.export import add_score, export_onnx
+from pixelwise.training.export import export_onnx
+from pixelwise.training.metadata import add_score
 from pixelwise.training.optimize import learning_rate, parameter_groups, pixel_loss, update_average
 from pixelwise.training.recipe import Recipe
 from pixelwise.types import Sample
