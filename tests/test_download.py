@@ -329,7 +329,7 @@ def member(
     ("evil", "message"),
     [
         (member("../evil"), "leads out"),
-        (member("/tmp/evil"), "leads out"),
+        (member("/elsewhere/evil"), "leads out"),
         (member("set/../../evil"), "leads out"),
         (member("set/..\\..\\evil"), "leads out"),
         (member("c:evil"), "leads out"),
