@@ -155,6 +155,15 @@ def test_colours_come_from_the_palette_of_the_masks(own_shapes: Path) -> None:
     assert open_dataset(own_shapes).classes == ClassMap(SHAPES.names)
 
 
+def test_data_without_names_is_numbered_alike_in_every_split(own_shapes: Path) -> None:
+    (own_shapes / "classes.txt").unlink()
+    for i, path in enumerate(sorted((own_shapes / "SegmentationClass").glob("*.png"))):
+        Image.fromarray(np.full((64, 80), 30 + i, np.uint8)).save(path)
+    names = {open_dataset(own_shapes, split).classes.names for split in ("train", "val")}
+    assert len(names) == 1
+    assert names.pop()[-1] == "41"
+
+
 def test_remap(shapes: Path) -> None:
     target = ClassMap(("background", "thing"))
     plain = open_dataset(shapes)

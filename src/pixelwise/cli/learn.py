@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.reading import DATA, Classes, Encoding, Format, Labels, Void, class_map
+from pixelwise.cli.reading import DATA, Classes, Encoding, Format, Labels, Void, class_map, opened
 from pixelwise.defaults import JUDGED_SPLIT
 
 
@@ -98,7 +98,6 @@ def evaluate(
 ) -> None:
     """Judge weights, or label maps, on a data set: IoU in its averages, accuracy, boundaries."""
     from pixelwise.cli.report import print_judgement
-    from pixelwise.datasets import open_dataset
     from pixelwise.errors import ArgumentError
     from pixelwise.files import written_whole
     from pixelwise.inference import Predictor, judge, saved_predictions, translated
@@ -112,14 +111,8 @@ def evaluate(
     if (predictions is None) == (path is None):
         raise ArgumentError("give WEIGHTS and DATA, or --predictions DIR and DATA")
     predictor = Predictor.load(weights) if predictions is None else None
-    dataset = open_dataset(
-        path or Path(weights),
-        split,
-        class_map(classes),
-        format=format,
-        encoding=encoding,
-        void=void,
-        labels=labels,
+    dataset = opened(
+        path or Path(weights), split, format, encoding, void, labels, classes
     ).semantic()
     if predictor is None:
         if rules:
@@ -158,24 +151,14 @@ def quantise(
     classes: Classes = None,
 ) -> None:
     """Write 8-bit weights: smaller, often faster; says what they lose on the val split."""
-    from pixelwise.datasets import Dataset, list_splits, open_dataset
+    from pixelwise.datasets import list_splits
     from pixelwise.inference.predictor import read_weights
     from pixelwise.training import quantise
 
-    def opened(split: str | None) -> Dataset:
-        return open_dataset(
-            path,
-            split,
-            class_map(classes),
-            format=format,
-            encoding=encoding,
-            void=void,
-            labels=labels,
-        ).semantic()
-
+    told = (format, encoding, void, labels, classes)
     has_val = JUDGED_SPLIT in list_splits(path, format=format)
-    judged = opened(JUDGED_SPLIT) if has_val else None
-    scores = quantise(weights, opened(None), out, judged, photos)
+    judged = opened(path, JUDGED_SPLIT, *told).semantic() if has_val else None
+    scores = quantise(weights, opened(path, None, *told), out, judged, photos)
     before, after = len(read_weights(weights)), out.stat().st_size
     print(f"wrote {out}: {after / 1e6:.2f} MB, before {before / 1e6:.2f} MB")
     if scores is None:

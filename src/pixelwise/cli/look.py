@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.reading import DATA, Classes, Encoding, Format, Labels, Void, class_map
+from pixelwise.cli.reading import DATA, Classes, Encoding, Format, Labels, Void, opened
 
 
 def show(
@@ -30,18 +30,9 @@ def show(
     classes: Classes = None,
 ) -> None:
     """Draw a grid of a data set: photos above, their label maps below, with a legend."""
-    from pixelwise.datasets import open_dataset
     from pixelwise.drawing import show
     from pixelwise.images import save_picture
 
-    dataset = open_dataset(
-        path,
-        split,
-        class_map(classes),
-        format=format,
-        encoding=encoding,
-        void=void,
-        labels=labels,
-    )
+    dataset = opened(path, split, format, encoding, void, labels, classes)
     save_picture(out, show(dataset[:n], overlaid=overlay))
     print(f"wrote {out}: {min(n, len(dataset))} of {len(dataset)} samples")

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from pixelwise.classes import ClassMap
+    from pixelwise.datasets import Dataset
 
 DATA = "A data set: VOC, COCO, YOLO-seg, labelme, or photos and masks in two folders."
 
@@ -39,3 +40,21 @@ def class_map(classes: str | None) -> ClassMap | None:
         return None
     names = read_text(Path(classes)).splitlines() if Path(classes).is_file() else classes.split(",")
     return ClassMap.of(name.strip() for name in names if name.strip())
+
+
+def opened(
+    path: Path,
+    split: str | None,
+    format: str | None,
+    encoding: str | None,
+    void: int | None,
+    labels: str | None,
+    classes: str | None,
+) -> Dataset:
+    """Open a data set as the options above say."""
+    from pixelwise.datasets import open_dataset
+
+    names = class_map(classes)
+    return open_dataset(
+        path, split, names, format=format, encoding=encoding, void=void, labels=labels
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,7 @@ def understand(
     folders: list[Path],
     default: ClassMap | None = None,
     known_binary: bool = False,
+    all_masks: Callable[[], list[Path]] = list,
 ) -> Understood:
     """Find out what the numbers of a data set's masks mean.
 
@@ -80,6 +81,8 @@ def understand(
         The classes of this layout where no names are there and the ids fit it.
     known_binary : bool
         In this layout, masks of 0 and 255 are known to show one object.
+    all_masks : callable
+        Gives the mask files of all splits, so that data without names is numbered alike in each.
 
     Raises
     ------
@@ -136,7 +139,10 @@ def understand(
             )
         reader = MaskFiles(reader.table, "", binary=True, grey_rgb=reader.grey_rgb)
         return Understood(reader, classes, f"binary {words} masks (0 = {classes.names[0]})")
-    classes, named_by, void = _classes_of(reader, entries, spread, options, listed, default)
+    masks = [entry.label_path for entry in entries]
+    classes, named_by, void = _classes_of(
+        reader, lambda: {*masks, *all_masks()}, spread, options, listed, default
+    )
     if kinds == ["palette"] and classes is not default and options.classes is None:
         classes = _in_own_colours(classes, void, spread[0])
     words = f"{words} masks, {len(classes)} classes {named_by}, void {VOID}"
@@ -156,7 +162,7 @@ def only_instances(options: Options, first_instance: int = 1) -> Understood:
 
 def _classes_of(
     reader: MaskFiles,
-    entries: tuple[Entry, ...],
+    masks: Callable[[], Iterable[Path]],
     spread: list[Entry],
     options: Options,
     listed: tuple[Path, Names] | None,
@@ -171,10 +177,10 @@ def _classes_of(
     # A stray id above the usual ones is a broken mask and must be reported as such. Where most
     # masks hold such ids, the folder has other classes, and calling id 15 "person" would be wrong.
     if default is not None:
-        beyond = sum(_highest(reader, [entry], void) >= len(default) for entry in spread)
+        beyond = sum(_highest(reader, [entry.label_path], void) >= len(default) for entry in spread)
         if beyond * 2 <= len(spread):
             return default, "(VOC names)" if default is VOC else "", void
-    highest = _highest(reader, entries, void)
+    highest = _highest(reader, masks(), void)
     numbers = [i for i in range(highest + 1) if i != void]
     names_ = tuple(str(i) for i in numbers or [0])
     return ClassMap(names_), "(without names: add a classes.txt)", void
@@ -230,25 +236,25 @@ def _is_grey(spread: list[Entry]) -> bool:
 def _is_binary(reader: MaskFiles, spread: list[Entry], entries: tuple[Entry, ...]) -> bool:
     def shown(some: Iterable[Entry]) -> set[int]:
         with ThreadPoolExecutor() as pool:
-            seen = pool.map(lambda e: np.flatnonzero(_counts(reader, e)), some)
+            seen = pool.map(lambda e: np.flatnonzero(_counts(reader, e.label_path)), some)
             return {int(i) for ids in seen for i in ids}
 
     return shown(spread) <= {0, VOID} and shown(entries) == {0, VOID}
 
 
-def _highest(reader: MaskFiles, entries: Iterable[Entry], void: int | None) -> int:
-    def highest(entry: Entry) -> int:
-        counts = _counts(reader, entry)[:VOID]
+def _highest(reader: MaskFiles, masks: Iterable[Path], void: int | None) -> int:
+    def highest(path: Path) -> int:
+        counts = _counts(reader, path)[:VOID]
         if void is not None and void < VOID:
             counts[void] = 0
         return int(np.flatnonzero(counts).max(initial=0))
 
     with ThreadPoolExecutor() as pool:
-        return max(pool.map(highest, entries))
+        return max(pool.map(highest, masks))
 
 
-def _counts(reader: MaskFiles, entry: Entry) -> npt.NDArray[np.int64]:
+def _counts(reader: MaskFiles, path: Path) -> npt.NDArray[np.int64]:
     try:
-        return count_ids(reader.levels(entry.label_path))
+        return count_ids(reader.levels(path))
     except PixelwiseError:  # told, with its name, when its sample is read
         return np.zeros(256, dtype=np.int64)

@@ -93,7 +93,7 @@ def open_pairs(root: Path, split: str | None, options: Options) -> Dataset:
         entries += (
             [replace(e, name=f"{name}/{e.name}") for e in pairs] if len(chosen) > 1 else pairs
         )
-    understood, usable_ = _understood(root, next(iter(chosen.values())), entries, options)
+    understood, usable_ = _understood(root, next(iter(chosen.values())), entries, places, options)
     objects = ", with objects" if understood.reader.has_labels and usable_[0].instance_path else ""
     found = (
         f"{root.resolve().name}: photos and masks in pairs, {len(usable_)} samples in '{split}', "
@@ -103,7 +103,7 @@ def open_pairs(root: Path, split: str | None, options: Options) -> Dataset:
 
 
 def _understood(
-    root: Path, place: Place, entries: list[Entry], options: Options
+    root: Path, place: Place, entries: list[Entry], places: dict[str, Place], options: Options
 ) -> tuple[Understood, tuple[Entry, ...]]:
     good = usable(entries, options)
     if good[0].label_path.stem.endswith(CITY_ENDS):
@@ -118,7 +118,13 @@ def _understood(
     davis = (
         place.photos.parent.name == "JPEGImages" and place.labels[0].parent.name == "Annotations"
     )
-    understood = understand(good, options, folders, known_binary=davis)
+    understood = understand(
+        good,
+        options,
+        folders,
+        known_binary=davis,
+        all_masks=lambda: [p for other in places.values() for p in _masks_of(other, options)],
+    )
     if not understood.reader.has_labels:
         good = tuple(replace(entry, instance_path=entry.label_path) for entry in good)
     return understood, good
@@ -161,6 +167,11 @@ def _labels_of(place: Place, options: Options) -> Path | None:
             f"{place.photos}: several folders could hold its label maps; say {known}"
         )
     return place.labels[0] if place.labels else None
+
+
+def _masks_of(place: Place, options: Options) -> list[Path]:
+    labels = _labels_of(place, options)
+    return [p for p in labels.rglob("*.png") if is_photo(p)] if labels else []
 
 
 def _places(root: Path) -> dict[str, Place]:

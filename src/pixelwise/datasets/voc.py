@@ -47,7 +47,9 @@ def open_voc(root: Path, split: str | None, options: Options) -> Dataset:
     has_objects = (root / OBJECTS).is_dir()
     listed = (_entry(root, name, has_objects) for name in _names(root, split))
     entries = usable(listed, options)
-    understood = understand(entries, options, [root], VOC)
+    understood = understand(
+        entries, options, [root], VOC, all_masks=lambda: list((root / MASKS).glob("*.png"))
+    )
     reader = replace(understood.reader, void_instance=VOID)
     found = (
         f"{root.resolve().name}: VOC layout, {len(entries)} samples in '{split}', "
