@@ -281,7 +281,7 @@ def test_training_stops_with_the_finding(own_shapes: Path, tmp_path: Path, plant
     assert done.returncode == 2
     assert "train_002" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    assert not (tmp_path / "run" / "recipe.json").exists()
+    assert not (tmp_path / "run" / "plan.json").exists()
 
 
 def test_every_kind_is_told_how_to_mend() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from lightning_fabric import Fabric
 
 from pixelwise import ClassMap, Predictor, open_dataset
 from pixelwise.errors import ArgumentError, DataError, PixelwiseError
@@ -25,7 +26,8 @@ from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelwise.training.optimize import learning_rate, pixel_loss
 from tests.conftest import real, run
 
-TINY = Settings(epochs=2, crop=64, first_crop=32, side=80, batch=4)
+TINY = {"epochs": 2, "crop": 64, "first_crop": 32, "side": 80, "batch": 4}
+CPU = Fabric(accelerator="cpu", devices=1)
 SUBJECTS = Path(__file__).parents[1] / "recipes" / "subjects.json"
 
 
@@ -111,8 +113,8 @@ def test_batches_depend_on_seed_and_epoch_alone(shapes: Path) -> None:
     dataset = open_dataset(shapes)
 
     def batch(epoch: int, **changes: int) -> torch.Tensor:
-        settings = replace(TINY, **changes)  # type: ignore[arg-type]
-        batches = Batches([dataset], [1], settings, ahead=changes.get("epochs", 0) % 3)
+        batches = Batches([dataset], [1], Settings(**{**TINY, **changes}), CPU)  # type: ignore[arg-type]
+        batches.ahead = changes.get("epochs", 0) % 3
         return next(iter(batches.epoch(epoch)))[0]
 
     first = batch(0)
@@ -121,14 +123,15 @@ def test_batches_depend_on_seed_and_epoch_alone(shapes: Path) -> None:
     assert torch.equal(first, batch(0, epochs=5))  # prepared ahead by threads
     assert not torch.equal(first, batch(0, seed=1))
     assert batch(1).shape == (4, 3, 64, 64)
-    uncached = Batches([dataset], [1], replace(TINY, cache_gb=0.0), 0)
+    uncached = Batches([dataset], [1], Settings(**{**TINY, "cache_gb": 0.0}), CPU)  # type: ignore[arg-type]
     assert torch.equal(first, next(iter(uncached.epoch(0)))[0])
 
 
 def test_repeats_and_small_data_sets(shapes: Path) -> None:
     dataset = open_dataset(shapes)
-    assert Batches([dataset, dataset], [1, 3], TINY, 0).steps == 8
-    few = Batches([dataset[:2]], [1], TINY, 0)
+    settings = Settings(**TINY)  # type: ignore[arg-type]
+    assert Batches([dataset, dataset], [1, 3], settings, CPU).steps == 8
+    few = Batches([dataset[:2]], [1], settings, CPU)
     assert few.steps == 1
     assert next(iter(few.epoch(0)))[0].shape[0] == 2
 
@@ -148,7 +151,7 @@ def test_a_run_leaves_all_its_files(trained: tuple[Path, list[str]]) -> None:
         "curves.png",
         "log.csv",
         "model.onnx",
-        "recipe.json",
+        "plan.json",
         "report.html",
     }
     assert "Confusion" in (out / "report.html").read_text(encoding="utf-8")
@@ -156,7 +159,11 @@ def test_a_run_leaves_all_its_files(trained: tuple[Path, list[str]]) -> None:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert float(rows[1]["loss"]) > 0
-    assert Recipe.read(out / "recipe.json") == Recipe(settings=TINY, licence="MIT")
+    assert float(rows[1]["waiting"]) > 0
+    plan = Recipe.read(out / "plan.json")
+    assert plan.licence == "MIT"
+    assert {name: plan.settings[name] for name in TINY} == TINY
+    assert set(plan.settings) == {f.name for f in fields(Settings)}
     assert any("parameters" in line for line in said)
     (parity,) = [line for line in said if "difference between ONNX Runtime and torch" in line]
     assert float(parity.split()[-2]) < 1e-3
@@ -165,12 +172,12 @@ def test_a_run_leaves_all_its_files(trained: tuple[Path, list[str]]) -> None:
 def test_a_loss_that_is_no_number_names_the_photos_of_its_batch(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = replace(TINY, batch=2)
+    settings = {**TINY, "batch": 2}
     monkeypatch.setattr(
         "pixelwise.training.loop.pixel_loss",
-        lambda logits, _: logits.sum() * float("nan"),
+        lambda logits, *_: logits.sum() * float("nan"),
     )
-    batches = Batches([open_dataset(shapes)], [1], settings, 0)
+    batches = Batches([open_dataset(shapes)], [1], Settings(**settings), CPU)  # type: ignore[arg-type]
     first = batches.names(0, 0)
     assert len(set(first)) == 2
     with pytest.raises(
@@ -246,11 +253,11 @@ def test_a_stopped_run_continues_to_the_same_weights(
         for name, value in one[key].items():
             assert torch.equal(value, other[key][name]), name
     with pytest.raises(ArgumentError, match="holds a run with another recipe"):
-        train([shapes], out, replace(recipe, settings=replace(TINY, seed=1)), lambda _: None)
+        train([shapes], out, replace(recipe, settings={**TINY, "seed": 1}), lambda _: None)
 
 
 def test_training_learns(shapes: Path, tmp_path: Path) -> None:
-    settings = replace(TINY, epochs=10, crop=64, first_crop=64, scale=(0.8, 1.2), ema=0.95)
+    settings = {**TINY, "epochs": 10, "first_crop": 64, "scale": (0.8, 1.2), "ema": 0.95}
     recipe = Recipe(sources={"shapes": Source(repeat=6)}, settings=settings)
     weights = train([shapes], tmp_path / "run", recipe, lambda _: None)
     figures = Predictor.load(weights).card.score["shapes val"]
@@ -263,7 +270,7 @@ def test_training_learns(shapes: Path, tmp_path: Path) -> None:
 def test_without_a_val_split_there_is_no_score(own_shapes: Path, tmp_path: Path) -> None:
     (own_shapes / "ImageSets" / "Segmentation" / "val.txt").unlink()
     said: list[str] = []
-    settings = replace(TINY, epochs=1)
+    settings = {**TINY, "epochs": 1}
     weights = train([own_shapes], tmp_path / "run", Recipe(settings=settings), said.append)
     assert Predictor.load(weights).card.score == {}
     assert any("no held-out score" in line for line in said)
@@ -277,7 +284,7 @@ def test_a_broken_checkpoint_is_named(shapes: Path, tmp_path: Path) -> None:
 
 def test_recipes_survive_their_file(tmp_path: Path) -> None:
     recipe = Recipe(
-        ClassMap(("a", "b")), {"x": Source({"*": "a"}, 2)}, replace(TINY, scale=(0.5, 2.0)), "MIT"
+        ClassMap(("a", "b")), {"x": Source({"*": "a"}, 2)}, {**TINY, "colour": 0.1}, licence="MIT"
     )
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps(recipe.as_dict()))
@@ -290,7 +297,7 @@ def test_recipes_survive_their_file(tmp_path: Path) -> None:
         ("{", "not a recipe"),
         ("[]", "not a recipe"),
         ('{"epoch": 3}', "unknown key 'epoch'; known: classes, sources, settings"),
-        ('{"settings": {"lr": 1}}', "unknown key 'lr'; known: epochs, crop"),
+        ('{"settings": {"lr": 1}}', "unknown key 'lr'; known: size, epochs, crop"),
         ('{"settings": {"epochs": 0}}', "epochs: expected at least 1, got 0"),
         ('{"settings": {"crop": 7}}', "crop: expected 32"),
         ('{"settings": {"ema": 1}}', "ema"),

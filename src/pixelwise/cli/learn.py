@@ -19,14 +19,37 @@ from pixelwise.defaults import JUDGED_SPLIT
 def train(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=f"Data sets. {DATA}")],
     out: Annotated[Path, typer.Option(help="Folder of the run; the same one continues it.")],
-    recipe: Annotated[
-        Path | None, typer.Option(help="JSON with classes, sources and settings.")
+    minutes: Annotated[
+        float | None, typer.Option(help="How long it may take; decides the epochs.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the photos.")] = None,
+    size: Annotated[str | None, typer.Option(help="Of the network: small or base.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Start from these: a name, a model.onnx or a checkpoint.pt."),
+    ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="JSON with classes, sources and settings; the plan.json of a run too."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    side: Annotated[
+        int | None, typer.Option(help="Photos are seen with this longer side, px.")
+    ] = None,
     crop: Annotated[int | None, typer.Option(help="Side of the training crops, px.")] = None,
     batch: Annotated[int | None, typer.Option(help="Photos a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="At its highest.")] = None,
+    balance: Annotated[
+        float | None, typer.Option(help="0..1, how much more rare classes count.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of all randomness.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of the plan."),
+    ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write TensorBoard's files too.")
+    ] = False,
     format: Format = None,
     encoding: Encoding = None,
     void: Void = None,
@@ -35,21 +58,28 @@ def train(
 ) -> None:
     """Train a network on data sets and write it as RUN/model.onnx.
 
-    What is not given comes from the recipe, else from the defaults.
+    It looks at the data, makes a plan and prints it; what you set stays as you set it.
 
     A checkpoint is kept after each epoch: the same command again continues.
     """
     from pixelwise.training import Recipe, train
 
-    plan = Recipe() if recipe is None else Recipe.read(recipe)
+    asked = Recipe() if recipe is None else Recipe.read(recipe)
     given: dict[str, Any] = {
+        "size": size,
         "epochs": epochs,
+        "side": side,
         "crop": crop,
         "batch": batch,
         "learning_rate": learning_rate,
+        "balance": balance,
         "seed": seed,
     }
-    settings = replace(plan.settings, **{k: v for k, v in given.items() if v is not None})
+    settings = {
+        **asked.settings,
+        **{name: value for name, value in given.items() if value is not None},
+        **_named_values(set_ or []),
+    }
     given_names = class_map(classes)
     told: dict[str, Any] = {
         "format": format,
@@ -60,9 +90,31 @@ def train(
     }
     told = {k: v for k, v in told.items() if v is not None}
     # resolve(), so that "." and ".." find their folder's name
-    sources = {p.resolve().name: replace(plan.source(p), **told) for p in paths} if told else {}
-    plan = replace(plan, settings=settings, sources={**plan.sources, **sources})
-    train(paths, out, plan)
+    sources = {p.resolve().name: replace(asked.source(p), **told) for p in paths} if told else {}
+    asked = replace(
+        asked,
+        settings=settings,
+        sources={**asked.sources, **sources},
+        minutes=asked.minutes if minutes is None else minutes,
+        start=asked.start if weights is None else weights,
+    )
+    train(paths, out, asked, device=device, tensorboard=tensorboard)
+
+
+def _named_values(pairs: list[str]) -> dict[str, Any]:
+    """Read what stands after ``--set``: numbers as numbers, the rest as it is."""
+    from pixelwise.errors import ArgumentError
+
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign:
+            raise ArgumentError(f"--set takes NAME=VALUE, e.g. --set rotate=5, got {pair!r}")
+        try:
+            values[name] = json.loads(text)
+        except ValueError:
+            values[name] = text
+    return values
 
 
 def evaluate(

@@ -10,9 +10,15 @@ from pixelwise.networks.segmenter import Segmenter
 
 __all__ = ["Segmenter", "build_network", "count_parameters"]
 
+_SHAPES = {
+    "small": (16, (24, 48, 96, 160), (1, 2, 3, 2), 48),
+    "base": (32, (48, 96, 192, 320), (2, 2, 4, 2), 96),
+}
+"""Channels at 1/2 and at 1/4 to 1/32, residual blocks there, channels of the decoder."""
 
-def build_network(n_classes: int) -> Segmenter:
-    """Build the compact network: a semantic FPN on a slim residual encoder.
+
+def build_network(n_classes: int, size: str = "small") -> Segmenter:
+    """Build a compact network: a semantic FPN on a slim residual encoder.
 
     Kirillov et al., "Panoptic feature pyramid networks" (2019), section 3, with the pyramid read
     at its finest level.
@@ -21,15 +27,18 @@ def build_network(n_classes: int) -> Segmenter:
     ----------
     n_classes : int
         Planes of the logits.
+    size : str
+        ``small`` (1.5 M parameters) or ``base`` (7 M).
 
     Returns
     -------
     Segmenter
         With random weights from torch's current seed.
     """
-    encoder = ResidualEncoder(stem=16, widths=(24, 48, 96, 160), depths=(1, 2, 3, 2))
-    decoder = PyramidDecoder(encoder.widths, width=48)
-    return Segmenter(encoder, decoder, 48, n_classes, "Semantic FPN on a slim ResNet")
+    stem, widths, depths, width = _SHAPES[size]
+    encoder = ResidualEncoder(stem, widths, depths)
+    decoder = PyramidDecoder(encoder.widths, width)
+    return Segmenter(encoder, decoder, width, n_classes, f"Semantic FPN on a slim ResNet ({size})")
 
 
 def count_parameters(network: nn.Module) -> int:

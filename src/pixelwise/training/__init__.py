@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pixelwise.errors import MissingExtraError
-from pixelwise.training.recipe import Recipe, Settings, Source
+from pixelwise.training.recipe import Recipe, Source
+from pixelwise.training.settings import Settings
 
 if TYPE_CHECKING:
     from pixelwise.training.eight_bit import quantise

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import VOID
-from pixelwise.training.recipe import Settings
+from pixelwise.training.settings import Settings
 
 UInt8Array = npt.NDArray[np.uint8]
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
+from pixelwise.datasets import Dataset
 from pixelwise.files import written_whole
 from pixelwise.inference import Predictor
 from pixelwise.inference.card import Card
-from pixelwise.training.metadata import write_card
+from pixelwise.inference.judge import judge
+from pixelwise.inference.judge_page import judge_page
+from pixelwise.training.metadata import add_score, write_card
+from pixelwise.types import Sample
 
 PARITY_SIZES = ((1, 64, 96), (2, 97, 65), (3, 33, 128))
 """(batch, height, width) of the random inputs on which both runtimes are compared."""
@@ -68,3 +74,37 @@ def parity(network: nn.Module, path: Path) -> float:
             (logits,) = session.run(None, {"image": image.numpy()})
             worst = max(worst, float(np.abs(logits - network(image).numpy()).max()))
     return worst
+
+
+def judge_export(
+    weights: Path, card: Card, judged: list[Dataset], say: Callable[[str], object]
+) -> None:
+    """Judge an exported file on val splits: a page each beside it, the scores into its card.
+
+    Parameters
+    ----------
+    weights : Path
+    card : Card
+        The one in the file.
+    judged : list of Dataset
+    say : callable
+        Takes each line of the report.
+    """
+    if not judged:
+        say("no val split in the data: the weights carry no held-out score")
+        return
+    predictor = Predictor.load(weights)
+    held_out = {}
+
+    def predict(sample: Sample) -> npt.NDArray[np.uint8]:
+        return predictor.predict(sample.image).label_map
+
+    for dataset in judged:
+        judgement = judge(dataset, predict)
+        scores, name = judgement.scores, dataset.root.resolve().name
+        held_out[f"{name} {dataset.split}"] = scores.as_dict()
+        report = weights.with_name("report.html" if len(judged) == 1 else f"report_{name}.html")
+        with written_whole(report) as beside:
+            beside.write_text(judge_page(judgement, dataset, predict, "The run"), "utf-8")
+        say(f"{scores.source}: mIoU {scores.miou:.4f}, foreground {scores.foreground_iou:.4f}")
+    add_score(weights, card, held_out)

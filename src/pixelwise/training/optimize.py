@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from pixelwise.classes import VOID
-from pixelwise.training.recipe import Settings
+from pixelwise.training.settings import Settings
 
 
-def pixel_loss(logits: torch.Tensor, label_maps: torch.Tensor) -> torch.Tensor:
+def pixel_loss(
+    logits: torch.Tensor,
+    label_maps: torch.Tensor,
+    weights: torch.Tensor | None = None,
+    labelled: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Mean cross-entropy over the pixels that are not void; 0 where all are.
 
     Parameters
@@ -20,6 +27,10 @@ def pixel_loss(logits: torch.Tensor, label_maps: torch.Tensor) -> torch.Tensor:
     logits : (N, C, H, W) float
     label_maps : (N, H, W) int64
         Class ids, 255 = void.
+    weights : (C,) float32, optional
+        Of the classes; 1 where not given.
+    labelled : () int64, optional
+        Pixels to take the mean over; those of ``label_maps`` that are not void where not given.
 
     Returns
     -------
@@ -28,9 +39,41 @@ def pixel_loss(logits: torch.Tensor, label_maps: torch.Tensor) -> torch.Tensor:
     # Classes last, so that the softmax runs over neighbours in memory (the logits are
     # channels_last already and this costs no copy).
     rows = logits.float().permute(0, 2, 3, 1).reshape(-1, logits.shape[1])
-    labels = label_maps.reshape(-1)
-    total = F.cross_entropy(rows, labels, ignore_index=VOID, reduction="sum")
-    return total / (labels != VOID).sum().clamp(min=1)
+    total = F.cross_entropy(
+        rows, label_maps.reshape(-1), weights, ignore_index=VOID, reduction="sum"
+    )
+    if labelled is None:
+        labelled = (label_maps != VOID).sum()
+    return total / labelled.clamp(min=1)
+
+
+def class_weights(counts: npt.NDArray[np.int64], balance: float) -> npt.NDArray[np.float32]:
+    """Weigh rare classes more, so that the mean weight of a pixel stays 1.
+
+    Parameters
+    ----------
+    counts : (C,) int64
+        Pixels of each class.
+    balance : float
+        0..1: the power of a class's share by which its weight falls. At 0 all weigh 1, at 1 all
+        classes have the same part in the loss.
+
+    Returns
+    -------
+    (C,) float32
+        A class without a pixel weighs as much as the rarest of the others.
+
+    Examples
+    --------
+    >>> class_weights(np.array([64, 1, 0]), 0.5).round(2).tolist()
+    [0.9, 7.22, 7.22]
+    """
+    share = counts / max(1, counts.sum())
+    known = share[share > 0]
+    share = np.maximum(share, known.min() if len(known) else 1.0)
+    weights = share**-balance
+    mean = float((weights * counts).sum() / counts.sum()) if len(known) else 1.0
+    return np.asarray(weights / mean, dtype=np.float32)
 
 
 def learning_rate(step: int, total: int, settings: Settings) -> float:

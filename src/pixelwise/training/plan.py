@@ -1,0 +1,249 @@
+"""What a run decides by itself: from the data, the machine and the time there is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.datasets import Dataset
+from pixelwise.masks import count_ids
+from pixelwise.training.optimize import class_weights
+from pixelwise.training.recipe import Recipe
+from pixelwise.training.settings import Settings
+
+LOOKED_AT = 200
+"""Label maps that are read for the plan, spread evenly over the data."""
+
+PHOTOS = 100_000
+"""Photos a run goes through where nobody says how long it may take."""
+
+LONGEST_SIDE = 512
+"""Photos are not seen larger than this unless someone asks for it, px."""
+
+BATCHES = (32, 24, 16, 12, 8, 6, 4, 2, 1)
+"""What a batch may hold, photos."""
+
+JUDGING = 0.1
+"""Share of the training's time that looks at the val split may take."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the data is like.
+
+    Parameters
+    ----------
+    photos, judged : int
+        In the training splits (repeats counted) and in the val splits.
+    size : (height, width)
+        Medians over the photos, px.
+    counts : (C,) int64
+        Pixels of each class in the label maps looked at, void left out.
+    """
+
+    photos: int
+    judged: int
+    size: tuple[int, int]
+    counts: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one training crop costs on this machine.
+
+    Parameters
+    ----------
+    crop : int
+        Its side, px.
+    seconds : float
+        Forward, backward and their share of a step.
+    bytes : int
+        What the network keeps of it for the backward pass.
+    memory : int
+        Bytes that are free on the device.
+    """
+
+    crop: int
+    seconds: float
+    bytes: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every setting of a run, and why.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        With all settings decided: saved as ``plan.json``, it can be given back.
+    reasons : dict of str to str
+        For each setting that the plan chose.
+    minutes : float
+        What the run should take on this machine, by the measured cost.
+    """
+
+    recipe: Recipe
+    reasons: dict[str, str]
+    minutes: float
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, complete."""
+        return Settings.of(self.recipe.settings)
+
+    def lines(self) -> list[str]:
+        """Return the plan for a person to read, a setting a line."""
+        values = asdict(self.settings)
+        width = max(map(len, values))
+        return [
+            f"  {name:<{width}}  {_shown(value):<12} {self.reasons.get(name, '')}".rstrip()
+            for name, value in values.items()
+            if name in self.reasons
+        ]
+
+
+def look_at(training: list[Dataset], repeats: list[int], judged: list[Dataset]) -> Look:
+    """Read the sizes and label maps of some photos.
+
+    Parameters
+    ----------
+    training : list of Dataset
+        With the same classes.
+    repeats : list of int
+        How often an epoch goes through each.
+    judged : list of Dataset
+
+    Raises
+    ------
+    ImageFileError, LabelError
+        A photo's header or a mask cannot be read.
+    """
+    everything = [
+        (dataset, entry, repeat)
+        for dataset, repeat in zip(training, repeats, strict=True)
+        for entry in dataset.entries
+    ]
+    some = everything[:: math.ceil(len(everything) / LOOKED_AT)]
+    sizes, counts = [], np.zeros(256, dtype=np.int64)
+    for dataset, entry, repeat in some:
+        size = dataset.reader.size(entry)
+        sizes.append(size)
+        counts += repeat * count_ids(dataset.read_labels(entry, size)[0])
+    height, width = np.median(sizes, axis=0)
+    return Look(
+        sum(len(d) * repeat for d, repeat in zip(training, repeats, strict=True)),
+        sum(map(len, judged)),
+        (round(height), round(width)),
+        counts[: len(training[0].classes)],
+    )
+
+
+def make_plan(
+    recipe: Recipe, look: Look, measure: Callable[[str, int], Cost], processes: int = 1
+) -> Plan:
+    """Decide what the recipe leaves open.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    look : Look
+    measure : callable
+        Takes the network's size and the side of a crop, gives what it costs.
+    processes : int
+        A batch is dealt out to so many.
+
+    Returns
+    -------
+    Plan
+    """
+    values: dict[str, Any] = dict(recipe.settings)
+    reasons: dict[str, str] = {}
+
+    def choose(name: str, value: object, why: str) -> None:
+        if name not in recipe.settings:
+            values[name], reasons[name] = value, why
+
+    longer = max(look.size)
+    side = min(LONGEST_SIDE, max(64, _round32(longer)))
+    choose("side", side, f"px; photos are about {look.size[1]} x {look.size[0]} px")
+    side = values["side"]
+    choose("crop", max(32, _round32(0.7 * side)), "px; two thirds of what the network sees")
+    crop = values["crop"]
+    choose("first_crop", max(32, _round32(crop / 2)), "px; small crops first, they cost little")
+    low, high = round(0.6 * side / crop, 2), round(1.6 * side / crop, 2)
+    choose("scale", (low, high), f"crops; photos at 0.6 to 1.6 times {side} px")
+
+    size = values.get("size", Settings.size)
+    cost = measure(size, crop)
+    fits = max(1, int(0.5 * cost.memory / max(1, cost.bytes)))
+    most = min(fits * processes, max(4, look.photos // 16), look.photos)
+    batch = max(
+        next((b for b in BATCHES if b <= most and b % processes == 0), processes), processes
+    )
+    choose(
+        "batch",
+        batch,
+        f"photos; {cost.bytes / 1e6:.0f} MB each, {cost.memory / 1e9:.0f} GB free",
+    )
+    batch = values["batch"]
+    rate = round(Settings.learning_rate * math.sqrt(min(1.0, batch / 16)), 5)
+    choose("learning_rate", rate, "AdamW; lower for batches under 16")
+    share = look.counts / max(1, look.counts.sum())
+    present = share[share > 0]
+    choose("balance", *_balance(present, look))
+    choose("cache_gb", round(max(0.1, cost.memory / 4 / processes / 1e9), 1), "a quarter of it")
+
+    frame = Settings.of({**values, "epochs": 100})
+    area = float(np.mean([(frame.crop_in(e) / crop) ** 2 for e in range(100)]))
+    epoch = look.photos * cost.seconds * (crop / cost.crop) ** 2 * area
+    # A forward pass is a third of a step; photos are seen at side x side, at most.
+    judging = look.judged * cost.seconds * (side / cost.crop) ** 2 / 3
+    epochs, why = _epochs(recipe.minutes, look, epoch * (1 + (JUDGING if look.judged else 0)))
+    choose("epochs", epochs, why)
+    epochs = values["epochs"]
+    every = max(1, min(math.ceil(judging / (JUDGING * epoch)), epochs // 10))
+    choose("judge_every", every, f"epochs; {look.judged} photos to judge")
+    steps = epochs * max(1, look.photos // batch)
+    ema = round(1 - 1 / min(1000, max(10, steps / 50)), 4)
+    choose("ema", ema, "averages the weights over the last fiftieth of the steps, at most 1,000")
+
+    settings = asdict(Settings.of(values))
+    decided = replace(recipe, settings=settings, minutes=None)
+    total = epochs * (epoch + judging / values["judge_every"]) / 60
+    return Plan(decided, reasons, total)
+
+
+def _epochs(minutes: float | None, look: Look, seconds: float) -> tuple[int, str]:
+    if minutes is not None:
+        return max(1, int(60 * minutes / seconds)), f"{seconds:.1f} s each on this machine"
+    epochs = min(300, max(20, round(PHOTOS / look.photos)))
+    return epochs, f"about {PHOTOS:,} photos in all, but 20 to 300 times each"
+
+
+def _balance(share: npt.NDArray[np.float64], look: Look) -> tuple[float, str]:
+    """Weigh classes where the rarest is far rarer than an even share would be."""
+    rarest = float(share.min() * len(share)) if len(share) else 1.0
+    balance = 0.0 if rarest > 0.25 else 0.3
+    weights = class_weights(look.counts, balance)[look.counts > 0]
+    if balance and len(weights):
+        return balance, (
+            f"the rarest class has {share.min():.2%} of the pixels; "
+            f"weights {weights.min():.2f} to {weights.max():.2f}"
+        )
+    return 0.0, "classes are common enough to count alike"
+
+
+def _round32(value: float) -> int:
+    return round(value / 32) * 32
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return " to ".join(f"{v:g}" for v in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
