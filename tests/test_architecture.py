@@ -22,7 +22,18 @@ SOURCE = ROOT / "src" / "pixelwise"
 # Evaluating weights reads a data set, so inference stands above data sets.
 FLOORS = [
     {"errors", "defaults", "classes", "types", "files", "progress"},
-    {"decoders", "images", "masks", "rle", "objects", "metrics", "drawing", "regions", "effects"},
+    {
+        "decoders",
+        "images",
+        "large",
+        "masks",
+        "rle",
+        "objects",
+        "metrics",
+        "drawing",
+        "regions",
+        "effects",
+    },
     {"datasets"},
     {"inference"},
     {"networks"},
@@ -33,15 +44,25 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Within a floor a file may import files of its own room; these few are ground for their floor.
 GROUND = {
     *("errors", "defaults", "classes", "types", "files", "progress"),
-    *("decoders", "images", "masks", "rle", "objects"),
+    *("decoders", "images", "large", "masks", "rle", "objects"),
 }
 ALLOWED = {
     0: {"numpy", "rich"},
-    1: {"numpy", "PIL", "cv2", "skimage", "scipy", "simplejpeg", "zlib_ng", "pycocotools"},
+    1: {
+        "numpy",
+        "PIL",
+        "cv2",
+        "skimage",
+        "scipy",
+        "simplejpeg",
+        "zlib_ng",
+        "pycocotools",
+        "tifffile",
+    },
     2: {"numpy", "PIL", "cv2", "yaml", "filelock"},
     3: {"numpy", "PIL", "cv2", "onnxruntime"},
     4: {"torch"},
-    5: {"torch", "numpy", "cv2", "onnx", "onnxruntime", "lightning_fabric"},
+    5: {"torch", "numpy", "cv2", "onnx", "onnxruntime", "lightning_fabric", "psutil"},
     6: {"typer", "rich", "skimage", "numpy"},
 }
 

@@ -70,9 +70,7 @@ def test_one_process_keeps_torchs_own_norms() -> None:
     assert not any(isinstance(m, SharedBatchNorm) for m in network.modules())
 
 
-def test_judged_alike_a_shared_norm_is_torchs(
-    shapes: Path,
-) -> None:
+def test_judged_alike_a_shared_norm_is_torchs() -> None:
     x = torch.randn(2, 4, 5, 5)
     ours, torchs = SharedBatchNorm(4).eval(), nn.BatchNorm2d(4).eval()
     assert torch.equal(ours(x), torchs(x))

@@ -14,3 +14,6 @@ JUDGED_SPLIT = "val"
 
 WEIGHTS = "subjects"
 """The bundled weights that are used where none are named."""
+
+TILE = 8192
+"""Longer side in pixels above which a photo is labelled in tiles, and the tiles' side."""

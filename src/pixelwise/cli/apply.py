@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.defaults import BLUR_SIGMA, WEIGHTS
+from pixelwise.defaults import BLUR_SIGMA, TILE, WEIGHTS
 from pixelwise.errors import ImageFileError
 
 NOTHING_FOUND = 3
@@ -38,6 +38,12 @@ def predict(
     tta: Annotated[
         str, typer.Option(metavar="flip,scales", help="Look again, mirrored or at other scales.")
     ] = "",
+    tile: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Photos longer than this, px, go in overlapping tiles of about this size."
+        ),
+    ] = TILE,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Label photos again whose results are there.")
     ] = False,
@@ -62,6 +68,7 @@ def predict(
         overwrite=overwrite,
         min_area=min_area,
         tta=tuple(name for name in tta.split(",") if name),
+        tile=tile,
     )
     skipped = f"; {len(outcome.skipped)} were there already" if outcome.skipped else ""
     print(f"labelled {len(outcome.written)} photos into {out}{skipped}")

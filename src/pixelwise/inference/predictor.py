@@ -126,6 +126,31 @@ class Predictor:
         ArgumentError
             An array of another shape or dtype, or an unknown name in ``tta``.
         """
+        logits = self.scores(image, tta)
+        return Prediction(decide(logits, (image.shape[0], image.shape[1])), self.classes, logits)
+
+    def scores(
+        self, image: npt.NDArray[np.uint8], tta: tuple[str, ...] = ()
+    ) -> npt.NDArray[np.float32]:
+        """Return the network's scores of one photo, averaged over all looks at it.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8
+            RGB, any size.
+        tta : tuple of str
+            As for `predict`.
+
+        Returns
+        -------
+        (C, h, w) float32
+            Logits at the size the network saw.
+
+        Raises
+        ------
+        ArgumentError
+            An array of another shape or dtype, or an unknown name in ``tta``.
+        """
         unknown = [name for name in tta if name not in TTA]
         if unknown:
             raise ArgumentError(f"unknown tta {unknown[0]!r}; there is: {', '.join(TTA)}")
@@ -138,8 +163,7 @@ class Predictor:
             size = logits.shape[1], logits.shape[2]
             logits += np.stack([upsampled(np.ascontiguousarray(p), size) for p in further])
         logits *= np.float32(1 / (1 + len(looks)))
-        size = image.shape[0], image.shape[1]
-        return Prediction(decide(logits, size), self.classes, logits)
+        return logits
 
     def logits(self, image: npt.NDArray[np.uint8], scale: float = 1.0) -> npt.NDArray[np.float32]:
         """Return the network's raw scores of one photo.

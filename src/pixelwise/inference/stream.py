@@ -16,12 +16,15 @@ import numpy.typing as npt
 from pixelwise.datasets.coco import CocoWriter
 from pixelwise.datasets.labelme import annotation
 from pixelwise.datasets.writing import Item
+from pixelwise.defaults import TILE
 from pixelwise.drawing import overlay, with_legend
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.files import written_whole
 from pixelwise.images import read_image, save_picture
+from pixelwise.inference.large_files import label_large
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.predictor import Predictor
+from pixelwise.large import large_size
 from pixelwise.masks import read_label_map, write_label_map
 from pixelwise.objects import without_specks
 from pixelwise.progress import track
@@ -68,6 +71,7 @@ def predict_files(
     overwrite: bool = False,
     min_area: int = 0,
     tta: tuple[str, ...] = (),
+    tile: int = TILE,
 ) -> Outcome:
     """Label photos and write the results; a photo that cannot be read does not stop the rest.
 
@@ -87,6 +91,9 @@ def predict_files(
         Pixels below which a connected area goes to the class nearest to it.
     tta : tuple of str
         As for `Predictor.predict`.
+    tile : int
+        Photos with a longer side above this, px, are labelled in overlapping tiles of about this
+        size, within bounded memory. Their results are png and overlay only.
 
     Returns
     -------
@@ -106,14 +113,17 @@ def predict_files(
     todo = [photo for photo in photos if photo not in set(skipped)]
     failed: dict[Path, str] = {}
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        reading = deque(reader.submit(read_image, photo) for photo in todo[:AHEAD])
+        reading = deque(reader.submit(_read, photo, tile) for photo in todo[:AHEAD])
         writing: deque[Future[None]] = deque()
         for i, photo in enumerate(track(todo, "predicting", len(todo))):
             waiting = reading.popleft()
             if i + AHEAD < len(todo):
-                reading.append(reader.submit(read_image, todo[i + AHEAD]))
+                reading.append(reader.submit(_read, todo[i + AHEAD], tile))
             try:
                 image = waiting.result()
+                if image is None:
+                    _label_large(predictor, photo, out, kinds, min_area, tile, tta)
+                    continue
             except ImageFileError as error:
                 failed[photo] = str(error)
                 continue
@@ -131,6 +141,31 @@ def predict_files(
         _write_coco(predictor, good, out)
     written = tuple(photo for photo in todo if photo not in failed)
     return Outcome(written, tuple(skipped), failed)
+
+
+def _read(photo: Path, tile: int) -> UInt8Array | None:
+    """Read a photo; None where it is to go in tiles."""
+    return None if max(large_size(photo)) > tile else read_image(photo)
+
+
+def _label_large(
+    predictor: Predictor,
+    photo: Path,
+    out: Path,
+    kinds: list[str],
+    min_area: int,
+    tile: int,
+    tta: tuple[str, ...],
+) -> None:
+    whole = [kind for kind in kinds if kind not in ("png", "overlay")]
+    if whole or min_area:
+        needs = f"--format {whole[0]}" if whole else "--min-area"
+        raise ImageFileError(
+            f"{photo}: {needs} needs the label map as a whole, and this photo goes in tiles; "
+            "give a larger --tile, or ask for png and overlay only"
+        )
+    pictures = [out / f"{photo.stem}{SUFFIXES['overlay']}"] if "overlay" in kinds else [None]
+    label_large(predictor, photo, out / f"{photo.stem}.png", pictures[0], tile, tta)
 
 
 def _check_names(photos: Sequence[Path], out: Path, kinds: list[str]) -> None:

@@ -53,7 +53,7 @@ def make_fabric(device: str, precision: str) -> Fabric:
 
 def _has_bfloat16(device: str) -> bool:
     if device in ("auto", "cuda") and torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     # Without the instructions, bf16 is emulated and slower than float32.
     return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 

@@ -1,0 +1,96 @@
+"""One large photo to its results, none of which is ever whole in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.drawing import overlay, with_legend
+from pixelwise.errors import ArgumentError
+from pixelwise.images import resize_image, save_picture
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.tiles import label_bands
+from pixelwise.large import label_rows, large_size, photo_rows
+
+UInt8Array = npt.NDArray[np.uint8]
+
+OVERLAY_SIDE = 2048
+"""Longer side of the overlay of a large photo, px, at most."""
+
+
+def label_large(
+    predictor: Predictor,
+    photo: Path,
+    label_map: Path,
+    picture: Path | None,
+    tile: int,
+    tta: tuple[str, ...] = (),
+) -> None:
+    """Label a photo in tiles and write the label map as it comes.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    photo : Path
+        A TIFF is read in bands; other formats are decoded whole first.
+    label_map : Path
+        Palette PNG to write, of the photo's size.
+    picture : Path or None
+        Overlay to write, at most `OVERLAY_SIDE` px long.
+    tile : int
+        As for `pixelwise.inference.tiles.label_bands`.
+    tta : tuple of str
+        As for `Predictor.predict`.
+
+    Raises
+    ------
+    ImageFileError
+        The photo cannot be read.
+    """
+    size = large_size(photo)
+    step = math.ceil(max(size) / OVERLAY_SIDE)
+    small = _Thumbnail(size, step), _Thumbnail(size, step)
+    with photo_rows(photo) as bands, label_rows(label_map, size, predictor.classes) as out:
+        for labels in label_bands(predictor, size, small[0].watched(bands), tile, tta):
+            small[1].add(labels)
+            out.write(labels)
+    if picture is not None:
+        image, labels = small[0].array(), small[1].array()
+        drawn = overlay(image, labels, predictor.classes)
+        save_picture(picture, with_legend(drawn, labels, predictor.classes))
+
+
+class _Thumbnail:
+    """A photo, or a label map, at 1 / step, made from the rows that pass."""
+
+    def __init__(self, size: tuple[int, int], step: int) -> None:
+        self.step, self.width = step, size[1] // step * step
+        if not self.width:
+            raise ArgumentError(f"a photo of {size[1]} x {size[0]} px is too thin to be tiled")
+        self._left: list[UInt8Array] = []
+        self._rows: list[UInt8Array] = []
+
+    def watched(self, bands: Iterator[UInt8Array]) -> Iterator[UInt8Array]:
+        for band in bands:
+            self.add(band)
+            yield band
+
+    def add(self, rows: UInt8Array) -> None:
+        left = np.concatenate([*self._left, rows[:, : self.width]])
+        whole = len(left) // self.step
+        self._left = [left[whole * self.step :].copy()]
+        if not whole:
+            return
+        block = left[: whole * self.step]
+        if rows.ndim == 2:
+            middle = self.step // 2
+            self._rows.append(block[middle :: self.step, middle :: self.step].copy())
+        else:
+            self._rows.append(resize_image(block, (whole, self.width // self.step)))
+
+    def array(self) -> UInt8Array:
+        return np.concatenate(self._rows)
