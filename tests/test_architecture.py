@@ -61,7 +61,7 @@ ALLOWED = {
     },
     2: {"numpy", "PIL", "cv2", "yaml", "filelock"},
     3: {"numpy", "PIL", "cv2", "onnxruntime"},
-    4: {"torch"},
+    4: {"torch", "transformers"},
     5: {"torch", "numpy", "cv2", "onnx", "onnxruntime", "lightning_fabric", "psutil"},
     6: {"typer", "rich", "skimage", "numpy"},
 }

@@ -28,6 +28,10 @@ def train(
         str | None,
         typer.Option(help="Start from these: a name, a model.onnx or a checkpoint.pt."),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Fine-tune this instead: hf:OWNER/MODEL of the Hugging Face hub."),
+    ] = None,
     recipe: Annotated[
         Path | None,
         typer.Option(help="JSON with classes, sources and settings; the plan.json of a run too."),
@@ -97,6 +101,7 @@ def train(
         sources={**asked.sources, **sources},
         minutes=asked.minutes if minutes is None else minutes,
         start=asked.start if weights is None else weights,
+        model=asked.model if model is None else model,
     )
     train(paths, out, asked, device=device, tensorboard=tensorboard)
 
@@ -115,6 +120,18 @@ def _named_values(pairs: list[str]) -> dict[str, Any]:
         except ValueError:
             values[name] = text
     return values
+
+
+def export(
+    model: Annotated[
+        str, typer.Argument(help="hf:OWNER/MODEL of the Hugging Face hub, or a folder of one.")
+    ],
+    out: Annotated[Path, typer.Option(help="ONNX file to write.")],
+) -> None:
+    """Write a semantic model of the Hugging Face hub as a file for predict, evaluate and blur."""
+    from pixelwise.training import export_hub
+
+    export_hub(model, out)
 
 
 def evaluate(

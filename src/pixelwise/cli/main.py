@@ -13,7 +13,7 @@ from pixelwise.cli.apply import blur, predict
 from pixelwise.cli.bench import bench
 from pixelwise.cli.data import check, convert, download
 from pixelwise.cli.demo import demo
-from pixelwise.cli.learn import evaluate, quantise, train
+from pixelwise.cli.learn import evaluate, export, quantise, train
 from pixelwise.cli.look import show
 from pixelwise.errors import PixelwiseError
 
@@ -24,6 +24,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "convert": convert,
     "download": download,
     "train": train,
+    "export": export,
     "evaluate": evaluate,
     "predict": predict,
     "blur": blur,

@@ -74,7 +74,7 @@ class Predictor:
             No such name or file, not an ONNX file, or not written by pixelwise.
         """
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # its warnings about the graph are of no use to a caller
+        options.log_severity_level = 4  # what matters comes as an exception too
         if threads is not None:
             options.intra_op_num_threads = threads
         if device not in DEVICES:

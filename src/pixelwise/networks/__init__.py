@@ -6,9 +6,13 @@ from torch import nn
 
 from pixelwise.networks.decoder import PyramidDecoder
 from pixelwise.networks.encoder import ResidualEncoder
+from pixelwise.networks.hub import HubSegmenter
 from pixelwise.networks.segmenter import Segmenter
 
-__all__ = ["Segmenter", "build_network", "count_parameters"]
+__all__ = ["Network", "Segmenter", "build_network", "count_parameters"]
+
+Network = Segmenter | HubSegmenter
+"""Takes photos as they are, (N, 3, H, W) float32 RGB 0..255; gives logits of their size."""
 
 _SHAPES = {
     "small": (16, (24, 48, 96, 160), (1, 2, 3, 2), 48),

@@ -1,7 +1,7 @@
 """Training: recipe, augmentation, loop, checkpoint, export, 8-bit weights.
 
-Reading a recipe needs no torch; ``train`` and ``quantise`` are loaded when they are first used and
-need the extra ``pixelwise[train]``.
+Reading a recipe needs no torch; ``train``, ``quantise`` and ``export_hub`` are loaded when they
+are first used and need the extra ``pixelwise[train]``, or ``pixelwise[hub]``.
 """
 
 from importlib import import_module
@@ -13,11 +13,12 @@ from pixelwise.training.settings import Settings
 
 if TYPE_CHECKING:
     from pixelwise.training.eight_bit import quantise
+    from pixelwise.training.hub import export_hub
     from pixelwise.training.loop import train
 
-__all__ = ["Recipe", "Settings", "Source", "quantise", "train"]
+__all__ = ["Recipe", "Settings", "Source", "export_hub", "quantise", "train"]
 
-_HOMES = {"train": "loop", "quantise": "eight_bit"}
+_HOMES = {"train": "loop", "quantise": "eight_bit", "export_hub": "hub"}
 
 
 def __getattr__(name: str) -> Any:

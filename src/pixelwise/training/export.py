@@ -13,11 +13,14 @@ import torch
 from torch import nn
 
 from pixelwise.datasets import Dataset
+from pixelwise.errors import WeightsError
 from pixelwise.files import written_whole
 from pixelwise.inference import Predictor
 from pixelwise.inference.card import Card
 from pixelwise.inference.judge import judge
 from pixelwise.inference.judge_page import judge_page
+from pixelwise.networks import Network
+from pixelwise.networks.hub import HubSegmenter
 from pixelwise.training.metadata import add_score, write_card
 from pixelwise.types import Sample
 
@@ -25,7 +28,32 @@ PARITY_SIZES = ((1, 64, 96), (2, 97, 65), (3, 33, 128))
 """(batch, height, width) of the random inputs on which both runtimes are compared."""
 
 
-def export_onnx(network: nn.Module, card: Card, path: Path) -> float:
+def export_network(network: Network, card: Card, path: Path) -> float:
+    """Write a network as ONNX; a hub model that cannot be general becomes one for its own size.
+
+    Takes and gives what `export_onnx` does.
+
+    Raises
+    ------
+    WeightsError
+        torch cannot export the network, or ONNX Runtime cannot run it.
+    """
+    if not isinstance(network, HubSegmenter):
+        return export_onnx(network, card, path)
+    # torch's exporter and ONNX Runtime fail in many ways on a model that counts its windows.
+    try:
+        return export_onnx(network, card, path)
+    except Exception:
+        network.fixed = network.preprocessing.size or (card.side, card.side)
+    try:
+        return export_onnx(network, card, path, one_photo=True)
+    except Exception as error:
+        path.unlink(missing_ok=True)
+        reason = str(error).strip().splitlines()[0]
+        raise WeightsError(f"{network.design}: cannot be exported ({reason})") from None
+
+
+def export_onnx(network: nn.Module, card: Card, path: Path, one_photo: bool = False) -> float:
     """Write a network as ONNX with its card, and compare it with torch.
 
     Parameters
@@ -35,6 +63,8 @@ def export_onnx(network: nn.Module, card: Card, path: Path) -> float:
     card : Card
     path : Path
         Where to write. Batch, height and width of the file's input stay dynamic.
+    one_photo : bool
+        Fix the batch at 1.
 
     Returns
     -------
@@ -44,13 +74,14 @@ def export_onnx(network: nn.Module, card: Card, path: Path) -> float:
     """
     network = network.cpu().eval()
     batch = torch.export.Dim("batch")
-    dynamic = {"image": {0: batch, 2: torch.export.Dim("height"), 3: torch.export.Dim("width")}}
+    sizes = {2: torch.export.Dim("height"), 3: torch.export.Dim("width")}
+    dynamic = {"image": sizes if one_photo else {0: batch, **sizes}}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, we do not
     with warnings.catch_warnings(), written_whole(path) as beside:
         warnings.simplefilter("ignore")  # of torch's exporter about its own internals
         torch.onnx.export(
             network,
-            (torch.zeros(2, 3, 64, 96),),
+            (torch.zeros(1 if one_photo else 2, 3, 64, 96),),
             beside,
             input_names=["image"],
             output_names=["logits"],
@@ -60,17 +91,19 @@ def export_onnx(network: nn.Module, card: Card, path: Path) -> float:
             verbose=False,
         )
         write_card(beside, card)
-    return parity(network, path)
+    return parity(network, path, one_photo)
 
 
-def parity(network: nn.Module, path: Path) -> float:
+def parity(network: nn.Module, path: Path, one_photo: bool = False) -> float:
     """Return the largest difference between the logits of the file and of the torch network."""
     session = Predictor.load(path).session
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
     with torch.inference_mode():
         for batch, height, width in PARITY_SIZES:
-            image = torch.rand(batch, 3, height, width, generator=generator) * 255
+            image = (
+                torch.rand(1 if one_photo else batch, 3, height, width, generator=generator) * 255
+            )
             (logits,) = session.run(None, {"image": image.numpy()})
             worst = max(worst, float(np.abs(logits - network(image).numpy()).max()))
     return worst

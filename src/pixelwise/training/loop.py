@@ -23,13 +23,14 @@ from pixelwise.inference.card import Card
 from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.upsample import decide
 from pixelwise.metrics import SemanticScores, confusion_matrix
-from pixelwise.networks import build_network, count_parameters
+from pixelwise.networks import Network, build_network, count_parameters
+from pixelwise.networks.hub import load_hub_model
 from pixelwise.progress import track
 from pixelwise.training.augment import LABEL_STRIDE
 from pixelwise.training.batches import Batches
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelwise.training.distributed import make_fabric, reduced, share_batch_norms
-from pixelwise.training.export import export_onnx, judge_export
+from pixelwise.training.export import export_network, judge_export
 from pixelwise.training.journal import Journal
 from pixelwise.training.optimize import (
     class_weights,
@@ -113,7 +114,7 @@ def train(
         look = look_at(training, repeats, judged)
 
         def measure(size: str, crop: int) -> Cost:
-            return measure_cost(build_network(len(classes), size), len(classes), crop, fabric)
+            return measure_cost(_network(asked, len(classes), size), len(classes), crop, fabric)
 
         plan = fabric.broadcast(make_plan(asked, look, measure, fabric.world_size))
         weights = class_weights(look.counts, plan.settings.balance)
@@ -123,7 +124,7 @@ def train(
 
     fabric.seed_everything(settings.seed, verbose=False)
     batches = Batches(training, repeats, settings, fabric)
-    network = build_network(len(classes), settings.size)
+    network = _network(plan.recipe, len(classes), settings.size)
     if plan.recipe.start and not state["epoch"]:
         say(start_from(network, plan.recipe.start, next(batches.epoch(0))[0]))
     share_batch_norms(network.to(memory_format=torch.channels_last), fabric)  # type: ignore[call-overload]
@@ -176,7 +177,7 @@ def train(
                     "lower --learning-rate"
                 )
             fabric.backward(loss)
-            fabric.clip_gradients(wrapped, optimizer, max_norm=5.0)
+            fabric.clip_gradients(wrapped, optimizer, max_norm=5.0, error_if_nonfinite=False)
             optimizer.step()
             optimizer.zero_grad()
             update_average(average, network, settings.ema, step)
@@ -218,10 +219,16 @@ def train(
             licence=plan.recipe.licence,
             rules={name: source.rules for name, source in plan.recipe.sources.items()},
         )
-        difference = export_onnx(average, card, model)
+        difference = export_network(average, card, model)
         say(f"{model}: largest difference between ONNX Runtime and torch {difference:.1e} (logits)")
         judge_export(model, card, judged, say)
     return model
+
+
+def _network(recipe: Recipe, n_classes: int, size: str) -> Network:
+    if recipe.model:
+        return load_hub_model(recipe.model, n_classes)[0]
+    return build_network(n_classes, size)
 
 
 def _continued(asked: Recipe, names: list[str], state: dict[str, Any], out: Path) -> Plan:
@@ -229,7 +236,8 @@ def _continued(asked: Recipe, names: list[str], state: dict[str, Any], out: Path
 
     The same command may have been given again, or the plan that it made.
     """
-    if state.get("data") != names or asked.as_dict() not in (state["asked"], state["plan"]):
+    texts = [json.dumps(state.get(name)) for name in ("asked", "plan")]
+    if state.get("data") != names or json.dumps(asked.as_dict()) not in texts:
         raise ArgumentError(
             f"{out}: holds a run with another recipe or other data; "
             "give the same ones to continue it, or another --out"

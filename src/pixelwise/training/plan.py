@@ -28,6 +28,9 @@ LONGEST_SIDE = 512
 BATCHES = (32, 24, 16, 12, 8, 6, 4, 2, 1)
 """What a batch may hold, photos."""
 
+FINE_TUNING = 3e-4
+"""Learning rate on weights that have been trained already."""
+
 JUDGING = 0.1
 """Share of the training's time that looks at the val split may take."""
 
@@ -192,8 +195,10 @@ def make_plan(
         f"photos; {cost.bytes / 1e6:.0f} MB each, {cost.memory / 1e9:.0f} GB free",
     )
     batch = values["batch"]
-    rate = round(Settings.learning_rate * math.sqrt(min(1.0, batch / 16)), 5)
-    choose("learning_rate", rate, "AdamW; lower for batches under 16")
+    # Pretrained weights keep what they know at a lower rate; the usual range for fine-tuning.
+    top = FINE_TUNING if recipe.model or recipe.start else Settings.learning_rate
+    rate = float(f"{top * math.sqrt(min(1.0, batch / 16)):.2g}")
+    choose("learning_rate", rate, "AdamW; lower for batches under 16, and on pretrained weights")
     share = look.counts / max(1, look.counts.sum())
     present = share[share > 0]
     choose("balance", *_balance(present, look))
@@ -229,7 +234,7 @@ def _epochs(minutes: float | None, look: Look, seconds: float) -> tuple[int, str
 def _balance(share: npt.NDArray[np.float64], look: Look) -> tuple[float, str]:
     """Weigh classes where the rarest is far rarer than an even share would be."""
     rarest = float(share.min() * len(share)) if len(share) else 1.0
-    balance = 0.0 if rarest > 0.25 else 0.3
+    balance = 0.0 if rarest > 0.25 else 0.5
     weights = class_weights(look.counts, balance)[look.counts > 0]
     if balance and len(weights):
         return balance, (

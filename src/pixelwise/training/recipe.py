@@ -168,7 +168,7 @@ class Recipe:
                 say=say,
             ).semantic()
             classes = classes or dataset.classes
-            if source.rules or dataset.classes.names != classes.names:
+            if source.rules or dataset.classes != classes:
                 try:
                     dataset = dataset.remapped(source.rules, classes)
                 except ArgumentError as error:

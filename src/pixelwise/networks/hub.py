@@ -1,0 +1,173 @@
+"""Semantic models of the Hugging Face hub, behind the one interface that all networks have here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from pixelwise.errors import MissingExtraError, WeightsError
+
+PREFIX = "hf:"
+
+PREPROCESSING = "preprocessor_config.json"
+
+MASK_MODELS = ("mask2former", "maskformer")
+"""Kinds of model that give a class and a mask a query instead of a score a pixel and class."""
+
+
+@dataclass(frozen=True)
+class HubPreprocessing:
+    """What a model's ``preprocessor_config.json`` asks for.
+
+    Parameters
+    ----------
+    size : (height, width) or None
+        What photos are resized to; None where the file says nothing of it.
+    scale : float
+        What the pixels are multiplied with.
+    mean, deviation : tuple of float
+        Of the three channels, after scaling.
+    """
+
+    size: tuple[int, int] | None
+    scale: float
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> HubPreprocessing:
+        """Read the values of a ``preprocessor_config.json``."""
+        size = (
+            values.get("size", values.get("crop_size")) if values.get("do_resize", True) else None
+        )
+        if isinstance(size, int):
+            size = {"height": size, "width": size}
+        if size is not None and "shortest_edge" in size:
+            size = {"height": size["shortest_edge"], "width": size["shortest_edge"]}
+        normalised = values.get("do_normalize", True)
+        return cls(
+            (int(size["height"]), int(size["width"])) if size else None,
+            float(values.get("rescale_factor", 1 / 255)) if values.get("do_rescale", True) else 1.0,
+            tuple(values.get("image_mean", (0.485, 0.456, 0.406))) if normalised else (0.0,) * 3,
+            tuple(values.get("image_std", (0.229, 0.224, 0.225))) if normalised else (1.0,) * 3,
+        )
+
+
+class HubSegmenter(nn.Module):
+    """A hub model whose input is a photo as it is, as `pixelwise.networks.Segmenter`.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        For semantic segmentation.
+    preprocessing : HubPreprocessing
+    design : str
+        What to call the network in a report.
+
+    Attributes
+    ----------
+    fixed : (height, width) or None
+        Resize every photo to this inside the network, for models that take no other size.
+    """
+
+    scale: torch.Tensor
+    shift: torch.Tensor
+
+    def __init__(
+        self,
+        model: nn.Module,
+        preprocessing: HubPreprocessing,
+        design: str,
+    ) -> None:
+        super().__init__()
+        self.design, self.preprocessing = design, preprocessing
+        self.fixed: tuple[int, int] | None = None
+        self.model = model
+        deviation = torch.tensor(preprocessing.deviation).view(1, 3, 1, 1)
+        mean = torch.tensor(preprocessing.mean).view(1, 3, 1, 1)
+        self.register_buffer("scale", preprocessing.scale / deviation, persistent=False)
+        self.register_buffer("shift", mean / deviation, persistent=False)
+
+    def forward(self, image: torch.Tensor, shrink: int = 1) -> torch.Tensor:
+        """Score each pixel: (N, 3, H, W) float32 RGB 0..255 to (N, C, H / shrink, W / shrink)."""
+        height, width = image.shape[2], image.shape[3]
+        x = image * self.scale - self.shift
+        if self.fixed is not None:
+            x = F.interpolate(x, size=self.fixed, mode="bilinear", align_corners=False)
+        found = self.model(pixel_values=x)
+        logits = found.logits if hasattr(found, "logits") else _pixel_scores(found)
+        size = (height + shrink - 1) // shrink, (width + shrink - 1) // shrink
+        return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+
+
+def is_hub_model(name: str) -> bool:
+    """Tell whether a name stands for a hub model: ``hf:...``, or a folder with a config.json."""
+    return name.startswith(PREFIX) or (Path(name) / "config.json").is_file()
+
+
+def load_hub_model(name: str, n_classes: int | None = None) -> tuple[HubSegmenter, tuple[str, ...]]:
+    """Load a semantic model from the hub or from a folder.
+
+    Parameters
+    ----------
+    name : str
+        ``hf:<owner>/<model>``, or a folder that ``save_pretrained`` wrote.
+    n_classes : int, optional
+        Give it a new head for so many classes; its own head where not given.
+
+    Returns
+    -------
+    network : HubSegmenter
+    names : tuple of str
+        What its own classes are called; a name that comes again gets its number.
+
+    Raises
+    ------
+    MissingExtraError
+        transformers is not installed.
+    WeightsError
+        There is no such model, or it is none for semantic segmentation.
+    """
+    try:
+        import transformers
+        from transformers.utils.hub import cached_file
+    except ModuleNotFoundError:
+        raise MissingExtraError(
+            "models of the Hugging Face hub need transformers, which is not installed; "
+            "install it with: pip install 'pixelwise[hub]'"
+        ) from None
+    where = name.removeprefix(PREFIX)
+    # A new head is what was asked for, and not worth a warning.
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    head = {} if n_classes is None else {"num_labels": n_classes, "ignore_mismatched_sizes": True}
+    try:
+        config = transformers.AutoConfig.from_pretrained(where)
+        kind: Any = transformers.AutoModelForSemanticSegmentation
+        if config.model_type in MASK_MODELS:
+            kind = transformers.AutoModelForUniversalSegmentation
+        # The faster ways to attend cannot be exported.
+        model = kind.from_pretrained(where, attn_implementation="eager", **head)
+        file = cached_file(where, PREPROCESSING)
+        values = json.loads(Path(str(file)).read_text(encoding="utf-8"))
+    # The hub's errors, a missing file's and a wrong architecture's share no base class.
+    except Exception as error:
+        raise WeightsError(f"{name}: {str(error).strip().splitlines()[0]}") from None
+    preprocessing = HubPreprocessing.of(values)
+    names = [str(config.id2label[i]) for i in range(len(config.id2label))]
+    unique = tuple(n if names.index(n) == i else f"{n} {i}" for i, n in enumerate(names))
+    design = f"{type(model).__name__} of {name}"
+    return HubSegmenter(model, preprocessing, design), unique
+
+
+def _pixel_scores(found: Any) -> torch.Tensor:
+    """Add up the queries' masks by class (Cheng et al., "MaskFormer", 2021, section 3.4)."""
+    classes = found.class_queries_logits.softmax(dim=-1)[..., :-1]  # the last is "no object"
+    masks = found.masks_queries_logits.sigmoid()
+    return torch.einsum("nqc,nqhw->nchw", classes, masks).clamp(min=1e-6).log()
