@@ -12,6 +12,10 @@ import pytest
 
 from pixelwise.datasets import draw_shapes
 
+# Tests run side by side, a process a core; threads of their own would wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 SHARED = Path(os.environ.get("PIXELWISE_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 

@@ -151,9 +151,9 @@ def test_train_with_nothing_but_a_time(planned: tuple[Path, str], shapes: Path) 
     assert list((out / "tensorboard").iterdir())
     # The same command continues, and so does the plan it made.
     again = run("train", shapes, "--out", out, "--minutes", "0.02")
-    assert "continuing after epoch" in again.stdout, again.stderr
+    assert "finished before" in again.stdout, again.stderr
     given_back = run("train", shapes, "--out", out, "--recipe", out / "plan.json")
-    assert "continuing after epoch" in given_back.stdout, given_back.stderr
+    assert "finished before" in given_back.stdout, given_back.stderr
     other = run("train", shapes, "--out", out, "--minutes", "9")
     assert other.returncode == 2
     assert "holds a run with another recipe" in other.stderr

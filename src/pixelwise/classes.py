@@ -15,6 +15,9 @@ UInt8Array = npt.NDArray[np.uint8]
 VOID = 255
 """The ignored id of every label map; a file format's own void is translated on reading."""
 
+BACKGROUND = ("background", "0")
+"""Names of class 0 where it stands for what no object covers: formats of objects may forget it."""
+
 VOC_NAMES = (
     "background",
     "aeroplane",

@@ -15,5 +15,8 @@ JUDGED_SPLIT = "val"
 WEIGHTS = "subjects"
 """The bundled weights that are used where none are named."""
 
+BUNDLED = (WEIGHTS, "street")
+"""The weights that come with the package, by name."""
+
 TILE = 8192
 """Longer side in pixels above which a photo is labelled in tiles, and the tiles' side."""

@@ -16,7 +16,7 @@ from pixelwise.errors import ImageFileError
 NOTHING_FOUND = 3
 """Exit code where a photo shows no subject: nothing failed, but nothing was written."""
 
-Weights = Annotated[str, typer.Option(help="A name (subjects) or a model.onnx.")]
+Weights = Annotated[str, typer.Option(help="A name (subjects, street) or a model.onnx.")]
 
 
 def predict(

@@ -22,7 +22,9 @@ SHORT = 0.05
 
 
 def bench(
-    weights: Annotated[str, typer.Argument(help="A name (subjects) or a model.onnx.")] = WEIGHTS,
+    weights: Annotated[
+        str, typer.Argument(help="A name (subjects, street) or a model.onnx.")
+    ] = WEIGHTS,
     sizes: Annotated[
         str, typer.Option(metavar="WxH,...", help="Sizes of the photos, px.")
     ] = "320x240,640x480,1280x720,1920x1080",

@@ -138,7 +138,8 @@ def evaluate(
     weights: Annotated[
         str,
         typer.Argument(
-            metavar="[WEIGHTS]", help="A name (subjects) or a model.onnx; none with --predictions."
+            metavar="[WEIGHTS]",
+            help="A name (subjects, street) or a model.onnx; none with --predictions.",
         ),
     ],
     path: Annotated[Path | None, typer.Argument(metavar="DATA", help=DATA)] = None,
@@ -207,7 +208,7 @@ def evaluate(
 
 
 def quantise(
-    weights: Annotated[str, typer.Argument(help="A name (subjects) or a model.onnx.")],
+    weights: Annotated[str, typer.Argument(help="A name (subjects, street) or a model.onnx.")],
     path: Annotated[Path, typer.Argument(metavar="DATA", help=DATA)],
     out: Annotated[Path, typer.Option(help="ONNX file to write.")],
     photos: Annotated[

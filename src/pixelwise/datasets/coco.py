@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixelwise.classes import VOID, ClassMap
+from pixelwise.classes import BACKGROUND, VOID, ClassMap
 from pixelwise.datasets.coco_file import KEYS, note_ids, photo_name, read_coco
 from pixelwise.datasets.dataset import Dataset, Entry, Labels, Outlines, PhotoFiles
 from pixelwise.datasets.options import WHOLE, Options, checked, choose_split
 from pixelwise.datasets.texts import VOID_NAMES
-from pixelwise.datasets.writing import AREAS, BACKGROUND, Item, as_objects, put
+from pixelwise.datasets.writing import AREAS, Item, as_objects, put
 from pixelwise.errors import DataError, LabelError
 from pixelwise.files import is_file
 from pixelwise.rle import draw_segmentation, encode_rle, points_of

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.classes import ClassMap
+from pixelwise.classes import BACKGROUND, ClassMap
 from pixelwise.datasets.dataset import Dataset, Labels
 from pixelwise.datasets.opening import FORMATS, find, without_unions
 from pixelwise.datasets.options import Options
-from pixelwise.datasets.writing import BACKGROUND, Item
+from pixelwise.datasets.writing import Item
 from pixelwise.errors import ArgumentError, DataError
 from pixelwise.progress import track
 from pixelwise.types import Instance

@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.classes import VOID
+from pixelwise.classes import BACKGROUND, VOID
 from pixelwise.datasets.dataset import Dataset, Entry, Outlines
 from pixelwise.datasets.mask_files import MaskFiles
-from pixelwise.datasets.writing import BACKGROUND
 from pixelwise.decoders import JPEG_END, JPEG_START
 from pixelwise.errors import ImageFileError, LabelError
 from pixelwise.images import image_of_bytes, read_size

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.classes import VOID, ClassMap
+from pixelwise.classes import BACKGROUND, VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset, Entry, Labels, Outlines
 from pixelwise.datasets.labelme_shapes import draw_shape, shapes_of
 from pixelwise.datasets.options import WHOLE, Options, checked, choose_split
 from pixelwise.datasets.texts import find_names, read_json
-from pixelwise.datasets.writing import AREAS, BACKGROUND, Item, as_objects, put
+from pixelwise.datasets.writing import AREAS, Item, as_objects, put
 from pixelwise.errors import DataError, ImageFileError, LabelError
 from pixelwise.files import is_file
 from pixelwise.images import image_of_bytes, read_bytes, read_size

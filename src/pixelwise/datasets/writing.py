@@ -17,10 +17,6 @@ from pixelwise.types import Instance, paint_label_map
 
 UInt8Array = npt.NDArray[np.uint8]
 
-BACKGROUND = ("background", "0")
-"""Names of class 0 that formats of objects alone may forget: it is what no object covers."""
-
-
 AREAS = "objects_are_areas"
 """Our own key in COCO, YOLO and labelme files: their objects are the connected areas of label maps,
 in which nobody told objects apart."""

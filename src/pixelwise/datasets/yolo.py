@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from pixelwise.classes import VOID, ClassMap
+from pixelwise.classes import BACKGROUND, VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset, Entry, Labels, Outlines, PhotoFiles
 from pixelwise.datasets.options import (
     Options,
@@ -20,7 +20,7 @@ from pixelwise.datasets.options import (
     choose_split,
 )
 from pixelwise.datasets.texts import find_names, read_text
-from pixelwise.datasets.writing import AREAS, BACKGROUND, Item, as_objects, put
+from pixelwise.datasets.writing import AREAS, Item, as_objects, put
 from pixelwise.datasets.yolo_file import (
     IMAGES,
     LABELS,

@@ -3,11 +3,10 @@
 from pixelwise.inference.evaluate import evaluate, translated
 from pixelwise.inference.judge import Judgement, judge, saved_predictions
 from pixelwise.inference.prediction import Prediction
-from pixelwise.inference.predictor import BUNDLED, Predictor
+from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.stream import Outcome, predict_files
 
 __all__ = [
-    "BUNDLED",
     "Judgement",
     "Outcome",
     "Prediction",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.classes import ClassMap
+from pixelwise.classes import BACKGROUND, ClassMap
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.upsample import Float32Array, probability
 from pixelwise.masks import count_ids
@@ -96,7 +96,8 @@ class Prediction:
         """Return the names of the classes that occur, largest area first, background left out."""
         counts = count_ids(self.label_map)[: len(self.classes)]
         order = np.argsort(-counts, kind="stable")
-        return tuple(self.classes.names[i] for i in order if counts[i] and i != 0)
+        names = self.classes.names
+        return tuple(names[i] for i in order if counts[i] and (i or names[i] not in BACKGROUND))
 
     def _ids(self, names: tuple[str, ...]) -> list[int]:
         if not names:

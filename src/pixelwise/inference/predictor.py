@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from pixelwise.classes import ClassMap
-from pixelwise.defaults import WEIGHTS
+from pixelwise.defaults import BUNDLED, WEIGHTS
 from pixelwise.errors import ArgumentError, WeightsError
 from pixelwise.inference.card import KEY, Card
 from pixelwise.inference.prediction import Prediction
@@ -31,9 +31,6 @@ TTA: dict[str, tuple[tuple[float, bool], ...]] = {
     "scales": ((0.75, False), (1.25, False)),
 }
 """Further looks at a photo whose logits are averaged in: at what scale, and whether mirrored."""
-
-BUNDLED = (WEIGHTS,)
-"""The weights that come with the package, by name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +57,7 @@ class Predictor:
         Parameters
         ----------
         weights : str or Path
-            ``"subjects"``, or the path of a ``model.onnx``.
+            ``"subjects"`` or ``"street"``, or the path of a ``model.onnx``.
         threads : int, optional
             Processor threads the network may use; all cores where not given.
         device : str

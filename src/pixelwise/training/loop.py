@@ -110,6 +110,9 @@ def train(
     if checkpoint.exists():
         state = load_checkpoint(checkpoint)
         plan = _continued(asked, names, state, out)
+        if state.get("finished"):
+            say(f"{out}: finished before; for another run give another --out")
+            return out / "model.onnx"
     else:
         look = look_at(training, repeats, judged)
 
@@ -222,6 +225,7 @@ def train(
         difference = export_network(average, card, model)
         say(f"{model}: largest difference between ONNX Runtime and torch {difference:.1e} (logits)")
         judge_export(model, card, judged, say)
+        save_checkpoint(checkpoint, state | {"finished": True})
     return model
 
 

@@ -65,7 +65,7 @@ def class_weights(counts: npt.NDArray[np.int64], balance: float) -> npt.NDArray[
 
     Examples
     --------
-    >>> class_weights(np.array([64, 1, 0]), 0.5).round(2).tolist()
+    >>> [round(float(w), 2) for w in class_weights(np.array([64, 1, 0]), 0.5)]
     [0.9, 7.22, 7.22]
     """
     share = counts / max(1, counts.sum())
