@@ -66,7 +66,7 @@ def train(
 
     A checkpoint is kept after each epoch: the same command again continues.
     """
-    from pixelwise.training import Recipe, train
+    from pixelwise.training import Recipe
 
     asked = Recipe() if recipe is None else Recipe.read(recipe)
     given: dict[str, Any] = {
@@ -103,6 +103,8 @@ def train(
         start=asked.start if weights is None else weights,
         model=asked.model if model is None else model,
     )
+    from pixelwise.training import train  # after all that may be wrong: torch takes seconds
+
     train(paths, out, asked, device=device, tensorboard=tensorboard)
 
 

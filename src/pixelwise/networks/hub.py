@@ -94,6 +94,11 @@ class HubSegmenter(nn.Module):
         self.register_buffer("scale", preprocessing.scale / deviation, persistent=False)
         self.register_buffer("shift", mean / deviation, persistent=False)
 
+    @property
+    def counts_windows(self) -> bool:
+        """Whether it divides photos into windows, whose number depends on the size."""
+        return any("Swin" in type(module).__name__ for module in self.model.modules())
+
     def forward(self, image: torch.Tensor, shrink: int = 1) -> torch.Tensor:
         """Score each pixel: (N, 3, H, W) float32 RGB 0..255 to (N, C, H / shrink, W / shrink)."""
         height, width = image.shape[2], image.shape[3]

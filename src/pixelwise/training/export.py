@@ -42,8 +42,11 @@ def export_network(network: Network, card: Card, path: Path) -> float:
         return export_onnx(network, card, path)
     # torch's exporter and ONNX Runtime fail in many ways on a model that counts its windows.
     try:
-        return export_onnx(network, card, path)
+        if not network.counts_windows:
+            return export_onnx(network, card, path)
     except Exception:
+        path.unlink(missing_ok=True)
+    if network.fixed is None:
         network.fixed = network.preprocessing.size or (card.side, card.side)
     try:
         return export_onnx(network, card, path, one_photo=True)

@@ -16,6 +16,9 @@ from pixelwise.training.checkpoint import load_checkpoint
 
 Tensors = dict[str, torch.Tensor]
 
+LEAST = 0.1
+"""Share of a network's weights below which a file is taken for the wrong one."""
+
 
 def start_from(network: nn.Module, weights: str, images: torch.Tensor) -> str:
     """Put the weights of an earlier run into a network, wherever name and shape agree.
@@ -39,7 +42,7 @@ def start_from(network: nn.Module, weights: str, images: torch.Tensor) -> str:
     Raises
     ------
     WeightsError
-        No such file, or nothing in it fits the network.
+        No such file, or less than a tenth of the network is in it.
     """
     suffix = Path(weights).suffix
     if suffix in (".pt", ".pth"):
@@ -48,13 +51,17 @@ def start_from(network: nn.Module, weights: str, images: torch.Tensor) -> str:
     else:
         found = _unfolded(network, weights)
         network.load_state_dict(found, strict=False)
-        _match_norms(network, found, images)
-    learnt = [name for name, _ in network.named_parameters()]
-    missing = [name for name in learnt if name not in found]
-    if len(missing) == len(learnt):
-        raise WeightsError(f"{weights}: nothing in it fits this network")
-    fresh = f"; random: {', '.join(missing)}" if missing else ""
-    return f"starting from {weights}: {len(learnt) - len(missing)} of {len(learnt)} tensors{fresh}"
+        found |= _match_norms(network, found, images)
+    learnt = dict(network.named_parameters())
+    taken = [name for name in learnt if name in found]
+    share = sum(learnt[n].numel() for n in taken) / sum(p.numel() for p in learnt.values())
+    if share < LEAST:
+        raise WeightsError(
+            f"{weights}: fits {share:.0%} of this network; is it of another --size or design?"
+        )
+    fresh = sorted({name.rpartition(".")[0] for name in learnt if name not in found})
+    rest = f"; random: {', '.join(fresh)}" if fresh else ""
+    return f"starting from {weights}: {share:.1%} of the weights{rest}"
 
 
 def _fitting(network: nn.Module, tensors: Tensors) -> Tensors:
@@ -92,9 +99,10 @@ def _norm_after(kernel: str) -> str:
     return f"{place}.1" if last == "weight" else ""
 
 
-def _match_norms(network: nn.Module, found: Tensors, images: torch.Tensor) -> None:
-    """Give each norm the scale and shift that undo its own normalising."""
+def _match_norms(network: nn.Module, found: Tensors, images: torch.Tensor) -> Tensors:
+    """Give each norm the scale and shift that undo its own normalising; return what was set."""
     hooks = []
+    scales: Tensors = {}
 
     def matched(shift: torch.Tensor) -> Callable[..., None]:
         def hook(norm: nn.BatchNorm2d, inputs: tuple[torch.Tensor, ...]) -> None:
@@ -110,7 +118,7 @@ def _match_norms(network: nn.Module, found: Tensors, images: torch.Tensor) -> No
 
     for name, module in network.named_modules():
         if isinstance(module, nn.BatchNorm2d) and f"{name}.bias" in found:
-            shift = found[f"{name}.bias"]
+            shift, scales[f"{name}.weight"] = found[f"{name}.bias"], module.weight
             hooks.append(module.register_forward_pre_hook(matched(shift)))
     training = network.training
     # Eval mode: the norms use the statistics that the hooks have just set.
@@ -119,3 +127,4 @@ def _match_norms(network: nn.Module, found: Tensors, images: torch.Tensor) -> No
     network.train(training)
     for handle in hooks:
         handle.remove()
+    return scales
