@@ -169,6 +169,10 @@ def test_a_run_starts_from_weights(planned: tuple[Path, str], file: str) -> None
     assert "random" not in said
     trained = Predictor.load(out / "model.onnx")
     (expected,) = trained.session.run(None, {"image": images.numpy()})
+    state = load_checkpoint(out / "checkpoint.pt")
+    assert Recipe.from_dict(state["plan"]).settings["balance"] > 0
+    # The file's logits are those of probabilities: the classes' weights are taken back in it.
+    expected = expected + state["weights"].log().numpy()[:, None, None]
     with torch.inference_mode():
         found = network.eval()(images).numpy()
     assert np.abs(found - expected).max() < 1e-3

@@ -69,14 +69,19 @@ class HubSegmenter(nn.Module):
     preprocessing : HubPreprocessing
     design : str
         What to call the network in a report.
+    n_classes : int
+        Planes of its logits.
 
     Attributes
     ----------
     fixed : (height, width) or None
         Resize every photo to this inside the network, for models that take no other size.
+    shift : (C,) float32
+        As in `pixelwise.networks.Segmenter`.
     """
 
     scale: torch.Tensor
+    offset: torch.Tensor
     shift: torch.Tensor
 
     def __init__(
@@ -84,6 +89,7 @@ class HubSegmenter(nn.Module):
         model: nn.Module,
         preprocessing: HubPreprocessing,
         design: str,
+        n_classes: int,
     ) -> None:
         super().__init__()
         self.design, self.preprocessing = design, preprocessing
@@ -92,7 +98,8 @@ class HubSegmenter(nn.Module):
         deviation = torch.tensor(preprocessing.deviation).view(1, 3, 1, 1)
         mean = torch.tensor(preprocessing.mean).view(1, 3, 1, 1)
         self.register_buffer("scale", preprocessing.scale / deviation, persistent=False)
-        self.register_buffer("shift", mean / deviation, persistent=False)
+        self.register_buffer("offset", mean / deviation, persistent=False)
+        self.register_buffer("shift", torch.zeros(n_classes), persistent=False)
 
     @property
     def counts_windows(self) -> bool:
@@ -102,13 +109,14 @@ class HubSegmenter(nn.Module):
     def forward(self, image: torch.Tensor, shrink: int = 1) -> torch.Tensor:
         """Score each pixel: (N, 3, H, W) float32 RGB 0..255 to (N, C, H / shrink, W / shrink)."""
         height, width = image.shape[2], image.shape[3]
-        x = image * self.scale - self.shift
+        x = image * self.scale - self.offset
         if self.fixed is not None:
             x = F.interpolate(x, size=self.fixed, mode="bilinear", align_corners=False)
         found = self.model(pixel_values=x)
         logits = found.logits if hasattr(found, "logits") else _pixel_scores(found)
         size = (height + shrink - 1) // shrink, (width + shrink - 1) // shrink
-        return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+        logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+        return logits + self.shift[:, None, None]
 
 
 def is_hub_model(name: str) -> bool:
@@ -168,7 +176,7 @@ def load_hub_model(name: str, n_classes: int | None = None) -> tuple[HubSegmente
     names = [str(config.id2label[i]) for i in range(len(config.id2label))]
     unique = tuple(n if names.index(n) == i else f"{n} {i}" for i, n in enumerate(names))
     design = f"{type(model).__name__} of {name}"
-    return HubSegmenter(model, preprocessing, design), unique
+    return HubSegmenter(model, preprocessing, design, n_classes or len(names)), unique
 
 
 def _pixel_scores(found: Any) -> torch.Tensor:

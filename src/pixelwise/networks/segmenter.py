@@ -29,9 +29,15 @@ class Segmenter(nn.Module):
     n_classes : int
     design : str
         What to call the network in a report.
+
+    Attributes
+    ----------
+    shift : (C,) float32
+        Added to the logits; 0 until `pixelwise.training` sets it for judging and export.
     """
 
     mean: torch.Tensor
+    shift: torch.Tensor
 
     def __init__(
         self,
@@ -47,6 +53,7 @@ class Segmenter(nn.Module):
         self.decoder = decoder
         self.head = nn.Conv2d(width, n_classes, 1)
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("shift", torch.zeros(n_classes), persistent=False)
 
     def forward(self, image: torch.Tensor, shrink: int = 1) -> torch.Tensor:
         """Score each pixel.
@@ -64,7 +71,7 @@ class Segmenter(nn.Module):
             Logits; sizes are rounded up.
         """
         x = (image - self.mean) / DEVIATION
-        logits = self.head(self.decoder(self.encoder(x)))
+        logits = self.head(self.decoder(self.encoder(x))) + self.shift[:, None, None]
         height, width = image.shape[2], image.shape[3]
         size = (height + shrink - 1) // shrink, (width + shrink - 1) // shrink
         return enlarge(logits, STRIDE // shrink, size)

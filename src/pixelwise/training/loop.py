@@ -138,6 +138,9 @@ def train(
     wrapped, optimizer = fabric.setup(network, optimizer)
     total = settings.epochs * batches.steps
     class_weight = fabric.to_device(state["weights"]) if settings.balance else None
+    if settings.balance:
+        # Weighing a class multiplies its odds; taken back, the softmax is a probability again.
+        average.shift.copy_(-state["weights"].log())
     say(
         f"{network.design}, {count_parameters(network):,} parameters, {len(classes)} classes; "
         f"{sum(map(len, training)):,} photos in {batches.steps} steps an epoch; "
