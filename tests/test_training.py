@@ -6,6 +6,7 @@ import csv
 import json
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -169,19 +170,24 @@ def test_a_run_leaves_all_its_files(trained: tuple[Path, list[str]]) -> None:
     assert float(parity.split()[-2]) < 1e-3
 
 
+@pytest.mark.parametrize(
+    ("what", "loss"),
+    [
+        ("loss became nan", lambda logits, *_: logits.sum() * float("nan")),
+        # The root of 0 is 0, its slope is not finite.
+        ("gradient became nan", lambda logits, *_: (logits * 0).sum().sqrt()),
+    ],
+)
 def test_a_loss_that_is_no_number_names_the_photos_of_its_batch(
-    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, loss: Any
 ) -> None:
     settings = {**TINY, "batch": 2}
-    monkeypatch.setattr(
-        "pixelwise.training.loop.pixel_loss",
-        lambda logits, *_: logits.sum() * float("nan"),
-    )
+    monkeypatch.setattr("pixelwise.training.loop.pixel_loss", loss)
     batches = Batches([open_dataset(shapes)], [1], Settings(**settings), CPU)  # type: ignore[arg-type]
     first = batches.names(0, 0)
     assert len(set(first)) == 2
     with pytest.raises(
-        PixelwiseError, match=f"became nan in epoch 1, in the batch of {first[0]}, "
+        PixelwiseError, match=f"the {what} in epoch 1, in the batch of {first[0]}, "
     ):
         train([shapes], tmp_path / "run", Recipe(settings=settings), say=str)
 

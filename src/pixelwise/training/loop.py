@@ -175,15 +175,16 @@ def train(
             labelled = reduced(fabric, (label_maps != VOID).sum().float(), "mean")
             loss = pixel_loss(wrapped(images, LABEL_STRIDE), label_maps, class_weight, labelled)
             shared = reduced(fabric, loss.detach(), "mean")
-            if not torch.isfinite(shared):
-                photos = ", ".join(batches.names(epoch, step - epoch * batches.steps))
-                raise PixelwiseError(
-                    f"the loss became {shared.item()} in epoch {epoch + 1}, in the batch of "
-                    f"{photos}; look at these photos, or start again in another --out with a "
-                    "lower --learning-rate"
-                )
             fabric.backward(loss)
-            fabric.clip_gradients(wrapped, optimizer, max_norm=5.0, error_if_nonfinite=False)
+            norm = fabric.clip_gradients(wrapped, optimizer, max_norm=5.0, error_if_nonfinite=False)
+            for what, value in (("loss", shared), ("gradient", torch.as_tensor(norm))):
+                if not torch.isfinite(value):
+                    photos = ", ".join(batches.names(epoch, step - epoch * batches.steps))
+                    raise PixelwiseError(
+                        f"the {what} became {value.item()} in epoch {epoch + 1}, in the batch of "
+                        f"{photos}; look at these photos, or start again in another --out with "
+                        "a lower --learning-rate"
+                    )
             optimizer.step()
             optimizer.zero_grad()
             update_average(average, network, settings.ema, step)
