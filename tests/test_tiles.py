@@ -263,3 +263,22 @@ def test_what_needs_the_whole_label_map_is_told(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "photo.png: --format npz needs the label map as a whole" in done.stderr
     assert (tmp_path / "out" / "small.npz").exists()
+
+
+def test_odd_photos_among_large_ones(tmp_path: Path) -> None:
+    weights = write_toy(tmp_path / "model.onnx")
+    Image.new("RGB", (5000, 1), (200, 20, 20)).save(tmp_path / "thin.png")
+    Image.new("RGB", (1, 1), (200, 20, 20)).save(tmp_path / "dot.png")
+    tifffile.imwrite(tmp_path / "cut.tif", noise(500, 400), photometric="rgb", compression="zlib")
+    data = (tmp_path / "cut.tif").read_bytes()
+    (tmp_path / "cut.tif").write_bytes(data[: len(data) // 2])
+    photos = [tmp_path / name for name in ("cut.tif", "thin.png", "dot.png")]
+    told = ("--weights", weights, "--tile", "200", "--out", tmp_path / "out")
+    done = run("predict", *photos, *told)
+    assert done.returncode == 2
+    assert "cut.tif" in done.stderr
+    assert not (tmp_path / "out" / "cut.png").exists()
+    for name, shape in (("thin", (1, 5000)), ("dot", (1, 1))):
+        label_map = read_label_map(tmp_path / "out" / f"{name}.png")
+        assert label_map.shape == shape
+        assert (label_map == 1).all()

@@ -14,6 +14,7 @@ import tifffile
 from zlib_ng import zlib_ng as zlib
 
 from pixelwise.classes import ClassMap
+from pixelwise.decoders import PNG_START
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.files import written_whole
 from pixelwise.images import read_image, read_size, to_rgb
@@ -114,7 +115,7 @@ class LabelRows:
     def __init__(self, file: BinaryIO, size: tuple[int, int], classes: ClassMap) -> None:
         self._file, self._left, self._width = file, size[0], size[1]
         self._packer = zlib.compressobj(1)
-        file.write(b"\x89PNG\r\n\x1a\n")
+        file.write(PNG_START)
         # Eight bits, palette, no interlacing (PNG specification, section 11.2.1).
         self._chunk(b"IHDR", struct.pack(">IIBBBBB", size[1], size[0], 8, 3, 0, 0, 0))
         self._chunk(b"PLTE", classes.palette.tobytes())

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.drawing import overlay, with_legend
-from pixelwise.errors import ArgumentError
 from pixelwise.images import resize_image, save_picture
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiles import label_bands
@@ -20,6 +19,18 @@ UInt8Array = npt.NDArray[np.uint8]
 
 OVERLAY_SIDE = 2048
 """Longer side of the overlay of a large photo, px, at most."""
+
+
+def goes_in_tiles(size: tuple[int, int], tile: int) -> bool:
+    """Tell whether a photo of this (height, width) is labelled in tiles.
+
+    One that is long but thinner than a pixel of its own overlay is small enough as a whole.
+    """
+    return max(size) > tile and min(size) >= _step(size)
+
+
+def _step(size: tuple[int, int]) -> int:
+    return math.ceil(max(size) / OVERLAY_SIDE)
 
 
 def label_large(
@@ -52,7 +63,7 @@ def label_large(
         The photo cannot be read.
     """
     size = large_size(photo)
-    step = math.ceil(max(size) / OVERLAY_SIDE)
+    step = _step(size)
     small = _Thumbnail(size, step), _Thumbnail(size, step)
     with photo_rows(photo) as bands, label_rows(label_map, size, predictor.classes) as out:
         for labels in label_bands(predictor, size, small[0].watched(bands), tile, tta):
@@ -69,8 +80,6 @@ class _Thumbnail:
 
     def __init__(self, size: tuple[int, int], step: int) -> None:
         self.step, self.width = step, size[1] // step * step
-        if not self.width:
-            raise ArgumentError(f"a photo of {size[1]} x {size[0]} px is too thin to be tiled")
         self._left: list[UInt8Array] = []
         self._rows: list[UInt8Array] = []
 

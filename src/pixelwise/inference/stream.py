@@ -21,7 +21,7 @@ from pixelwise.drawing import overlay, with_legend
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.files import written_whole
 from pixelwise.images import read_image, save_picture
-from pixelwise.inference.large_files import label_large
+from pixelwise.inference.large_files import goes_in_tiles, label_large
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.predictor import Predictor
 from pixelwise.large import large_size
@@ -145,7 +145,7 @@ def predict_files(
 
 def _read(photo: Path, tile: int) -> UInt8Array | None:
     """Read a photo; None where it is to go in tiles."""
-    return None if max(large_size(photo)) > tile else read_image(photo)
+    return None if goes_in_tiles(large_size(photo), tile) else read_image(photo)
 
 
 def _label_large(

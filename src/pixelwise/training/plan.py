@@ -176,7 +176,7 @@ def make_plan(
     side = min(LONGEST_SIDE, max(64, _round32(longer)))
     choose("side", side, f"px; photos are about {look.size[1]} x {look.size[0]} px")
     side = values["side"]
-    choose("crop", max(32, _round32(0.7 * side)), "px; two thirds of what the network sees")
+    choose("crop", max(32, _round32(0.7 * side)), "px; 0.7 of what the network sees")
     crop = values["crop"]
     choose("first_crop", max(32, _round32(crop / 2)), "px; small crops first, they cost little")
     low, high = round(0.6 * side / crop, 2), round(1.6 * side / crop, 2)
