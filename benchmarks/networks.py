@@ -41,14 +41,17 @@ class Headed(nn.Module):
     """A body whose features lie at 1 / 8 of the photo, as `Segmenter` has them at 1 / 4."""
 
     mean: torch.Tensor
+    shift: torch.Tensor
 
     def __init__(self, body: nn.Module, width: int, n_classes: int, design: str) -> None:
         super().__init__()
         self.body, self.design, self.head = body, design, nn.Conv2d(width, n_classes, 1)
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("shift", torch.zeros(n_classes), persistent=False)
 
     def forward(self, image: torch.Tensor, shrink: int = 1) -> torch.Tensor:
         logits = self.head(self.body((image - self.mean) / DEVIATION))
+        logits = logits + self.shift[:, None, None]
         height, width = image.shape[2], image.shape[3]
         size = (height + shrink - 1) // shrink, (width + shrink - 1) // shrink
         return enlarge(logits, 8 // shrink, size)
