@@ -15,10 +15,11 @@ Network = Segmenter | HubSegmenter
 """Takes photos as they are, (N, 3, H, W) float32 RGB 0..255; gives logits of their size."""
 
 _SHAPES = {
-    "small": (16, (24, 48, 96, 160), (1, 2, 3, 2), 48),
-    "base": (32, (48, 96, 192, 320), (2, 2, 4, 2), 96),
+    "small": (16, (24, 48, 96, 160), (1, 2, 3, 2), 48, 16),
+    "base": (32, (48, 96, 192, 320), (2, 2, 4, 2), 96, 32),
 }
-"""Channels at 1/2 and at 1/4 to 1/32, residual blocks there, channels of the decoder."""
+"""Channels at 1/2 and at 1/4 to 1/32, residual blocks there, channels of the decoder,
+and of its level at 1/2."""
 
 
 def build_network(n_classes: int, size: str = "small") -> Segmenter:
@@ -39,10 +40,11 @@ def build_network(n_classes: int, size: str = "small") -> Segmenter:
     Segmenter
         With random weights from torch's current seed.
     """
-    stem, widths, depths, width = _SHAPES[size]
+    stem, widths, depths, width, fine_width = _SHAPES[size]
     encoder = ResidualEncoder(stem, widths, depths)
-    decoder = PyramidDecoder(encoder.widths, width)
-    return Segmenter(encoder, decoder, width, n_classes, f"Semantic FPN on a slim ResNet ({size})")
+    decoder = PyramidDecoder(encoder.channels, width, fine_width)
+    design = f"Semantic FPN on a slim ResNet ({size})"
+    return Segmenter(encoder, decoder, fine_width, n_classes, design)
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -1,4 +1,4 @@
-"""From features at four sizes to one map at the finest of them."""
+"""From features at five sizes to one map at the finest of them."""
 
 from __future__ import annotations
 
@@ -13,28 +13,36 @@ class PyramidDecoder(nn.Module):
     """The top-down path of a feature pyramid (Lin et al., 2017), read at its finest level.
 
     The coarsest level also gets the average of the whole photo, as in ParseNet (Liu et al.,
-    2015), so that every pixel knows what scene it is in.
+    2015), so that every pixel knows what scene it is in. The finest level, at half the photo's
+    size, has four times the pixels of the next: it works in fewer channels.
 
     Parameters
     ----------
     inside : tuple of int
         Channels of the encoder's features, finest first.
-    width : int
-        Channels of all levels here.
+    width, fine_width : int
+        Channels of all levels here, and of the finest one.
     """
 
-    def __init__(self, inside: tuple[int, ...], width: int) -> None:
+    def __init__(self, inside: tuple[int, ...], width: int, fine_width: int) -> None:
         super().__init__()
-        self.lateral = nn.ModuleList(conv_norm(c, width, kernel=1, active=False) for c in inside)
+        finest, *coarser = inside
+        self.lateral = nn.ModuleList(conv_norm(c, width, kernel=1, active=False) for c in coarser)
         self.scene = nn.Sequential(nn.Conv2d(width, width, 1), nn.ReLU(inplace=True))
-        self.smooth = nn.ModuleList(conv_norm(width, width) for _ in inside[:-1])
+        self.smooth = nn.ModuleList(conv_norm(width, width) for _ in coarser[:-1])
+        self.narrow = conv_norm(width, fine_width, kernel=1, active=False)
+        self.fine_lateral = conv_norm(finest, fine_width, kernel=1, active=False)
+        self.fine_smooth = conv_norm(fine_width, fine_width)
 
     def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
-        """Features, finest first, to (N, width, h, w) of the finest one's size."""
-        top = self.lateral[-1](features[-1])
+        """Features, finest first, to (N, fine_width, h, w) of the finest one's size."""
+        finest, *coarser = features
+        top = self.lateral[-1](coarser[-1])
         x = F.relu(top + self.scene(top.mean(dim=(2, 3), keepdim=True)))
-        for level in range(len(features) - 2, -1, -1):
-            fine = features[level]
+        for level in range(len(coarser) - 2, -1, -1):
+            fine = coarser[level]
             x = enlarge(x, 2, (fine.shape[2], fine.shape[3]))
             x = self.smooth[level](x + self.lateral[level](fine))
-        return x
+        x = enlarge(self.narrow(x), 2, (finest.shape[2], finest.shape[3]))
+        found: torch.Tensor = self.fine_smooth(F.relu(x + self.fine_lateral(finest)))
+        return found

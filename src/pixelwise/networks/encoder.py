@@ -1,4 +1,4 @@
-"""From pixels to features at 1/4, 1/8, 1/16 and 1/32 of the photo's size."""
+"""From pixels to features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the photo's size."""
 
 from __future__ import annotations
 
@@ -19,11 +19,16 @@ class ResidualEncoder(nn.Module):
         Channels at 1/4, 1/8, 1/16 and 1/32.
     depths : tuple of int
         Residual blocks at each of them.
+
+    Attributes
+    ----------
+    channels : tuple of int
+        Of each feature map that it gives, finest first.
     """
 
     def __init__(self, stem: int, widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
         super().__init__()
-        self.widths = widths
+        self.channels = (stem, *widths)
         self.stem = conv_norm(3, stem, stride=2)
         self.stages = nn.ModuleList(
             nn.Sequential(
@@ -34,9 +39,9 @@ class ResidualEncoder(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """(N, 3, H, W) to a feature map a stage, finest first; sizes are rounded up."""
+        """(N, 3, H, W) to a feature map a size, finest first; sizes are rounded up."""
         x = self.stem(x)
-        features = []
+        features = [x]
         for stage in self.stages:
             x = stage(x)
             features.append(x)

@@ -13,7 +13,7 @@ from pixelwise.networks.encoder import ResidualEncoder
 MEAN = (123.7, 116.3, 103.5)
 DEVIATION = 58.0
 
-STRIDE = 4
+STRIDE = 2
 """Pixels of the photo under one of the decoder's."""
 
 
@@ -63,7 +63,7 @@ class Segmenter(nn.Module):
         image : (N, 3, H, W) float32
             RGB, 0..255. H and W need not be multiples of anything.
         shrink : int
-            1, 2 or 4: give the logits at 1 / shrink of the image's size.
+            1 or 2: give the logits at 1 / shrink of the image's size.
 
         Returns
         -------
