@@ -27,6 +27,8 @@ FLOORS = [
         "images",
         "large",
         "masks",
+        "metadata",
+        "video",
         "rle",
         "objects",
         "metrics",
@@ -44,7 +46,7 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Within a floor a file may import files of its own room; these few are ground for their floor.
 GROUND = {
     *("errors", "defaults", "classes", "types", "files", "progress"),
-    *("decoders", "images", "large", "masks", "rle", "objects"),
+    *("decoders", "images", "large", "masks", "metadata", "video", "rle", "objects"),
 }
 ALLOWED = {
     0: {"numpy", "rich"},
@@ -58,9 +60,10 @@ ALLOWED = {
         "zlib_ng",
         "pycocotools",
         "tifffile",
+        "av",
     },
     2: {"numpy", "PIL", "cv2", "yaml", "filelock"},
-    3: {"numpy", "PIL", "cv2", "onnxruntime"},
+    3: {"numpy", "PIL", "cv2", "onnxruntime", "av"},
     4: {"torch", "transformers"},
     5: {"torch", "numpy", "cv2", "onnx", "onnxruntime", "lightning_fabric", "psutil"},
     6: {"typer", "rich", "skimage", "numpy"},

@@ -16,6 +16,7 @@ from pixelwise.defaults import BUNDLED
 from pixelwise.errors import ArgumentError, WeightsError
 from pixelwise.inference import translated
 from pixelwise.inference.card import Card
+from pixelwise.inference.edges import check_edges, decide_along_edges
 from pixelwise.inference.preprocess import prepare, working_size
 from pixelwise.inference.upsample import decide, probability, upsampled
 from tests.conftest import real
@@ -62,6 +63,32 @@ def test_answers_lie_where_the_photo_has_them(toy: Predictor) -> None:
     assert prediction.found() == ("red", "green")
     assert (prediction.mask("red") == (prediction.label_map == 1)).all()
     assert (prediction.mask("red", "green") == (prediction.label_map > 0)).all()
+
+
+def test_weights_may_follow_the_photos_edges(toy: Predictor, tmp_path: Path) -> None:
+    """The toy sees a photo at 64 px; with edges its answer is that of the photo's pixels."""
+    careful = Predictor.load(write_toy(tmp_path / "edges.onnx", replace(CARD, edges=True)))
+    y, x = np.mgrid[:300, :400]
+    disc = np.hypot(y - 150, x - 170) < 90
+    image = np.where(disc[..., None], RED, BLUE).astype(np.uint8)
+    image[200:260, 300:380] = GREEN
+    expected = disc.astype(np.uint8)
+    expected[200:260, 300:380] = 2
+    wrong = [(p.predict(image).label_map != expected).sum() for p in (toy, careful)]
+    assert wrong[1] < 0.2 * wrong[0]
+    nothing = np.full((60, 80, 3), BLUE, np.uint8)
+    assert (careful.predict(nothing).label_map == 0).all()
+    assert (careful.predict(255 - nothing).label_map > 0).all()
+
+
+def test_one_of_two_is_no_background() -> None:
+    """Background is likelier than either of two classes, but not than both."""
+    logits = np.log(np.array([0.4, 0.35, 0.25], np.float32))[:, None, None] * np.ones((3, 9, 9))
+    image = np.full((40, 40, 3), 90, np.uint8)
+    assert (decide(logits.astype(np.float32), (40, 40)) == 0).all()
+    assert (decide_along_edges(logits.astype(np.float32), image) == 1).all()
+    with pytest.raises(ArgumentError, match="it is 'sky'"):
+        check_edges(ClassMap(("sky", "road")))
 
 
 def test_probabilities_are_the_softmax_of_upsampled_logits() -> None:
@@ -120,7 +147,7 @@ def test_a_card_survives_its_text() -> None:
     again = Card.from_json(CARD.to_json(), "x")
     assert again == CARD
     newer = json.dumps(json.loads(CARD.to_json()) | {"format": 99})
-    with pytest.raises(WeightsError, match="weights format 99, this pixelwise reads 1"):
+    with pytest.raises(WeightsError, match="weights format 99, this pixelwise reads 2"):
         Card.from_json(newer, "x")
     for damaged in ("", "[]", "{}", '{"format": 1, "classes": {"names": []}}'):
         with pytest.raises(WeightsError, match="damaged"):

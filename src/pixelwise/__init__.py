@@ -20,10 +20,10 @@ if TYPE_CHECKING:
         open_dataset,
     )
     from pixelwise.drawing import overlay, show
-    from pixelwise.effects import blur_background, soft_alpha
+    from pixelwise.effects import blur_background, cut_out, replace_background, soft_alpha
     from pixelwise.errors import PixelwiseError
     from pixelwise.images import read_image, write_image
-    from pixelwise.inference import Prediction, Predictor, evaluate
+    from pixelwise.inference import Prediction, Predictor, blur_video, evaluate, find_subject
     from pixelwise.masks import read_label_map, write_label_map
     from pixelwise.metrics import SemanticScores, confusion_matrix
     from pixelwise.regions import graph_regions
@@ -44,13 +44,17 @@ _HOMES = {
     "overlay": "drawing",
     "show": "drawing",
     "blur_background": "effects",
+    "cut_out": "effects",
+    "replace_background": "effects",
     "soft_alpha": "effects",
     "PixelwiseError": "errors",
     "read_image": "images",
     "write_image": "images",
     "Prediction": "inference",
     "Predictor": "inference",
+    "blur_video": "inference",
     "evaluate": "inference",
+    "find_subject": "inference",
     "read_label_map": "masks",
     "write_label_map": "masks",
     "SemanticScores": "metrics",
@@ -73,17 +77,21 @@ __all__ = [
     "SemanticScores",
     "__version__",
     "blur_background",
+    "blur_video",
     "check",
     "confusion_matrix",
     "convert",
+    "cut_out",
     "download",
     "evaluate",
+    "find_subject",
     "graph_regions",
     "list_splits",
     "open_dataset",
     "overlay",
     "read_image",
     "read_label_map",
+    "replace_background",
     "show",
     "soft_alpha",
     "write_image",

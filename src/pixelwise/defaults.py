@@ -3,8 +3,8 @@
 They are kept apart from the functions so that ``--help`` can print them without importing numpy.
 """
 
-BLUR_SIGMA = 12.0
-"""Standard deviation of the background blur, in pixels."""
+BLUR_STRENGTH = 2.0
+"""Standard deviation of the background blur, in percent of the longer side of the photo."""
 
 TRAIN_SPLIT = "train"
 """The list of a data set that is opened where none is named."""

@@ -7,6 +7,7 @@
     │   ├── NotADatasetError     a folder in none of the known layouts
     │   ├── AmbiguousError       files that can be read in two ways
     │   ├── ImageFileError       a picture that cannot be read whole
+    │   ├── VideoFileError       a clip of which nothing can be read
     │   └── LabelError           a label map that does not fit its photo or its classes
     ├── WeightsError         a weights file that is not ours, or does not fit
     ├── ArgumentError        a value out of its range, an unknown name
@@ -35,6 +36,10 @@ class AmbiguousError(DataError):
 
 class ImageFileError(DataError):
     """A picture that is missing, truncated, or not a picture at all."""
+
+
+class VideoFileError(DataError):
+    """A clip that is missing, or of which nothing can be read."""
 
 
 class LabelError(DataError):

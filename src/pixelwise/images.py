@@ -199,6 +199,12 @@ def resize_image(image: UInt8Array, size: tuple[int, int]) -> UInt8Array:
     if image.shape[:2] == size:
         return image.copy()
     shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
+    while all(
+        now % 2 == 0 and now >= 2 * then for now, then in zip(image.shape, size, strict=False)
+    ):
+        # Averages of averages are averages, and OpenCV halves ten times as fast as it does others.
+        half = image.shape[1] // 2, image.shape[0] // 2
+        image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=how), dtype=np.uint8)
 

@@ -67,3 +67,45 @@ def transfer(what: str, total: int | None, start: int = 0) -> Iterator[Callable[
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total, completed=start)
         yield lambda n: bar.advance(task, n)
+
+
+@contextmanager
+def frame_bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """Yield a function to call after each frame; shows frames per second and the time left.
+
+    Parameters
+    ----------
+    what : str
+        The words in front of the bar.
+    total : int or None
+        Frames in all, where that is known.
+    """
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed or 0:.1f} frames/s", style="progress.data.speed")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)

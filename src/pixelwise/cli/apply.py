@@ -1,4 +1,4 @@
-"""``pixelwise predict`` and ``pixelwise blur``.
+"""``pixelwise predict``.
 
 Libraries are imported inside the commands, so that ``--help`` costs none of them.
 """
@@ -10,11 +10,8 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.defaults import BLUR_SIGMA, TILE, WEIGHTS
+from pixelwise.defaults import TILE, WEIGHTS
 from pixelwise.errors import ImageFileError
-
-NOTHING_FOUND = 3
-"""Exit code where a photo shows no subject: nothing failed, but nothing was written."""
 
 Weights = Annotated[str, typer.Option(help="A name (subjects, street) or a model.onnx.")]
 
@@ -76,32 +73,3 @@ def predict(
         first, *more = outcome.failed.values()
         others = f" (and {len(more)} more: {', '.join(str(p) for p in list(outcome.failed)[1:])})"
         raise ImageFileError(first + (others if more else ""))
-
-
-def blur(
-    photo: Annotated[Path, typer.Argument(help="A photo.")],
-    out: Annotated[Path, typer.Option(help="Picture to write.")],
-    sigma: Annotated[float, typer.Option(help="Strength of the blur, px.")] = BLUR_SIGMA,
-    subject: Annotated[
-        list[str] | None,
-        typer.Option(help="Class that stays sharp; give it again for more. All where not given."),
-    ] = None,
-    weights: Weights = WEIGHTS,
-) -> None:
-    """Blur the background of a photo; its subjects stay sharp."""
-    from pixelwise.effects import blur_background, soft_alpha
-    from pixelwise.images import read_image, write_image
-    from pixelwise.inference import Predictor
-
-    predictor = Predictor.load(weights)
-    image = read_image(photo)
-    prediction = predictor.predict(image)
-    names = tuple(subject or predictor.classes.names[1:])
-    probability = prediction.probability(*names)
-    shown = [name for name in prediction.found() if name in names]
-    if not shown:
-        print(f"{photo}: found none of {', '.join(names)}; nothing written")
-        raise typer.Exit(NOTHING_FOUND)
-    alpha = soft_alpha(image, probability)
-    write_image(out, blur_background(image, alpha, sigma))
-    print(f"wrote {out}: {', '.join(shown)} kept sharp")

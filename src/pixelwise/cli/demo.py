@@ -61,7 +61,8 @@ def demo(
 def _photo(title: str, image: npt.NDArray[np.uint8], predictor: Predictor) -> Section:
     from pixelwise.drawing import outline_regions, overlay
     from pixelwise.drawing.page import Figure, Section
-    from pixelwise.effects import blur_background, soft_alpha
+    from pixelwise.effects import blur_background
+    from pixelwise.inference import find_subject
     from pixelwise.regions import graph_regions
 
     classes = predictor.classes
@@ -72,7 +73,7 @@ def _photo(title: str, image: npt.NDArray[np.uint8], predictor: Predictor) -> Se
     region_map, regions_ms = _timed(lambda: graph_regions(image))
 
     def blurred() -> npt.NDArray[np.uint8]:
-        return blur_background(image, soft_alpha(image, prediction.probability(*found)))
+        return blur_background(image, find_subject(predictor, image).alpha(image))
 
     picture, blur_ms = _timed(blurred) if found else (image, 0.0)
     return Section(

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 import pixelwise
-from pixelwise.cli.apply import blur, predict
+from pixelwise.cli.apply import predict
 from pixelwise.cli.bench import bench
+from pixelwise.cli.blur import blur
 from pixelwise.cli.data import check, convert, download
 from pixelwise.cli.demo import demo
 from pixelwise.cli.learn import evaluate, export, quantise, train

@@ -4,30 +4,51 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from pixelwise.effects.blending import Float32Array, UInt8Array, enlarged, in_strips, shrunk
 from pixelwise.errors import ArgumentError
 from pixelwise.types import check_image
 
-UInt8Array = npt.NDArray[np.uint8]
-Float32Array = npt.NDArray[np.float32]
+NOISE = 1e-4
+"""Variance of colour (of 0..1) below which a window holds no edge to follow."""
+
+COARSE, FINE = (128, 0.06), (192, 0.01)
+"""For each pass: the grid's longer side in pixels, and the radius of its windows as a share of it.
+
+The wide windows correct what the network draws beside an edge, the narrow ones follow it. Chosen on
+40 people photos (train), as were the numbers below; grids twice as fine gave the same masks.
+"""
+
+STEEP = 4.0
+"""Slope by which what is near a half is decided before each pass."""
+
+UNSURE = 0.3
+"""Probabilities nearer to 0 or 1 than this bound what the first pass may change."""
+
+FAINT = 0.2
+"""What is added to the contrast at either end; a guided filter leaves veils that faint."""
+
+SUM = np.ones((1, 3), dtype=np.float32)
+
+PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+"""Of colour channels: the upper half of a symmetric 3 x 3 matrix."""
 
 
-def soft_alpha(image: UInt8Array, probability: Float32Array, radius: float = 0.008) -> Float32Array:
+def soft_alpha(image: UInt8Array, probability: Float32Array) -> Float32Array:
     """Turn a probability map into an alpha whose soft edge follows the photo's edges.
 
-    A guided filter (He, Sun and Tang, 2010) with the photo as its guide: within each window
-    alpha is a linear function of the photo's brightness, so that its steps lie where the
-    photo's do. What the network was sure of stays fully subject or fully background.
+    A guided filter (He, Sun and Tang, 2010) with the photo's colours as its guide: within each
+    window alpha is a linear function of the colour, so that its steps lie where the photo's do,
+    and strands of hair get their own. It goes over the photo twice, with wide windows and with
+    narrow ones; the functions are found on a small grid and used at the photo's size (the fast
+    guided filter; He and Sun, 2015).
 
     Parameters
     ----------
     image : (H, W, 3) uint8
         RGB.
-    probability : (H, W) float32
-        That a pixel is subject, 0..1.
-    radius : float
-        Of the filter's window, as a share of the photo's longer side.
+    probability : (h, w) float32
+        That a pixel is subject, 0..1; of the whole photo, at any size.
 
     Returns
     -------
@@ -37,26 +58,112 @@ def soft_alpha(image: UInt8Array, probability: Float32Array, radius: float = 0.0
     Raises
     ------
     ArgumentError
-        Sizes differ.
+        The probability map is no plane.
     """
     check_image(image)
-    if probability.shape != image.shape[:2]:
-        raise ArgumentError(
-            f"photo {image.shape[:2]} and probability {probability.shape} differ in size"
-        )
-    window = 2 * max(1, round(radius * max(image.shape[:2]))) + 1
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    guide: Float32Array = np.divide(grey, 255, dtype=np.float32)
+    if probability.ndim != 2 or not probability.size:
+        raise ArgumentError(f"probability: expected (h, w), got {probability.shape}")
+    height, width = image.shape[:2]
+    coarse, fine = (_grid(height, width, longer) for longer, _ in (COARSE, FINE))
+    guide = shrunk(image, fine)
+    chance = shrunk(probability, fine)
+    first = _guided(shrunk(image, coarse), shrunk(_decided(probability), coarse), COARSE[1], guide)
+    # Where the network is sure, colours do not overrule it.
+    first = np.minimum(np.maximum(first, 1 - (1 - chance) / UNSURE), chance / UNSURE)
+    return _guided(guide, _decided(first), FINE[1], image)
 
-    def mean(values: Float32Array) -> Float32Array:
-        return np.asarray(cv2.blur(values, (window, window)), dtype=np.float32)
 
+def _grid(height: int, width: int, longer: int) -> tuple[int, int]:
+    """Return (width, height) of the grid that a photo is fitted on."""
+    factor = max(1.0, max(height, width) / longer)
+    return max(1, round(width / factor)), max(1, round(height / factor))
+
+
+def _decided(chance: Float32Array) -> Float32Array:
     # The network's own edge is a wide ramp, most of it upsampling; its middle is the edge.
-    sharp: Float32Array = np.clip(probability * 2 - 0.5, 0, 1).astype(np.float32)
-    mean_guide, mean_alpha = mean(guide), mean(sharp)
-    variance = mean(guide * guide) - mean_guide * mean_guide
-    covariance = mean(guide * sharp) - mean_guide * mean_alpha
-    slope: Float32Array = np.divide(covariance, variance + 1e-3, dtype=np.float32)
-    offset = mean_alpha - slope * mean_guide
-    alpha: Float32Array = mean(slope) * guide + mean(offset)
-    return np.clip(alpha, 0, 1)
+    return np.asarray(np.clip(STEEP * (chance - 0.5) + 0.5, 0, 1), dtype=np.float32)
+
+
+def _guided(
+    guide: Float32Array, target: Float32Array, radius: float, image: UInt8Array | Float32Array
+) -> Float32Array:
+    """Fit a target to the colours of a small photo, and give it in the colours of a larger one.
+
+    Parameters
+    ----------
+    guide : (h, w, 3) float32
+        0..255.
+    target : (h, w) float32
+        0..1.
+    radius : float
+        Of the windows, as a share of the longer side.
+    image : (H, W, 3) uint8 or float32
+        0..255.
+
+    Returns
+    -------
+    (H, W) float32
+        0..1.
+    """
+    height, width = image.shape[:2]
+    window = 2 * max(1, round(radius * max(target.shape))) + 1
+    slopes, offset = _linear(guide / np.float32(255), target, window)
+    slopes, offset = enlarged(slopes, height, width), enlarged(offset, height, width)
+    alpha = np.empty((height, width), dtype=np.float32)
+
+    def strip(rows: slice) -> None:
+        shares = cv2.multiply(image[rows], slopes[rows], scale=1 / 255, dtype=cv2.CV_32F)
+        here = np.asarray(cv2.transform(shares, SUM), dtype=np.float32).reshape(-1, width)
+        here += offset[rows]
+        here *= 1 + 2 * FAINT
+        here -= FAINT
+        np.clip(here, 0, 1, out=alpha[rows])
+
+    in_strips(strip, height)
+    return alpha
+
+
+def _linear(
+    guide: Float32Array, target: Float32Array, window: int
+) -> tuple[Float32Array, Float32Array]:
+    """Fit target = slopes . colour + offset in each window; average over the windows of a pixel.
+
+    Parameters
+    ----------
+    guide : (h, w, 3) float32
+        0..1.
+    target : (h, w) float32
+    window : int
+        Pixels across.
+
+    Returns
+    -------
+    slopes : (h, w, 3) float32
+    offset : (h, w) float32
+    """
+
+    def mean(planes: Float32Array) -> Float32Array:
+        return np.asarray(cv2.blur(planes, (window, window)), np.float32).reshape(planes.shape)
+
+    channels = [np.ascontiguousarray(guide[..., i]) for i in range(3)]
+    means = [mean(c) for c in channels]
+    centre = mean(target)
+    # Covariances of the colours (a symmetric matrix, by its upper half) and with the target.
+    rr, rg, rb, gg, gb, bb = (
+        mean(channels[i] * channels[j]) - means[i] * means[j] + (NOISE if i == j else 0)
+        for i, j in PAIRS
+    )
+    cr, cg, cb = (mean(c * target) - m * centre for c, m in zip(channels, means, strict=True))
+    # Its inverse by cofactors, for all windows at once.
+    rr_, rg_, rb_ = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
+    gg_, gb_, bb_ = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
+    determinant = rr * rr_ + rg * rg_ + rb * rb_
+    slopes = np.dstack(
+        [
+            (rr_ * cr + rg_ * cg + rb_ * cb) / determinant,
+            (rg_ * cr + gg_ * cg + gb_ * cb) / determinant,
+            (rb_ * cr + gb_ * cg + bb_ * cb) / determinant,
+        ]
+    )
+    offset = centre - sum(slopes[..., i] * means[i] for i in range(3))
+    return mean(slopes.astype(np.float32)), mean(np.asarray(offset, dtype=np.float32))

@@ -10,7 +10,8 @@ from pixelwise.classes import ClassMap
 from pixelwise.errors import ArgumentError, WeightsError
 
 KEY = "pixelwise"
-FORMAT = 1
+FORMAT = 2
+"""2 added `Card.edges`."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class Card:
     rules : mapping of str to (mapping of str to str)
         How the training data's classes were translated, by the name of the data set's folder, as
         for `ClassMap.remap`.
+    edges : bool
+        Draw the border between class 0, the background, and the others to the photo's edges
+        (`pixelwise.inference.edges`).
     score : mapping of str to object
         The held-out score with its definition, as `SemanticScores.as_dict` gives it, by data set.
     """
@@ -46,6 +50,7 @@ class Card:
     data: str
     licence: str
     rules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    edges: bool = False
     score: Mapping[str, object] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -64,7 +69,7 @@ class Card:
         try:
             values = json.loads(text)
             format_ = values.pop("format")
-            if format_ != FORMAT:
+            if format_ not in range(1, FORMAT + 1):
                 raise WeightsError(
                     f"{where}: weights format {format_}, this pixelwise reads {FORMAT}; upgrade it"
                 )

@@ -15,6 +15,7 @@ from pixelwise.classes import ClassMap
 from pixelwise.defaults import BUNDLED, WEIGHTS
 from pixelwise.errors import ArgumentError, WeightsError
 from pixelwise.inference.card import KEY, Card
+from pixelwise.inference.edges import decide_along_edges
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.upsample import decide, upsampled
@@ -124,7 +125,9 @@ class Predictor:
             An array of another shape or dtype, or an unknown name in ``tta``.
         """
         logits = self.scores(image, tta)
-        return Prediction(decide(logits, (image.shape[0], image.shape[1])), self.classes, logits)
+        size = image.shape[0], image.shape[1]
+        found = decide_along_edges(logits, image) if self.card.edges else decide(logits, size)
+        return Prediction(found, self.classes, logits)
 
     def scores(
         self, image: npt.NDArray[np.uint8], tta: tuple[str, ...] = ()

@@ -62,17 +62,14 @@ def probability(logits: Float32Array, ids: list[int], size: tuple[int, int]) -> 
         0..1. The logits are upsampled first, so that 0.5 lies where `decide` changes its mind
         between two classes.
     """
-    chosen = _log_sum(logits, ids, size)
-    others = _log_sum(logits, [i for i in range(len(logits)) if i not in ids], size)
-    if others is None or chosen is None:
-        return np.full(size, float(others is None), dtype=np.float32)
-    with np.errstate(over="ignore"):  # exp may reach infinity, whose inverse is the right 0
-        return np.asarray(1 / (1 + np.exp(others - chosen)), dtype=np.float32)
-
-
-def _log_sum(logits: Float32Array, ids: list[int], size: tuple[int, int]) -> Float32Array | None:
-    total: Float32Array | None = None
-    for id_ in ids:
-        plane = upsampled(logits[id_], size)
-        total = plane if total is None else np.logaddexp(total, plane)
-    return total
+    best = upsampled(logits[0], size)
+    for plane in logits[1:]:
+        best = np.maximum(best, upsampled(plane, size))
+    chosen, total = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    for id_, plane in enumerate(logits):
+        # Against the largest, no power overflows.
+        share = np.exp(upsampled(plane, size) - best)
+        total += share
+        if id_ in ids:
+            chosen += share
+    return np.asarray(chosen / total, dtype=np.float32)

@@ -20,6 +20,7 @@ from pixelwise.defaults import JUDGED_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, PixelwiseError
 from pixelwise.files import written_whole
 from pixelwise.inference.card import Card
+from pixelwise.inference.edges import check_edges
 from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.upsample import decide
 from pixelwise.metrics import SemanticScores, confusion_matrix
@@ -124,6 +125,8 @@ def train(
         state = {"epoch": 0, "asked": asked.as_dict(), "plan": plan.recipe.as_dict()}
         state |= {"data": names, "weights": torch.from_numpy(weights)}
     settings = plan.settings
+    if settings.edges:
+        check_edges(classes)
 
     fabric.seed_everything(settings.seed, verbose=False)
     batches = Batches(training, repeats, settings, fabric)
@@ -225,6 +228,7 @@ def train(
             data=plan.recipe.data or ", ".join(f"{d.root.name} {d.split}" for d in training),
             licence=plan.recipe.licence,
             rules={name: source.rules for name, source in plan.recipe.sources.items()},
+            edges=settings.edges,
         )
         difference = export_network(average, card, model)
         say(f"{model}: largest difference between ONNX Runtime and torch {difference:.1e} (logits)")

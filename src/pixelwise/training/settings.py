@@ -52,6 +52,9 @@ class Settings:
     balance : float
         How much rare classes count in the loss: the power of a class's share of all pixels by
         which its weight falls, 0..1. 0 weighs all pixels alike.
+    edges : bool
+        Draw the border between the background, class 0, and the others to the photo's edges, in
+        prediction and in the final scores; the scores on the way are without.
     judge_every : int
         Epochs between two looks at the val split; the last epoch is always judged.
     cache_gb : float
@@ -77,6 +80,7 @@ class Settings:
     stretch: float = 0.2
     colour: float = 0.5
     balance: float = 0.0
+    edges: bool = False
     judge_every: int = 1
     cache_gb: float = 4.0
     precision: str = "auto"

@@ -1,0 +1,239 @@
+"""Clips whose background is blurred or replaced: decode, network, matte and encode side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.effects.blending import covering, edge_contrast, lifted
+from pixelwise.effects.blur import backdrop
+from pixelwise.effects.steady import AHEAD, steady
+from pixelwise.errors import ArgumentError
+from pixelwise.images import read_image
+from pixelwise.inference.blur_files import TRANSPARENT, Look
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.subject import ALL, find_subject
+from pixelwise.progress import frame_bar
+from pixelwise.video import PLANAR, Clip, ahead, rewrite
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+UInt8Array = npt.NDArray[np.uint8]
+Float32Array = npt.NDArray[np.float32]
+
+WORK = 480
+"""Longer side in pixels of the pictures on which alpha and background are made."""
+
+SCALE = 0.75
+"""Of the size at which the network sees frames, against photos."""
+
+
+@dataclass(frozen=True)
+class VideoOutcome:
+    """What became of a clip.
+
+    Parameters
+    ----------
+    frames : int
+        Written.
+    names : tuple of str
+        Classes that were found in it; none where nothing was written.
+    trouble : tuple of str
+        Where the clip was damaged.
+    """
+
+    frames: int
+    names: tuple[str, ...]
+    trouble: tuple[str, ...]
+
+
+class NothingFoundError(Exception):
+    """No frame shows a subject; the clip that was begun is thrown away."""
+
+
+def blur_video(
+    predictor: Predictor,
+    source: Path,
+    out: Path,
+    look: Look | None = None,
+    subject: tuple[str, ...] = (ALL,),
+) -> VideoOutcome:
+    """Blur or replace the background of a clip; sound, frame times and rotation are kept.
+
+    Alpha is smoothed over time where the picture stands still (`effects.steady`). Memory does not
+    grow with the clip.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    source, out : Path
+        The ending of ``out`` chooses container and encoder.
+    look : Look, optional
+        Any but a transparent background or a sharper ground.
+    subject : tuple of str
+        As for `find_subject`.
+
+    Returns
+    -------
+    VideoOutcome
+        Where no frame shows a subject, nothing is written and it names none.
+
+    Raises
+    ------
+    VideoFileError
+        The clip cannot be read at all.
+    ArgumentError
+        A look or a subject that cannot be, or an ``out`` that cannot be written.
+    """
+    look = look or Look()
+    check_look(look)
+    names: dict[str, None] = {}
+
+    def change(frames: Iterator[VideoFrame], clip: Clip) -> Iterator[VideoFrame]:
+        with frame_bar("blurring", clip.frames or None) as step:
+            for frame in blurred_frames(predictor, frames, look, subject, clip.rotation, names):
+                step()
+                yield frame
+        if not names:
+            raise NothingFoundError
+
+    try:
+        clip = rewrite(source, out, change)
+    except NothingFoundError:
+        return VideoOutcome(0, (), ())
+    return VideoOutcome(clip.read, tuple(names), tuple(clip.trouble))
+
+
+def check_look(look: Look) -> None:
+    """Stop at what moving pictures cannot have.
+
+    Raises
+    ------
+    ArgumentError
+        A transparent background or a sharper ground.
+    """
+    if look.background == TRANSPARENT:
+        raise ArgumentError("clips hold no transparency; give a colour, e.g. '#00ff00'")
+    if look.ground:
+        raise ArgumentError("--ground is for photos; in clips the background is blurred alike")
+
+
+def blurred_frames(
+    predictor: Predictor,
+    frames: Iterator[VideoFrame],
+    look: Look,
+    subject: tuple[str, ...],
+    rotation: int,
+    names: dict[str, None],
+    look_ahead: int = AHEAD,
+) -> Generator[VideoFrame, None, None]:
+    """Yield the frames with another background.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    frames : iterator of av.VideoFrame
+        As they are stored.
+    look : Look
+    subject : tuple of str
+    rotation : int
+        Degrees counterclockwise by which a player turns them; the network sees them so.
+    names : dict of str
+        The classes that are found are added.
+    look_ahead : int
+        As for `steady`; 0 for a live picture, in which nothing may wait either.
+    """
+    most = 4 if look_ahead else 1
+    behind = look.behind
+    photo = read_image(behind) if isinstance(behind, Path) else behind or (0, 0, 0)
+
+    def seen() -> Iterator[tuple[VideoFrame, UInt8Array]]:
+        for frame in frames:
+            stored = frame if frame.format.name in PLANAR else _planar(frame)
+            yield stored, _small(stored, rotation)
+
+    def matted() -> Iterator[tuple[tuple[VideoFrame, UInt8Array], UInt8Array, Float32Array]]:
+        with closing(ahead(seen(), most)) as pictures:
+            for frame, small in pictures:
+                found = find_subject(predictor, small, subject, SCALE)
+                names.update(dict.fromkeys(found.names))
+                yield (frame, small), small, found.alpha(small)
+
+    def finished() -> Iterator[VideoFrame]:
+        with closing(ahead(matted(), most)) as mattes:
+            for (frame, small), alpha in steady(mattes, look_ahead):
+                _mix(frame, background(frame, small, alpha), alpha, rotation)
+                yield frame
+
+    def background(frame: VideoFrame, small: UInt8Array, alpha: Float32Array) -> UInt8Array:
+        contrast = edge_contrast(small, alpha)
+        if behind is None:
+            sigma = look.pixels((frame.height, frame.width))
+            sigma *= max(small.shape) / max(frame.height, frame.width)
+            made = backdrop(small, alpha, contrast, sigma, look.shape)
+        elif isinstance(photo, tuple):
+            made = np.empty_like(small)
+            made[:] = photo
+        else:
+            made = covering(photo, alpha.shape[0], alpha.shape[1])
+        return lifted(made, alpha, contrast)
+
+    with closing(ahead(finished(), most)) as done:
+        yield from done
+
+
+def _planar(frame: VideoFrame) -> VideoFrame:
+    planar: VideoFrame = frame.reformat(format=PLANAR[0])
+    planar.pts, planar.time_base = frame.pts, frame.time_base
+    return planar
+
+
+def _small(frame: VideoFrame, rotation: int) -> UInt8Array:
+    """Return a frame as people see it, upright and small, (h, w, 3) uint8."""
+    factor = max(1.0, max(frame.width, frame.height) / WORK)
+    size: dict[str, Any] = {
+        "width": max(2, round(frame.width / factor)),
+        "height": max(2, round(frame.height / factor)),
+    }
+    rgb = frame.reformat(
+        **size, format="rgb24", src_colorspace=_matrix(frame), interpolation="AREA", threads=1
+    )
+    return np.ascontiguousarray(np.rot90(rgb.to_ndarray(), rotation // 90))
+
+
+def _mix(frame: VideoFrame, background: UInt8Array, alpha: Float32Array, rotation: int) -> None:
+    """Lay an upright background into the planes of a frame, where alpha leaves it."""
+    from av import VideoFrame
+
+    background = np.rot90(background, -rotation // 90)
+    alpha = np.ascontiguousarray(np.rot90(alpha, -rotation // 90))
+    even = background.shape[1] // 2 * 2, background.shape[0] // 2 * 2
+    rgb = np.ascontiguousarray(background[: even[1], : even[0]])
+    behind = VideoFrame.from_ndarray(rgb, format="rgb24")
+    behind = behind.reformat(format=frame.format.name, dst_colorspace=_matrix(frame), threads=1)
+    frame.make_writable()
+    for plane, other in zip(frame.planes, behind.planes, strict=True):
+        size = plane.width, plane.height
+        own = _pixels(plane)
+        share = cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR)
+        new = cv2.resize(_pixels(other), size, interpolation=cv2.INTER_LINEAR)
+        cv2.blendLinear(own, new, share, 1 - share, dst=own)
+
+
+def _pixels(plane: Any) -> UInt8Array:
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    return rows[: plane.height, : plane.width]
+
+
+def _matrix(frame: VideoFrame) -> int:
+    """Return which colours a frame's numbers stand for; as players guess where it does not say."""
+    said = int(frame.colorspace)
+    return said if said in (1, 4, 5, 6, 7, 9) else 1 if frame.height >= 720 else 5

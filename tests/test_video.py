@@ -1,0 +1,275 @@
+"""``pixelwise blur`` on clips: frame times, sound, rotation, damage, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pixelwise import Predictor, blur_video
+from pixelwise.errors import ArgumentError, VideoFileError
+from pixelwise.inference import Look
+from pixelwise.inference.camera import blur_camera
+from pixelwise.video import ahead
+from tests.conftest import real, run
+from tests.toy import write_toy
+
+av = pytest.importorskip("av")
+
+Bytes = npt.NDArray[np.uint8]
+SIZE = (96, 160)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy(tmp_path_factory.mktemp("weights") / "toy.onnx")
+
+
+def scene(at: int) -> Bytes:
+    """Blue stripes, and a red square whose left side is at a column."""
+    image = np.full((*SIZE, 3), (40, 60, 200), np.uint8)
+    image[:, ::8] = image[:, 1::8] = (150, 170, 250)
+    image[32:64, at : at + 32] = (220, 40, 30)
+    return image
+
+
+def write_clip(
+    path: Path,
+    frames: int = 24,
+    *,
+    pts: list[int] | None = None,
+    rotation: int = 0,
+    sound: bool = True,
+    still: bool = False,
+) -> Path:
+    with av.open(str(path), "w") as target:
+        video = target.add_stream("libx264", rate=25)
+        video.height, video.width, video.pix_fmt = *SIZE, "yuv420p"
+        video.options = {"crf": "12", "g": "12"}
+        if pts:
+            video.codec_context.time_base = Fraction(1, 1000)
+        if rotation:
+            video.set_display_rotation(rotation)
+        voice = target.add_stream("aac", rate=44100, layout="mono") if sound else None
+        for i in range(frames):
+            frame = av.VideoFrame.from_ndarray(scene(40 if still else 20 + 2 * i), format="rgb24")
+            if pts:
+                frame.pts, frame.time_base = pts[i], Fraction(1, 1000)
+            target.mux(video.encode(frame))
+        target.mux(video.encode(None))
+        if voice is not None:
+            tone = np.sin(np.arange(44100 * frames // 25) * 0.06).astype(np.float32)
+            for start in range(0, len(tone) - 1023, 1024):
+                part = av.AudioFrame.from_ndarray(tone[None, start : start + 1024], "fltp", "mono")
+                part.sample_rate, part.pts = 44100, start
+                target.mux(voice.encode(part))
+            target.mux(voice.encode(None))
+    return path
+
+
+def pictures(path: Path) -> list[Bytes]:
+    with av.open(str(path)) as clip:
+        return [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
+
+
+def times(path: Path) -> list[float]:
+    with av.open(str(path)) as clip:
+        return [float(frame.time) for frame in clip.decode(video=0)]
+
+
+def sound(path: Path) -> list[tuple[float, bytes]]:
+    with av.open(str(path)) as clip:
+        stream = clip.streams.audio[0]
+        return [
+            (round(float(p.pts * p.time_base), 4), bytes(p))
+            for p in clip.demux(stream)
+            if p.pts is not None
+        ]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_sound_and_frame_times_are_kept(toy: Path, tmp_path: Path, suffix: str) -> None:
+    rng = np.random.default_rng(0)
+    pts = np.cumsum(rng.integers(10, 90, 24)).tolist()
+    clip, out = write_clip(tmp_path / f"a{suffix}", pts=pts), tmp_path / f"b{suffix}"
+    done = run("blur", clip, "--out", out, "--weights", toy, "--sigma", "6")
+    assert done.returncode == 0, done.stderr
+    assert "24 frames, red kept" in done.stdout
+    assert times(out) == pytest.approx(times(clip), abs=0.0011)
+    assert sound(out) == sound(clip)
+    for i, (before, after) in enumerate(zip(pictures(clip), pictures(out), strict=True)):
+        left = 20 + 2 * i
+        # The subject stays where it is and as it is; the stripes are gone.
+        assert np.abs(after[38:58, left + 5 : left + 27].astype(int) - (220, 40, 30)).mean() < 8
+        assert after[4:24].std(axis=1).mean() < 0.35 * before[4:24].std(axis=1).mean()
+        assert after[4:24, :, 0].max() < 150
+
+
+def test_colours_are_those_of_the_clip(toy: Path, tmp_path: Path) -> None:
+    """A blur of next to nothing gives the clip back, whatever it says its colours are."""
+    clip, out = write_clip(tmp_path / "a.mp4", 5), tmp_path / "b.mp4"
+    blur_video(Predictor.load(toy), clip, out, Look(sigma=0.3))
+    for before, after in zip(pictures(clip), pictures(out), strict=True):
+        assert np.abs(before.mean((0, 1)) - after.mean((0, 1))).max() < 3
+        assert np.abs(before.astype(int) - after).mean() < 6
+
+
+def test_a_turned_clip_is_seen_upright_and_stays_turned(tmp_path: Path) -> None:
+    """The network calls red what is red in the upper half of what a player shows."""
+    toy = write_toy(tmp_path / "toy.onnx")
+    clip, out = write_clip(tmp_path / "a.mp4", 6, rotation=90), tmp_path / "b.mp4"
+    outcome = blur_video(Predictor.load(toy), clip, out, Look("#00ff00"))
+    assert outcome.frames == 6
+    for path in (clip, out):
+        with av.open(str(path)) as opened:
+            assert next(opened.decode(video=0)).rotation == 90
+    for i, image in enumerate(pictures(out)):
+        assert np.abs(image[44, 36 + 2 * i].astype(int) - (220, 40, 30)).max() < 30
+        assert np.abs(image[10, 10].astype(int) - (0, 255, 0)).max() < 30
+        assert np.abs(image[85, 150].astype(int) - (0, 255, 0)).max() < 30
+
+
+def test_no_subject_writes_nothing(toy: Path, tmp_path: Path) -> None:
+    clip, out = write_clip(tmp_path / "a.mp4", 4), tmp_path / "b.mp4"
+    done = run("blur", clip, "--out", out, "--weights", toy, "--subject", "green")
+    assert done.returncode == 3
+    assert "found none of green" in done.stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4"]
+
+
+def test_a_clip_cut_short_gives_what_could_be_read(toy: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv", 60, sound=False)
+    broken, out = tmp_path / "broken.mkv", tmp_path / "b.mkv"
+    data = clip.read_bytes()
+    broken.write_bytes(data[: len(data) * 2 // 3])
+    done = run("blur", broken, "--out", out, "--weights", toy)
+    assert done.returncode == 0, done.stderr
+    assert "what could be read is written" in done.stdout
+    assert "of 2.40 s" in done.stdout
+    assert 10 < len(times(out)) < 60
+
+
+def test_a_damaged_middle_is_told_with_its_time(toy: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv", 60, sound=False)
+    data = bytearray(clip.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 300] = np.random.default_rng(0).bytes(300)
+    clip.write_bytes(data)
+    outcome = blur_video(Predictor.load(toy), clip, tmp_path / "b.mkv")
+    assert outcome.trouble
+    assert " s" in outcome.trouble[0]
+    assert outcome.frames > 30
+
+
+def test_what_is_no_clip(toy: Path, tmp_path: Path) -> None:
+    predictor = Predictor.load(toy)
+    words = tmp_path / "words.mp4"
+    words.write_text("no clip")
+    with pytest.raises(VideoFileError, match=r"words\.mp4: not a clip"):
+        blur_video(predictor, words, tmp_path / "b.mp4")
+    with pytest.raises(VideoFileError, match="no such file"):
+        blur_video(predictor, tmp_path / "gone.mp4", tmp_path / "b.mp4")
+    clip = write_clip(tmp_path / "a.mp4", 3)
+    with pytest.raises(ArgumentError, match="overwrite"):
+        blur_video(predictor, clip, clip)
+    with pytest.raises(ArgumentError, match=r"try \.mp4"):
+        blur_video(predictor, clip, tmp_path / "b.what")
+    with pytest.raises(ArgumentError, match="no transparency"):
+        blur_video(predictor, clip, tmp_path / "b.mp4", Look("transparent"))
+    only_sound = tmp_path / "sound.mkv"
+    with av.open(str(clip)) as source, av.open(str(only_sound), "w") as target:
+        stream = target.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(source.streams.audio[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    with pytest.raises(VideoFileError, match="holds no picture"):
+        blur_video(predictor, only_sound, tmp_path / "b.mp4")
+    assert not list(tmp_path.glob("b.*"))
+    assert not list(tmp_path.glob(".*part*"))
+
+
+def test_a_file_in_place_of_the_camera(toy: Path, tmp_path: Path) -> None:
+    clip, out = write_clip(tmp_path / "a.mp4", 12, sound=False), tmp_path / "b.mkv"
+    done = run("blur", "--camera", clip, "--out", out, "--weights", toy, "--background", "#00ff00")
+    assert done.returncode == 0, done.stderr
+    found = pictures(out)
+    assert len(found) == 12
+    assert np.abs(found[-1][44, 58].astype(int) - (220, 40, 30)).max() < 30
+    assert np.abs(found[-1][10, 10].astype(int) - (0, 255, 0)).max() < 30
+    with pytest.raises(VideoFileError, match="camera 77: cannot be opened"):
+        blur_camera(Predictor.load(toy), "77", out)
+
+
+def test_a_thread_hands_on_errors_and_stops_with_its_reader() -> None:
+    ended = []
+
+    def numbers(last: int) -> Iterator[int]:
+        try:
+            yield from range(last)
+            raise ValueError("the end")
+        finally:
+            ended.append(True)
+
+    with pytest.raises(ValueError, match="the end"):
+        list(ahead(numbers(10)))
+    items = ahead(numbers(1000))
+    assert [next(items), next(items)] == [0, 1]
+    items.close()
+    assert len(ended) >= 1
+
+
+def test_memory_does_not_grow_with_the_clip(toy: Path) -> None:
+    """What is alive at once, counted in frames, is the same for 60 frames and for 240."""
+    from pixelwise.inference.blur_video import blurred_frames
+
+    predictor = Predictor.load(toy)
+
+    def most_alive(count: int) -> int:
+        made = 0
+
+        def frames() -> Iterator[object]:
+            nonlocal made
+            for i in range(count):
+                frame = av.VideoFrame.from_ndarray(scene(40), format="rgb24").reformat(
+                    format="yuv420p"
+                )
+                frame.pts, frame.time_base = i, Fraction(1, 25)
+                made += 1
+                yield frame
+
+        most = 0
+        for given, _ in enumerate(
+            blurred_frames(predictor, frames(), Look(), ("all",), 0, {}),  # type: ignore[arg-type]
+            start=1,
+        ):
+            most = max(most, made - given)
+        return most
+
+    assert most_alive(240) <= 40
+    assert most_alive(60) <= 40
+
+
+def test_a_real_clip_is_no_worse_for_being_steady() -> None:
+    """On davis: IoU of the smoothed alpha not below that of frame by frame."""
+    from pixelwise import find_subject, read_image, read_label_map
+    from pixelwise.effects.steady import steady
+
+    folder = real("davis")
+    predictor = Predictor.load()
+    counts = np.zeros((2, 2))
+    frames = []
+    for path in sorted((folder / "JPEGImages" / "dog").iterdir())[:16]:
+        image = read_image(path)
+        truth = read_label_map(folder / "Annotations" / "dog" / f"{path.stem}.png") > 0
+        frames.append((truth, image, find_subject(predictor, image).alpha(image)))
+    for (truth, smooth), (_, _, own) in zip(steady(frames), frames, strict=True):
+        for row, alpha in zip(counts, (own, smooth), strict=True):
+            found = alpha > 0.5
+            row += (found & truth).sum(), (found | truth).sum()
+    alone, smoothed = counts[:, 0] / counts[:, 1]
+    assert smoothed > alone - 0.003
