@@ -28,6 +28,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+import skimage.data
 import torch
 from timing import ROOT, machine, paired
 from torch.nn import functional as F
@@ -180,11 +181,10 @@ def plainly(predictor: Predictor) -> Callable[[UInt8Array], UInt8Array]:
     return run
 
 
-def photo(data: Path) -> None:
+def photo(_: Path) -> None:
     torch.set_num_threads(2)
     predictor = Predictor.load(threads=2)
-    clip = sorted((data / "davis" / "JPEGImages" / "dance-twirl").iterdir())
-    image = in_720p(clip[10])
+    image = np.asarray(cv2.resize(skimage.data.astronaut()[:288], (1280, 720)), dtype=np.uint8)
     plain = plainly(predictor)
 
     def ours() -> object:
@@ -192,8 +192,8 @@ def photo(data: Path) -> None:
 
     base, mine, ratio = paired(lambda: plain(image), ours, 15)
     print(
-        f"photo, 1280 x 720: {1000 * mine:.1f} ms; eager torch and numpy {1000 * base:.1f} ms, "
-        f"{ratio:.1f} times as long"
+        f"photo, 1280 x 720: {1000 * mine:.1f} ms; eager torch and numpy {1000 * base:.1f} ms: "
+        f"{ratio:.1f} times faster"
     )
 
 

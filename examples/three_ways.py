@@ -1,9 +1,10 @@
 """One photo, three ways: its classes, its regions, its background blurred, side by side.
 
 python examples/three_ways.py [PHOTO ...] --out three_ways.jpg
+python examples/three_ways.py [PHOTO ...] --blur --out blur.jpg     # the matte, and what it is for
 
-Without a photo it takes the cat and the cameraman that come with scikit-image. The picture at the
-top of the README is made by this file.
+Without a photo it takes some that come with scikit-image. The pictures in the README are made by
+this file.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def columns(
     found = prediction.found()
     blurred = image
     if found:
-        alpha = pixelwise.soft_alpha(image, prediction.probability(*found))
+        alpha = pixelwise.find_subject(predictor, image).alpha(image)
         blurred = pixelwise.blur_background(image, alpha)
     coloured = pixelwise.overlay(image, prediction.label_map, predictor.classes)
     return [
@@ -42,17 +43,34 @@ def columns(
     ]
 
 
+def effects(
+    image: npt.NDArray[np.uint8], predictor: pixelwise.Predictor
+) -> list[tuple[str, npt.NDArray[np.uint8]]]:
+    """Return four captioned pictures of a photo, its matte, and two new backgrounds."""
+    alpha = pixelwise.find_subject(predictor, image).alpha(image)
+    sigma = 0.03 * max(image.shape)
+    return [
+        ("photo", image),
+        ("matte", to_rgb((alpha * 255).round().astype(np.uint8))),
+        ("background blurred", pixelwise.blur_background(image, alpha, sigma, "disc")),
+        ("another background", pixelwise.replace_background(image, alpha, (86, 180, 233))),
+    ]
+
+
 def main() -> None:
     """Read the photos, draw a row for each, and write the picture."""
     parser = argparse.ArgumentParser()
     parser.add_argument("photos", nargs="*", type=Path)
+    parser.add_argument("--blur", action="store_true", help="the matte, and what it is for")
     parser.add_argument("--out", type=Path, default=Path("three_ways.jpg"))
     options = parser.parse_args()
     photos = [pixelwise.read_image(path) for path in options.photos]
     if not photos:
-        photos = [to_rgb(skimage.data.chelsea()), to_rgb(skimage.data.camera())]
+        names = ("chelsea", "astronaut" if options.blur else "camera")
+        photos = [to_rgb(getattr(skimage.data, name)()) for name in names]
     predictor = pixelwise.Predictor.load()
-    rows = [columns(image, predictor) for image in photos]
+    make = effects if options.blur else columns
+    rows = [make(image, predictor) for image in photos]
     widths = [round(HEIGHT * image.shape[1] / image.shape[0]) for image in photos]
     sheet = Image.new(
         "RGB",

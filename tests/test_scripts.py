@@ -31,6 +31,7 @@ def script(*args: str | Path) -> str:
         ("readers.py", "absent", "--n", "2", "--rounds", "1"),
         ("confusion.py", "--rounds", "1"),
         ("prediction.py", "--rounds", "1", "--size", "60x80"),
+        ("blur.py", "photo"),
     ],
     ids=lambda arguments: arguments[0],
 )

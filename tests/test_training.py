@@ -21,7 +21,7 @@ from pixelwise.errors import ArgumentError, DataError, PixelwiseError
 from pixelwise.networks import build_network, count_parameters
 from pixelwise.networks.blocks import enlarge
 from pixelwise.training import Recipe, Settings, Source, train
-from pixelwise.training.augment import augment
+from pixelwise.training.augment import augment, paste
 from pixelwise.training.batches import Batches
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelwise.training.optimize import learning_rate, pixel_loss
@@ -99,6 +99,20 @@ def test_augmented_labels_stay_with_their_pixels(seed: int) -> None:
     assert ((small > 128) == (labels == 1))[certain].all()
     assert (image == before[0]).all()
     assert (label_map == before[1]).all()
+
+
+def test_a_pasted_subject_covers_and_is_labelled() -> None:
+    image, other = np.full((64, 64, 3), 50, np.uint8), np.full((64, 64, 3), 200, np.uint8)
+    labels, other_labels = np.full((32, 32), 3, np.uint8), np.zeros((32, 32), np.uint8)
+    other_labels[8:24, 10:20] = 2
+    other_labels[:2] = 255  # what is void there is not pasted
+    mixed, found = paste(image, labels, other, other_labels)
+    assert (found[8:24, 10:20] == 2).all()
+    assert (np.delete(found, np.s_[8:24], axis=0) == 3).all()
+    assert (mixed[22:42, 26:34] == 200).all()
+    assert (mixed[:10] == 50).all()
+    assert (mixed[:, 50:] == 50).all()
+    assert (image == 50).all()
 
 
 def test_crops_grow_to_the_full_size() -> None:

@@ -22,7 +22,7 @@ FORGET = 0.85
 COMPARED = 160
 """Longer side in pixels of the pictures that are compared."""
 
-STILL = (2.0, 8.0)
+STILL = (2.0, 4.0)
 """Least and most grey levels of difference that are taken for the sensor's noise."""
 
 

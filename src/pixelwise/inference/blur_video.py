@@ -220,10 +220,13 @@ def _mix(frame: VideoFrame, background: UInt8Array, alpha: Float32Array, rotatio
     behind = VideoFrame.from_ndarray(rgb, format="rgb24")
     behind = behind.reformat(format=frame.format.name, dst_colorspace=_matrix(frame), threads=1)
     frame.make_writable()
+    shares: dict[tuple[int, int], Any] = {}
     for plane, other in zip(frame.planes, behind.planes, strict=True):
         size = plane.width, plane.height
         own = _pixels(plane)
-        share = cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR)
+        if size not in shares:  # both planes of colour have one size
+            shares[size] = cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR)
+        share = shares[size]
         new = cv2.resize(_pixels(other), size, interpolation=cv2.INTER_LINEAR)
         cv2.blendLinear(own, new, share, 1 - share, dst=own)
 

@@ -38,7 +38,7 @@ def decide_along_edges(logits: Float32Array, image: npt.NDArray[np.uint8]) -> np
 
 
 def check_edges(classes: ClassMap) -> None:
-    """Stop where there is no background whose border could be drawn.
+    """Stop where there is no background, so that nothing has a border to it.
 
     Raises
     ------
@@ -47,5 +47,5 @@ def check_edges(classes: ClassMap) -> None:
     """
     if len(classes) < 2 or classes.names[0] not in BACKGROUND:
         raise ArgumentError(
-            f"edges: class 0 would have to be the background, it is {classes.names[0]!r}"
+            f"edges, paste: class 0 would have to be the background, it is {classes.names[0]!r}"
         )

@@ -57,6 +57,33 @@ def augment(
     return cv2.transform(photo, _recolour(settings.colour, rng)), labels  # type: ignore[return-value]
 
 
+def paste(
+    image: UInt8Array, label_map: UInt8Array, other: UInt8Array, other_labels: UInt8Array
+) -> tuple[UInt8Array, UInt8Array]:
+    """Lay what another crop shows, all but its background, over a crop.
+
+    "Simple copy-paste" (Ghiasi et al., 2021): a subject is learnt apart from where it was seen.
+
+    Parameters
+    ----------
+    image, other : (S, S, 3) uint8
+        Crops of `augment`.
+    label_map, other_labels : (S / 2, S / 2) uint8
+        Class ids, 0 = background, 255 = void.
+
+    Returns
+    -------
+    image : (S, S, 3) uint8
+    label_map : (S / 2, S / 2) uint8
+    """
+    there = (other_labels != 0) & (other_labels != VOID)
+    # Enlarged and softened by about a pixel, as a lens does: a hard rim would give it away.
+    alpha = cv2.resize(there.astype(np.float32), image.shape[1::-1])
+    alpha = cv2.GaussianBlur(alpha, (0, 0), 1)
+    mixed = cv2.blendLinear(other, image, alpha, 1 - alpha)
+    return np.asarray(mixed, dtype=np.uint8), np.where(there, other_labels, label_map)
+
+
 def _warp(
     size: tuple[int, ...], crop: int, settings: Settings, rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:

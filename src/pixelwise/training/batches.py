@@ -16,7 +16,7 @@ from pixelwise.datasets import Dataset
 from pixelwise.errors import ArgumentError
 from pixelwise.images import resize_image
 from pixelwise.masks import resize_label_map
-from pixelwise.training.augment import UInt8Array, augment
+from pixelwise.training.augment import UInt8Array, augment, paste
 from pixelwise.training.settings import Settings
 
 Pair = tuple[UInt8Array, UInt8Array]
@@ -107,7 +107,11 @@ class Batches:
         image, label_map = self._read(*self._order[place])
         # One generator a sample, so that the result does not depend on the threads' order.
         rng = np.random.default_rng([self.settings.seed, epoch, place])
-        return augment(image, label_map, crop, self.settings, rng)
+        pair = augment(image, label_map, crop, self.settings, rng)
+        if rng.random() < self.settings.paste:
+            other = self._read(*self._order[rng.integers(len(self._order))])
+            pair = paste(*pair, *augment(*other, crop, self.settings, rng))
+        return pair
 
     def _read(self, which: int, index: int) -> Pair:
         kept = self._kept.get((which, index))

@@ -125,7 +125,7 @@ def train(
         state = {"epoch": 0, "asked": asked.as_dict(), "plan": plan.recipe.as_dict()}
         state |= {"data": names, "weights": torch.from_numpy(weights)}
     settings = plan.settings
-    if settings.edges:
+    if settings.edges or settings.paste:
         check_edges(classes)
 
     fabric.seed_everything(settings.seed, verbose=False)

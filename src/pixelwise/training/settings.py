@@ -49,6 +49,9 @@ class Settings:
         Natural log of the aspect change, either way.
     colour : float
         Strength of brightness, contrast, saturation and tint changes, 0..1.
+    paste : float
+        Share of the crops over which the subject of another is laid, 0..1: everything there
+        that is not class 0, the background.
     balance : float
         How much rare classes count in the loss: the power of a class's share of all pixels by
         which its weight falls, 0..1. 0 weighs all pixels alike.
@@ -79,6 +82,7 @@ class Settings:
     rotate: float = 10.0
     stretch: float = 0.2
     colour: float = 0.5
+    paste: float = 0.0
     balance: float = 0.0
     edges: bool = False
     judge_every: int = 1
@@ -102,8 +106,9 @@ class Settings:
         for name in ("warmup", "ema", "colour"):
             if not 0 <= getattr(self, name) < 1:
                 raise ArgumentError(f"{name}: expected 0 <= value < 1, got {getattr(self, name)}")
-        if not 0 <= self.balance <= 1:
-            raise ArgumentError(f"balance: expected 0..1, got {self.balance}")
+        for name in ("balance", "paste"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ArgumentError(f"{name}: expected 0..1, got {getattr(self, name)}")
         if self.learning_rate <= 0:
             raise ArgumentError(f"learning_rate: expected above 0, got {self.learning_rate}")
         if not 0 < self.scale[0] <= self.scale[1]:
