@@ -39,10 +39,12 @@ def real(name: str) -> Path:
     return path
 
 
-def run(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    *args: str | Path, cwd: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, as a person does."""
     command = [sys.executable, "-m", "pixelwise", *map(str, args)]
-    environment = os.environ | {"COLUMNS": "100", "PYTHONUTF8": "1"}
+    environment = os.environ | {"COLUMNS": "100", "PYTHONUTF8": "1"} | variables
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300
     )

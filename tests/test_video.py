@@ -273,3 +273,10 @@ def test_a_real_clip_is_no_worse_for_being_steady() -> None:
             row += (found & truth).sum(), (found | truth).sum()
     alone, smoothed = counts[:, 0] / counts[:, 1]
     assert smoothed > alone - 0.003
+
+
+def test_without_a_screen_the_window_says_so(toy: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", 3, sound=False)
+    done = run("blur", "--camera", clip, "--weights", toy, cwd=tmp_path, DISPLAY="")
+    assert done.returncode == 2
+    assert "no window can be opened" in done.stderr

@@ -199,14 +199,19 @@ def resize_image(image: UInt8Array, size: tuple[int, int]) -> UInt8Array:
     if image.shape[:2] == size:
         return image.copy()
     shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
-    while all(
-        now % 2 == 0 and now >= 2 * then for now, then in zip(image.shape, size, strict=False)
-    ):
-        # Averages of averages are averages, and OpenCV halves ten times as fast as it does others.
-        half = image.shape[1] // 2, image.shape[0] // 2
-        image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    height, width = image.shape[:2]
+    # By a whole number, OpenCV averages blocks, fast and exactly. By any other it is slow, and an
+    # average of averages is nearly the same.
+    while (height % size[0] or width % size[1]) and _halves(height, size[0], width, size[1]):
+        height, width = height // 2, width // 2
+        half = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        image = np.asarray(half, dtype=np.uint8)
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=how), dtype=np.uint8)
+
+
+def _halves(height: int, to_height: int, width: int, to_width: int) -> bool:
+    return not (height % 2 or width % 2) and height >= 2 * to_height and width >= 2 * to_width
 
 
 def find_images(paths: list[Path]) -> list[Path]:
