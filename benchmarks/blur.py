@@ -9,7 +9,8 @@ halo     Composites of a known subject (people val), alpha and background (bsds5
 matte    people val: foreground IoU and boundary F1 (2 px) of alpha above one half, against the
          network's label map; one pair of counts over all photos.
 photo    1280 x 720, everything after decoding, against the same steps in eager torch and numpy.
-video    720p, against decoding and encoding the same clip with the same encoder.
+video    720p, from davis clips and from one frame with sensor noise, against decoding and
+         encoding the same clip with the same encoder.
 flicker  Temporal standard deviation of alpha on a still clip with sensor noise, steadied against
          frame by frame; IoU of both on the davis clips.
 memory   Peak memory of a process that blurs 300 and 3,000 frames of 720p.
@@ -44,7 +45,7 @@ from pixelwise import (
     read_label_map,
 )
 from pixelwise.effects.steady import steady
-from pixelwise.inference.blur_video import SCALE, WORK
+from pixelwise.inference.blur_video import WORK
 from pixelwise.inference.preprocess import prepare
 from pixelwise.metrics.boundaries import BoundaryScores, boundary_counts
 from pixelwise.networks import build_network
@@ -202,16 +203,22 @@ def in_720p(path: Path) -> UInt8Array:
 
 
 def make_clip(data: Path, path: Path, frames: int, name: str = "dog") -> Path:
-    """Write a 720p clip at 30 frames a second from a davis clip, to and fro."""
+    """Write a 720p clip at 30 frames a second from a davis clip, to and fro; or of one frame."""
     import av
 
-    stills = sorted((data / "davis" / "JPEGImages" / name).iterdir())
-    images = [in_720p(still) for still in stills]
-    images += images[-2:0:-1]
+    if name == "still":
+        rng = np.random.default_rng(0)
+        still = in_720p(data / "davis" / "JPEGImages" / "dog" / "00000.jpg")
+        noise = rng.normal(0, 3, (12, *still.shape)).astype(np.float32)
+        images = [(still + n).round().clip(0, 255).astype(np.uint8) for n in noise]
+    else:
+        stills = sorted((data / "davis" / "JPEGImages" / name).iterdir())
+        images = [in_720p(path) for path in stills]
+        images += images[-2:0:-1]
     with av.open(str(path), "w") as target:
         video = target.add_stream("libx264", rate=30)
         video.width, video.height, video.pix_fmt = 1280, 720, "yuv420p"
-        video.options = {"preset": "veryfast", "crf": "20"}
+        video.options = {"preset": "superfast", "crf": "20"}
         for i in range(frames):
             frame = av.VideoFrame.from_ndarray(images[i % len(images)], format="rgb24")
             target.mux(video.encode(frame))
@@ -221,7 +228,7 @@ def make_clip(data: Path, path: Path, frames: int, name: str = "dog") -> Path:
 
 def video(data: Path) -> None:
     predictor = Predictor.load(threads=1)
-    for name in ("dog", "parkour", "dance-twirl"):
+    for name in ("still", "dog", "parkour", "dance-twirl"):
         with tempfile.TemporaryDirectory() as folder:
             clip = make_clip(data, Path(folder) / "clip.mp4", 300, name)
             out = Path(folder) / "out.mp4"
@@ -250,7 +257,7 @@ def flicker(data: Path) -> None:
     rng = np.random.default_rng(0)
 
     def alpha_of(image: UInt8Array) -> Floats:
-        return find_subject(predictor, image, scale=SCALE).alpha(image)
+        return find_subject(predictor, image).alpha(image)
 
     for name in ("dog", "parkour", "dance-twirl"):
         frames = [(t, image, alpha_of(image)) for image, t in small_frames(data, name)]

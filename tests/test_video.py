@@ -254,6 +254,29 @@ def test_memory_does_not_grow_with_the_clip(toy: Path) -> None:
     assert most_alive(60) <= 40
 
 
+def test_a_calm_clip_needs_every_other_frame_only(toy: Path, tmp_path: Path) -> None:
+    calls = []
+
+    class Counting(Predictor):
+        def logits(self, image: Bytes, scale: float = 1.0) -> npt.NDArray[np.float32]:
+            calls.append(image.shape)
+            return super().logits(image, scale)
+
+    loaded = Predictor.load(toy)
+    predictor = Counting(loaded.card, loaded.session)
+    for still, least, most in ((True, 10, 13), (False, 10, 20)):
+        calls.clear()
+        clip = write_clip(tmp_path / "a.mp4", 20, sound=False, still=still)
+        outcome = blur_video(predictor, clip, tmp_path / "b.mp4", Look("#00ff00"))
+        assert outcome.frames == 20
+        assert least <= len(calls) <= most
+        for i, image in enumerate(pictures(tmp_path / "b.mp4")):
+            left = 40 if still else 20 + 2 * i
+            assert np.abs(image[48, left + 16].astype(int) - (220, 40, 30)).max() < 30
+            assert np.abs(image[48, left - 8].astype(int) - (0, 255, 0)).max() < 30
+            assert np.abs(image[48, left + 40].astype(int) - (0, 255, 0)).max() < 30
+
+
 def test_a_real_clip_is_no_worse_for_being_steady() -> None:
     """On davis: IoU of the smoothed alpha not below that of frame by frame."""
     from pixelwise import find_subject, read_image, read_label_map

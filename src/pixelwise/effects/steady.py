@@ -87,13 +87,21 @@ def _small(image: UInt8Array) -> Float32Array:
     return np.asarray(cv2.GaussianBlur(shrunk(image, size), (0, 0), 1.0), dtype=np.float32)
 
 
+def still_share(before: UInt8Array, now: UInt8Array) -> float:
+    """Return how much of a picture stands still from one frame to the next, 0..1."""
+    return float((_still(_small(before), _small(now)) > 0.5).mean())
+
+
 def _likeness(before: Float32Array, now: Float32Array, size: tuple[int, ...]) -> Float32Array:
     """Return how surely nothing moved, (h, w) float32 of 0..1."""
+    # What moves has its edge nearby.
+    still = cv2.erode(_still(before, now), np.ones((5, 5), np.uint8))
+    large = cv2.resize(still, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large, dtype=np.float32)
+
+
+def _still(before: Float32Array, now: Float32Array) -> Float32Array:
     change = np.abs(before - now).max(axis=2)
     # Most of a picture stands still, and changes by its noise; a camera that moves changes it all.
     noise = float(np.clip(4 * np.median(change), *STILL))
-    still = np.clip(2 - change / noise, 0, 1)
-    # What moves has its edge nearby.
-    still = cv2.erode(still, np.ones((5, 5), np.uint8))
-    large = cv2.resize(still, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(large, dtype=np.float32)
+    return np.asarray(np.clip(2 - change / noise, 0, 1), dtype=np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from pixelwise.effects.blending import covering, edge_contrast, lifted
 from pixelwise.effects.blur import backdrop
-from pixelwise.effects.steady import AHEAD, steady
+from pixelwise.effects.matte import soft_alpha
+from pixelwise.effects.steady import AHEAD, steady, still_share
 from pixelwise.errors import ArgumentError
 from pixelwise.images import read_image
 from pixelwise.inference.blur_files import TRANSPARENT, Look
@@ -32,8 +33,9 @@ Float32Array = npt.NDArray[np.float32]
 WORK = 480
 """Longer side in pixels of the pictures on which alpha and background are made."""
 
-SCALE = 0.75
-"""Of the size at which the network sees frames, against photos."""
+NEVER = 2.0
+CALM = 0.7
+"""Share of the picture that stands still where every other frame may do without the network."""
 
 
 @dataclass(frozen=True)
@@ -162,10 +164,10 @@ def blurred_frames(
 
     def matted() -> Iterator[tuple[tuple[VideoFrame, UInt8Array], UInt8Array, Float32Array]]:
         with closing(ahead(seen(), most)) as pictures:
-            for frame, small in pictures:
-                found = find_subject(predictor, small, subject, SCALE)
-                names.update(dict.fromkeys(found.names))
-                yield (frame, small), small, found.alpha(small)
+            # A live picture cannot wait for the next frame.
+            calm = CALM if look_ahead else NEVER
+            for frame, small, chance in _chances(predictor, pictures, subject, names, calm):
+                yield (frame, small), small, soft_alpha(small, chance)
 
     def finished() -> Iterator[VideoFrame]:
         with closing(ahead(matted(), most)) as mattes:
@@ -188,6 +190,39 @@ def blurred_frames(
 
     with closing(ahead(finished(), most)) as done:
         yield from done
+
+
+def _chances(
+    predictor: Predictor,
+    pictures: Iterable[tuple[VideoFrame, UInt8Array]],
+    subject: tuple[str, ...],
+    names: dict[str, None],
+    calm: float,
+) -> Iterator[tuple[VideoFrame, UInt8Array, Float32Array]]:
+    """Yield frames with the probability that each pixel is subject.
+
+    In a calm clip every other frame gets the mean of its neighbours; the matte then fits it to the
+    frame's own edges.
+    """
+
+    def see(small: UInt8Array) -> Float32Array:
+        found = find_subject(predictor, small, subject)
+        names.update(dict.fromkeys(found.names))
+        return found.probability
+
+    last: tuple[UInt8Array, Float32Array] | None = None
+    skipped: tuple[VideoFrame, UInt8Array] | None = None
+    for frame, small in pictures:
+        if last and not skipped and still_share(last[0], small) >= calm:
+            skipped = frame, small
+            continue
+        chance = see(small)
+        if skipped and last:
+            yield *skipped, np.float32(0.5) * (last[1] + chance)
+        yield frame, small, chance
+        last, skipped = (small, chance), None
+    if skipped:
+        yield *skipped, see(skipped[1])
 
 
 def _planar(frame: VideoFrame) -> VideoFrame:

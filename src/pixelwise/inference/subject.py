@@ -65,7 +65,6 @@ def find_subject(
     predictor: Predictor,
     image: npt.NDArray[np.uint8],
     names: tuple[str, ...] = (ALL,),
-    scale: float = 1.0,
 ) -> Subject:
     """Find the subject of a photo.
 
@@ -77,8 +76,6 @@ def find_subject(
     names : tuple of str
         Classes; ``"all"`` is every class but the background, and ``"largest"`` keeps only the
         largest connected area of the classes named beside it, or of all.
-    scale : float
-        Of the size at which the network sees the photo, against the weights' own.
 
     Returns
     -------
@@ -90,7 +87,7 @@ def find_subject(
         An unknown name, or ``"all"`` where the weights know no background.
     """
     ids = subject_ids(predictor, names)
-    logits = predictor.logits(image, scale)
+    logits = predictor.logits(image)
     size = logits.shape[1], logits.shape[2]
     chance = probability(logits, ids, size)
     # Every fourth pixel tells which classes are there.
