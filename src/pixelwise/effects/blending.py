@@ -138,7 +138,7 @@ def lifted(background: UInt8Array, alpha: Float32Array, contrast: Float32Array) 
 def in_strips(work: Callable[[slice], None], height: int) -> None:
     """Call ``work`` for strips of rows, small enough for a processor's cache, on all cores."""
     strips = [slice(top, min(top + STRIP, height)) for top in range(0, height, STRIP)]
-    if len(strips) < 3:  # less work than a pool of threads is
+    if len(strips) < 5:  # less work than a pool of threads is
         for rows in strips:
             work(rows)
         return

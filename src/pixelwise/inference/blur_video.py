@@ -107,10 +107,15 @@ def blur_video(
         if not names:
             raise NothingFoundError
 
+    # The stages are threads already; those of OpenCV would only wait for each other.
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
     try:
         clip = rewrite(source, out, change)
     except NothingFoundError:
         return VideoOutcome(0, (), ())
+    finally:
+        cv2.setNumThreads(threads)
     return VideoOutcome(clip.read, tuple(names), tuple(clip.trouble))
 
 
