@@ -133,6 +133,26 @@ def test_a_turned_clip_is_seen_upright_and_stays_turned(tmp_path: Path) -> None:
         assert np.abs(image[85, 150].astype(int) - (0, 255, 0)).max() < 30
 
 
+@pytest.mark.parametrize("kind", ["yuv444p", "yuv420p10le", "yuv422p"])
+def test_odd_sizes_and_other_pixel_formats(toy: Path, tmp_path: Path, kind: str) -> None:
+    clip, out = tmp_path / "a.mkv", tmp_path / "b.mkv"
+    size = (97, 161) if kind != "yuv420p10le" else SIZE
+    image = np.pad(scene(40), ((0, 1), (0, 1), (0, 0)), "edge")[: size[0], : size[1]]
+    with av.open(str(clip), "w") as target:
+        video = target.add_stream("ffv1", rate=25)
+        video.height, video.width, video.pix_fmt = *size, kind
+        for _ in range(4):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            target.mux(video.encode(frame.reformat(format=kind)))
+        target.mux(video.encode(None))
+    outcome = blur_video(Predictor.load(toy), clip, out, Look("#00ff00"))
+    assert outcome.frames == 4
+    for found in pictures(out):
+        assert found.shape == (*size, 3)
+        assert np.abs(found[48, 56].astype(int) - (220, 40, 30)).max() < 30
+        assert np.abs(found[-1, -1].astype(int) - (0, 255, 0)).max() < 30
+
+
 def test_no_subject_writes_nothing(toy: Path, tmp_path: Path) -> None:
     clip, out = write_clip(tmp_path / "a.mp4", 4), tmp_path / "b.mp4"
     done = run("blur", clip, "--out", out, "--weights", toy, "--subject", "green")

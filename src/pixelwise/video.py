@@ -33,8 +33,8 @@ x264's slower presets make smaller files of one quality, but on two cores they a
 than a clip of 720p lasts; a blurred background compresses well anyway.
 """
 
-PLANAR = ("yuv420p", "yuvj420p")
-"""Pixel formats that are handed on as they are; others become the first."""
+PLANAR = ("yuv420p", "yuvj420p", "yuv444p")
+"""Pixel formats that are handed on; others become the first, or at odd sizes the last."""
 
 COPIED = ("audio", "subtitle")
 
@@ -273,7 +273,7 @@ def _encode(
 ) -> None:
     source = container.streams.video[0]
     target.metadata.update(container.metadata)
-    name, options = _encoder(clip.path.suffix if target.file is None else Path(target.name).suffix)
+    name, options = _encoder(Path(target.name).suffix)
     video: Any = target.add_stream(name, rate=source.average_rate or 25)
     video.options = options
     context, old = video.codec_context, source.codec_context
@@ -286,10 +286,12 @@ def _encode(
         setattr(context, colour, getattr(old, colour))
     if clip.rotation:
         video.set_display_rotation(clip.rotation)
+    # Sound fits most containers, subtitles seldom any but their own.
+    fitting = COPIED if Path(target.name).suffix == clip.path.suffix else COPIED[:1]
     streams = {
         s.index: target.add_stream_from_template(s)
         for s in container.streams
-        if s.type in COPIED and s.codec_context is not None
+        if s.type in fitting and s.codec_context is not None
     }
 
     def copy() -> None:

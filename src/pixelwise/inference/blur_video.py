@@ -164,7 +164,9 @@ def blurred_frames(
 
     def seen() -> Iterator[tuple[VideoFrame, UInt8Array]]:
         for frame in frames:
-            stored = frame if frame.format.name in PLANAR else _planar(frame)
+            odd = frame.width % 2 or frame.height % 2
+            fits = frame.format.name in (PLANAR[2:] if odd else PLANAR)
+            stored = frame if fits else _planar(frame, PLANAR[2] if odd else PLANAR[0])
             yield stored, _small(stored, rotation)
 
     def matted() -> Iterator[tuple[tuple[VideoFrame, UInt8Array], UInt8Array, Float32Array]]:
@@ -230,8 +232,8 @@ def _chances(
         yield *skipped, see(skipped[1])
 
 
-def _planar(frame: VideoFrame) -> VideoFrame:
-    planar: VideoFrame = frame.reformat(format=PLANAR[0])
+def _planar(frame: VideoFrame, kind: str) -> VideoFrame:
+    planar: VideoFrame = frame.reformat(format=kind)
     planar.pts, planar.time_base = frame.pts, frame.time_base
     return planar
 
