@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from pixelwise import Predictor, blur_video
-from pixelwise.errors import ArgumentError, VideoFileError
+from pixelwise.errors import ArgumentError, MissingExtraError, VideoFileError
 from pixelwise.inference import Look
 from pixelwise.inference.camera import blur_camera
 from pixelwise.video import ahead
@@ -323,3 +324,12 @@ def test_without_a_screen_the_window_says_so(toy: Path, tmp_path: Path) -> None:
     done = run("blur", "--camera", clip, "--weights", toy, cwd=tmp_path, DISPLAY="")
     assert done.returncode == 2
     assert "no window can be opened" in done.stderr
+
+
+def test_without_the_extra_clips_say_what_to_install(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_clip(tmp_path / "a.mp4", 2, sound=False)
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingExtraError, match=r"\[video\]"):
+        blur_video(Predictor.load(toy), clip, tmp_path / "b.mp4")
