@@ -208,6 +208,7 @@ def test_alphas_of_other_tools(tmp_path: Path) -> None:
         alpha = read_alpha(file, (60, 90))
         assert alpha.dtype == np.float32, file
         assert np.abs(alpha - truth).mean() < 0.02, file
+        assert 0 <= alpha.min() <= alpha.max() <= 1, file
     with pytest.raises(LabelError, match="lighter than 15 of 255"):
         read_alpha(save(tmp_path / "ids.png", (truth * 15).astype(np.uint8)), (60, 90))
     with pytest.raises(LabelError, match="90 x 60 pixels, the photo has 80 x 60"):

@@ -78,7 +78,9 @@ def _of_levels(levels: np.ndarray, white: int, path: str | Path) -> Float32Array
 def _of_ids(label_map: UInt8Array) -> Float32Array:
     mask: Float32Array = ((label_map != 0) & (label_map != VOID)).astype(np.float32)
     # Lens and sensor spread an edge over about a pixel; the steps of a mask do not.
-    return np.asarray(cv2.GaussianBlur(mask, (0, 0), 0.8), dtype=np.float32)
+    soft = cv2.GaussianBlur(mask, (0, 0), 0.8)
+    # Rounding may leave it just above 1.
+    return np.asarray(np.clip(soft, 0, 1), dtype=np.float32)
 
 
 def write_alpha(path: str | Path, alpha: Float32Array) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -188,12 +189,15 @@ def blurred_frames(
             sigma = look.pixels((frame.height, frame.width))
             sigma *= max(small.shape) / max(frame.height, frame.width)
             made = backdrop(small, alpha, contrast, sigma, look.shape)
-        elif isinstance(photo, tuple):
-            made = np.empty_like(small)
-            made[:] = photo
         else:
-            made = covering(photo, alpha.shape[0], alpha.shape[1])
+            made = behind_all(small.shape[0], small.shape[1])
         return lifted(made, alpha, contrast)
+
+    @lru_cache(1)
+    def behind_all(height: int, width: int) -> UInt8Array:
+        if isinstance(photo, tuple):
+            return np.full((height, width, 3), photo, np.uint8)
+        return covering(photo, height, width)
 
     with closing(ahead(finished(), most)) as done:
         yield from done
