@@ -141,6 +141,7 @@ def test_the_old_background_is_gone_from_a_new_one() -> None:
     edge = (alpha > 0.2) & (alpha < 0.8)
     assert np.abs(cut[edge][:, :3] - red).mean() < 12
     assert (cut[..., 3] == (alpha * 255).round()).all()
+    assert cut[cut[..., 3] == 0].max() == 0  # the old background is not hidden in the file
     tall = np.zeros((400, 100, 3), np.uint8)
     tall[:200] = 255  # scaled to cover, so only its middle is seen
     found = replace_background(image, np.zeros_like(alpha), tall)

@@ -72,7 +72,8 @@ def cut_out(image: UInt8Array, alpha: Float32Array) -> npt.NDArray[np.uint8]:
     Returns
     -------
     (H, W, 4) uint8
-        RGBA, colours not multiplied by alpha, and free of the old background's.
+        RGBA, colours not multiplied by alpha, and free of the old background's; black where
+        nothing is seen, so that nobody finds it there.
 
     Raises
     ------
@@ -83,6 +84,7 @@ def cut_out(image: UInt8Array, alpha: Float32Array) -> npt.NDArray[np.uint8]:
     contrast = enlarged(edge_contrast(image, alpha), alpha.shape[0], alpha.shape[1])
     subject = image + (1 - alpha)[..., None] * contrast
     opaque = (alpha * 255).round()[..., None]
+    subject = np.where(opaque > 0, subject, 0)
     return np.concatenate([subject.round().clip(0, 255), opaque], axis=2).astype(np.uint8)
 
 
