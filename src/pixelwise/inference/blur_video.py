@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 UInt8Array = npt.NDArray[np.uint8]
 Float32Array = npt.NDArray[np.float32]
 
-WORK = 480
+WORK = 352
 """Longer side in pixels of the pictures on which alpha and background are made."""
 
 NEVER = 2.0
