@@ -38,7 +38,7 @@ def columns(
     return [
         ("photo", image),
         ("classes: " + (", ".join(found) or "none"), coloured),
-        ("regions", outline_regions(image, pixelwise.graph_regions(image))),
+        ("regions", outline_regions(image, pixelwise.hierarchy(image, "learned").cut(20))),
         ("background blurred", blurred),
     ]
 

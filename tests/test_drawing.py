@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise import VOC, ClassMap, Sample, graph_regions, open_dataset, overlay, show
+from pixelwise import VOC, ClassMap, Sample, open_dataset, overlay, show
 from pixelwise.drawing import colourise, legend, outline_regions, with_legend
 from pixelwise.drawing.page import Figure, Section, page
 from pixelwise.errors import ArgumentError
@@ -77,23 +77,15 @@ def test_show_refuses_nothing_and_mixed_classes() -> None:
         show(samples)
 
 
-def test_regions_cover_the_photo_and_are_connected() -> None:
-    from skimage.measure import label
-
+def test_regions_are_painted_in_their_mean_colours() -> None:
     image = GREY.copy()
     image[:, 30:] = (200, 30, 30)
-    region_map = graph_regions(image, smallest=0.1)
-    assert region_map.shape == (40, 60)
-    assert region_map.dtype == np.int32
-    assert set(np.unique(region_map)) == {0, 1}
-    noisy = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
-    region_map = graph_regions(noisy, scale=50)
-    for i in range(region_map.max() + 1):
-        assert label(region_map == i, connectivity=2).max() == 1
-    drawn = outline_regions(image, graph_regions(image, smallest=0.1))
+    region_map = np.zeros((40, 60), np.int32)
+    region_map[:, 30:] = 1
+    drawn = outline_regions(image, region_map)
     assert (drawn[5, 5] == 128).all()
-    with pytest.raises(ArgumentError, match="scale > 0"):
-        graph_regions(image, scale=0)
+    assert (drawn[5, 30] == 255).all()
+    assert (drawn[5, 40] == (200, 30, 30)).all()
 
 
 def test_the_page_is_self_contained_and_escapes() -> None:

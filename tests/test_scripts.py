@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.conftest import real
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -39,6 +41,16 @@ def test_benchmarks_print_their_ratio_and_the_machine(arguments: tuple[str, ...]
     printed = script(Path("benchmarks") / arguments[0], *arguments[1:])
     assert "times faster" in printed
     assert "cores" in printed
+
+
+def test_the_regions_benchmark_prints_its_figures() -> None:
+    data = real("bsds500")
+    printed = script("benchmarks/bsds.py", "--data", data, "--n", "2", "superpixels", "boundaries")
+    assert "superpixels, 200: boundary recall 0." in printed
+    assert "slic (scikit-image), 200" in printed
+    for name in ("hierarchy, colour", "hierarchy, learned", "felzenszwalb"):
+        assert f"{name}" in printed
+    assert printed.count("ODS 0.") == 3
 
 
 def test_the_example_draws_its_picture(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pixelwise.inference import Prediction, Predictor, blur_video, evaluate, find_subject
     from pixelwise.masks import read_label_map, write_label_map
     from pixelwise.metrics import SemanticScores, confusion_matrix
-    from pixelwise.regions import graph_regions
+    from pixelwise.regions import Hierarchy, hierarchy, refine, superpixels
     from pixelwise.types import Instance, Sample
 
 __version__ = "0.1.0"
@@ -59,7 +59,10 @@ _HOMES = {
     "write_label_map": "masks",
     "SemanticScores": "metrics",
     "confusion_matrix": "metrics",
-    "graph_regions": "regions",
+    "Hierarchy": "regions",
+    "hierarchy": "regions",
+    "refine": "regions",
+    "superpixels": "regions",
     "Instance": "types",
     "Sample": "types",
 }
@@ -69,6 +72,7 @@ __all__ = [
     "VOID",
     "ClassMap",
     "Dataset",
+    "Hierarchy",
     "Instance",
     "PixelwiseError",
     "Prediction",
@@ -85,15 +89,17 @@ __all__ = [
     "download",
     "evaluate",
     "find_subject",
-    "graph_regions",
+    "hierarchy",
     "list_splits",
     "open_dataset",
     "overlay",
     "read_image",
     "read_label_map",
+    "refine",
     "replace_background",
     "show",
     "soft_alpha",
+    "superpixels",
     "write_image",
     "write_label_map",
 ]

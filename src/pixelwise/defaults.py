@@ -20,3 +20,12 @@ BUNDLED = (WEIGHTS, "street")
 
 TILE = 8192
 """Longer side in pixels above which a photo is labelled in tiles, and the tiles' side."""
+
+EDGE_WEIGHTS = "edges"
+"""The bundled weights that find boundaries; they name no classes of things."""
+
+EDGES = "learned"
+"""Where the edges between regions come from, at the command line."""
+
+CUT = 20
+"""How many regions a photo is cut into."""

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from pixelwise.defaults import EDGES
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -29,6 +31,10 @@ PHOTOS = {
     "camera": "A cameraman",
 }
 """Sample photographs of scikit-image, by the name of its function, and what to call them."""
+
+
+CUTS = (8, 25, 80)
+"""How many regions are shown, side by side."""
 
 
 def demo(
@@ -63,14 +69,14 @@ def _photo(title: str, image: npt.NDArray[np.uint8], predictor: Predictor) -> Se
     from pixelwise.drawing.page import Figure, Section
     from pixelwise.effects import blur_background
     from pixelwise.inference import find_subject
-    from pixelwise.regions import graph_regions
+    from pixelwise.regions import hierarchy
 
     classes = predictor.classes
     prediction, predict_ms = _timed(lambda: predictor.predict(image))
     found = prediction.found()
     drawn = overlay(image, prediction.label_map, classes)
     legend = [(name, classes.colours[classes.index(name)]) for name in found]
-    region_map, regions_ms = _timed(lambda: graph_regions(image))
+    parts, regions_ms = _timed(lambda: hierarchy(image, EDGES))
 
     def blurred() -> npt.NDArray[np.uint8]:
         return blur_background(image, find_subject(predictor, image).alpha(image))
@@ -84,10 +90,13 @@ def _photo(title: str, image: npt.NDArray[np.uint8], predictor: Predictor) -> Se
             Figure(drawn, "Semantic", f"{predict_ms:.0f} ms", legend)
             if found
             else Figure(drawn, "Semantic", f"{predict_ms:.0f} ms; none of the known classes found"),
-            Figure(
-                outline_regions(image, region_map),
-                "Regions",
-                f"{region_map.max() + 1} without labels, {regions_ms:.0f} ms",
+            *(
+                Figure(
+                    outline_regions(image, parts.cut(n)),
+                    f"Regions: {n}",
+                    f"without labels; one tree for all cuts, {regions_ms:.0f} ms" if i == 0 else "",
+                )
+                for i, n in enumerate(CUTS)
             ),
             Figure(picture, "Background blur", f"{blur_ms:.0f} ms")
             if found

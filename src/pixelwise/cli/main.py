@@ -16,6 +16,7 @@ from pixelwise.cli.data import check, convert, download
 from pixelwise.cli.demo import demo
 from pixelwise.cli.learn import evaluate, export, quantise, train
 from pixelwise.cli.look import show
+from pixelwise.cli.regions import regions, train_edges
 from pixelwise.errors import PixelwiseError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -29,8 +30,10 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "evaluate": evaluate,
     "predict": predict,
     "blur": blur,
+    "regions": regions,
     "bench": bench,
     "quantise": quantise,
+    "train-edges": train_edges,
 }
 
 

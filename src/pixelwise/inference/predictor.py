@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from pixelwise.classes import ClassMap
-from pixelwise.defaults import BUNDLED, WEIGHTS
+from pixelwise.defaults import BUNDLED, EDGE_WEIGHTS, WEIGHTS
 from pixelwise.errors import ArgumentError, WeightsError
 from pixelwise.inference.card import KEY, Card
 from pixelwise.inference.edges import decide_along_edges
@@ -197,7 +197,7 @@ def read_weights(weights: str | Path) -> bytes:
 
 
 def _find(weights: str | Path) -> Traversable:
-    if str(weights) in BUNDLED:
+    if str(weights) in (*BUNDLED, EDGE_WEIGHTS):
         return resources.files("pixelwise.inference.weights") / f"{weights}.onnx"
     path = Path(weights)
     if not path.is_file():

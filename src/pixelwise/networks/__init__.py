@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
+from pixelwise.networks.blocks import DifferenceConv
 from pixelwise.networks.decoder import PyramidDecoder
 from pixelwise.networks.encoder import ResidualEncoder
 from pixelwise.networks.hub import HubSegmenter
 from pixelwise.networks.segmenter import Segmenter
 
-__all__ = ["Network", "Segmenter", "build_network", "count_parameters"]
+__all__ = ["Network", "Segmenter", "build_boundary_network", "build_network", "count_parameters"]
 
 Network = Segmenter | HubSegmenter
 """Takes photos as they are, (N, 3, H, W) float32 RGB 0..255; gives logits of their size."""
@@ -45,6 +47,23 @@ def build_network(n_classes: int, size: str = "small") -> Segmenter:
     decoder = PyramidDecoder(encoder.channels, width, fine_width)
     design = f"Semantic FPN on a slim ResNet ({size})"
     return Segmenter(encoder, decoder, fine_width, n_classes, design)
+
+
+def build_boundary_network() -> Segmenter:
+    """Build the network that finds boundaries: the same design, slimmer, on pixel differences.
+
+    Returns
+    -------
+    Segmenter
+        Of one plane, the logit that a pixel lies on a boundary; 0.23 M parameters, with random
+        weights from torch's current seed.
+    """
+    encoder = ResidualEncoder(16, (24, 32, 48, 56), (2, 2, 2, 1), conv=DifferenceConv)
+    decoder = PyramidDecoder(encoder.channels, 32, 16)
+    network = Segmenter(encoder, decoder, 16, 1, "Feature pyramid on pixel differences")
+    # Few pixels are boundary; to start at a half would cost the first epochs.
+    torch.nn.init.constant_(network.head.bias, -3.0)  # type: ignore[arg-type]
+    return network
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -1,4 +1,4 @@
-"""The two building blocks of the networks."""
+"""The building blocks of the networks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,35 @@ from torch import nn
 from torch.nn import functional as F
 
 
+class DifferenceConv(nn.Conv2d):
+    """A convolution that sees a pixel's neighbours mostly by how they differ from it.
+
+    The centre of each kernel gets less by `SHARE` of the kernel's sum: central difference
+    convolution (Yu et al., 2020), of the kind that PiDiNet (Su et al., 2021) finds edges with. The
+    kernel is an ordinary one; the export folds it into a constant.
+    """
+
+    SHARE = 0.7
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, inside, H, W) to (N, outside, H / stride, W / stride), rounded up."""
+        middle = self.kernel_size[0] // 2
+        centre = self.weight.sum((2, 3), keepdim=True)
+        weight = self.weight - self.SHARE * F.pad(centre, (middle,) * 4)
+        return F.conv2d(x, weight, self.bias, self.stride, self.padding)
+
+
 def conv_norm(
-    inside: int, outside: int, kernel: int = 3, stride: int = 1, active: bool = True
+    inside: int,
+    outside: int,
+    kernel: int = 3,
+    stride: int = 1,
+    active: bool = True,
+    conv: type[nn.Conv2d] = nn.Conv2d,
 ) -> nn.Sequential:
     """Convolution, batch norm and, where ``active``, ReLU; same size out at stride 1."""
     layers: list[nn.Module] = [
-        nn.Conv2d(inside, outside, kernel, stride, kernel // 2, bias=False),
+        conv(inside, outside, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(outside),
     ]
     if active:
@@ -55,12 +78,16 @@ class ResidualBlock(nn.Module):
         Channels.
     stride : int
         1 or 2.
+    conv : type
+        Of its two convolutions.
     """
 
-    def __init__(self, inside: int, outside: int, stride: int = 1) -> None:
+    def __init__(
+        self, inside: int, outside: int, stride: int = 1, conv: type[nn.Conv2d] = nn.Conv2d
+    ) -> None:
         super().__init__()
-        self.first = conv_norm(inside, outside, stride=stride)
-        self.second = conv_norm(outside, outside, active=False)
+        self.first = conv_norm(inside, outside, stride=stride, conv=conv)
+        self.second = conv_norm(outside, outside, active=False, conv=conv)
         self.shortcut = (
             nn.Identity()
             if stride == 1 and inside == outside

@@ -19,6 +19,8 @@ class ResidualEncoder(nn.Module):
         Channels at 1/4, 1/8, 1/16 and 1/32.
     depths : tuple of int
         Residual blocks at each of them.
+    conv : type
+        Of the 3 x 3 convolutions.
 
     Attributes
     ----------
@@ -26,14 +28,20 @@ class ResidualEncoder(nn.Module):
         Of each feature map that it gives, finest first.
     """
 
-    def __init__(self, stem: int, widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        stem: int,
+        widths: tuple[int, ...],
+        depths: tuple[int, ...],
+        conv: type[nn.Conv2d] = nn.Conv2d,
+    ) -> None:
         super().__init__()
         self.channels = (stem, *widths)
-        self.stem = conv_norm(3, stem, stride=2)
+        self.stem = conv_norm(3, stem, stride=2, conv=conv)
         self.stages = nn.ModuleList(
             nn.Sequential(
-                ResidualBlock(inside, outside, stride=2),
-                *(ResidualBlock(outside, outside) for _ in range(depth - 1)),
+                ResidualBlock(inside, outside, stride=2, conv=conv),
+                *(ResidualBlock(outside, outside, conv=conv) for _ in range(depth - 1)),
             )
             for inside, outside, depth in zip((stem, *widths[:-1]), widths, depths, strict=True)
         )

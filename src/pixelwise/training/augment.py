@@ -54,7 +54,7 @@ def augment(
     labels = cv2.warpAffine(
         label_map, half, (side, side), flags=cv2.INTER_NEAREST, borderValue=VOID
     )
-    return cv2.transform(photo, _recolour(settings.colour, rng)), labels  # type: ignore[return-value]
+    return cv2.transform(photo, recolour(settings.colour, rng)), labels  # type: ignore[return-value]
 
 
 def paste(
@@ -102,7 +102,7 @@ def _warp(
     return np.hstack([matrix, (centre - matrix @ middle)[:, None]])
 
 
-def _recolour(strength: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def recolour(strength: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Return the 3 x 4 matrix of a random saturation, brightness, tint and contrast."""
     grey = rng.random() < 0.1
     saturation = 0.0 if grey else rng.uniform(1 - strength, 1 + strength)

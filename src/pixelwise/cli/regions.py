@@ -1,0 +1,122 @@
+"""``pixelwise regions`` and ``pixelwise train-edges``.
+
+Libraries are imported inside the commands, so that ``--help`` costs none of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pixelwise.defaults import CUT, EDGES
+from pixelwise.errors import ArgumentError, ImageFileError, PixelwiseError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+def regions(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO...", help="Photos, folders, or '*.jpg' globs.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    n: Annotated[
+        int | None, typer.Option("-n", min=1, help=f"How many regions; {CUT} where not given.")
+    ] = None,
+    level: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Instead: keep contours at least this strong."),
+    ] = None,
+    edges: Annotated[
+        str, typer.Option(help="learned, by a small network, or colour, without any learning.")
+    ] = EDGES,
+    superpixels: Annotated[
+        int | None,
+        typer.Option(min=1, help="Instead: about so many small regions of even colour."),
+    ] = None,
+) -> None:
+    """Cut photos into coherent parts by their pixels alone, without classes.
+
+    Writes DIR/<stem>_regions.png (16-bit region ids), <stem>_parts.jpg (mean colours) and, but for
+    superpixels, <stem>_contours.png (strength of every contour, 0 to 65535).
+    """
+    from pixelwise.images import find_images, read_image
+    from pixelwise.progress import track
+
+    if superpixels is not None and (n is not None or level is not None):
+        raise ArgumentError("--superpixels takes no -n and no --level")
+    photos = find_images(inputs)
+    stems = [photo.stem for photo in photos]
+    if len(set(stems)) < len(stems):
+        raise ArgumentError("photos of the same name would overwrite each other's results")
+    out.mkdir(parents=True, exist_ok=True)
+    failed = []
+    for photo in track(photos, "regions", len(photos)):
+        try:
+            _write(read_image(photo), out / photo.stem, n, level, edges, superpixels)
+        except ImageFileError as error:
+            failed.append(str(error))
+        except ArgumentError as error:
+            raise ArgumentError(f"{photo}: {error}") from None
+    print(f"cut {len(photos) - len(failed)} of {len(photos)} photos into {out}")
+    if failed:
+        raise ImageFileError("; ".join(failed))
+
+
+def _write(
+    image: npt.NDArray[np.uint8],
+    stem: Path,
+    n: int | None,
+    level: float | None,
+    edges: str,
+    superpixels: int | None,
+) -> None:
+    import numpy as np
+    from PIL import Image
+
+    from pixelwise import regions
+    from pixelwise.drawing import outline_regions
+    from pixelwise.images import save_picture
+    from pixelwise.masks import write_instance_map
+
+    def beside(ending: str) -> Path:
+        return stem.with_name(stem.name + ending)
+
+    if superpixels is not None:
+        region_map = regions.superpixels(image, superpixels)
+    else:
+        found = regions.hierarchy(image, edges)
+        region_map = found.cut(n, level)
+        levels = (found.contours * 65535).round().astype(np.uint16)
+        save_picture(beside("_contours.png"), Image.fromarray(levels))
+    if region_map.max() > 65535:
+        raise PixelwiseError(
+            f"{region_map.max() + 1} regions: a 16-bit file holds 65536; ask for fewer"
+        )
+    write_instance_map(beside("_regions.png"), region_map.astype(np.uint16))
+    picture = Image.fromarray(outline_regions(image, region_map))
+    save_picture(beside("_parts.jpg"), picture, quality=92)
+
+
+def train_edges(
+    data: Annotated[Path, typer.Argument(help="BSDS500: a folder with images and groundTruth.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run; the same one continues it.")],
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the photos.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of all randomness.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Train the network behind --edges learned, from random weights, on BSDS500 train.
+
+    A checkpoint is kept after each epoch: the same command again continues.
+    """
+    from dataclasses import replace
+
+    from pixelwise.training.boundaries import BoundarySettings, train_boundaries
+
+    settings = BoundarySettings()
+    settings = settings if epochs is None else replace(settings, epochs=epochs)
+    settings = settings if seed is None else replace(settings, seed=seed)
+    print(f"wrote {train_boundaries(data, out, settings, device=device)}")

@@ -1,0 +1,86 @@
+"""The Berkeley segmentation data set (BSDS500): photos that several people have cut into parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.io import loadmat
+
+from pixelwise.errors import DataError
+from pixelwise.images import read_image
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True, eq=False)
+class Divided:
+    """A photo and how people divided it.
+
+    Parameters
+    ----------
+    name : str
+        Of the photo's file, without its ending.
+    image : (H, W, 3) uint8
+        RGB.
+    region_maps : tuple of (H, W) int32
+        A person each, ids from 0.
+    """
+
+    name: str
+    image: npt.NDArray[np.uint8]
+    region_maps: tuple[npt.NDArray[np.int32], ...]
+
+
+def read_bsds(root: Path, split: str) -> list[Divided]:
+    """Read one split of BSDS500 (Arbelaez et al., 2011).
+
+    Parameters
+    ----------
+    root : Path
+        Holds ``images/<split>/*.jpg`` and ``groundTruth/<split>/*.mat``, in the published layout
+        or below a folder ``BSDS500/data``.
+    split : str
+        ``train``, ``val`` or ``test``.
+
+    Returns
+    -------
+    list of Divided
+        By name.
+
+    Raises
+    ------
+    DataError
+        There is no such split, or a photo's ground truth is missing, damaged or of another size.
+    """
+    nested = root / "BSDS500" / "data"
+    root = nested if nested.is_dir() else root
+    folder = root / "images" / split
+    photos = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
+    if not photos:
+        raise DataError(f"{folder}: no photos; expected BSDS500 with images/ and groundTruth/")
+    found = []
+    for path in photos:
+        image = read_image(path)
+        maps = _region_maps(root / "groundTruth" / split / f"{path.stem}.mat")
+        if any(m.shape != image.shape[:2] for m in maps):
+            raise DataError(f"{path}: its ground truth is of another size than {image.shape[:2]}")
+        found.append(Divided(path.stem, image, maps))
+    return found
+
+
+def _region_maps(path: Path) -> tuple[npt.NDArray[np.int32], ...]:
+    if not path.is_file():
+        raise DataError(f"{path}: missing; each photo needs its ground truth")
+    # scipy's reader raises whatever it stumbles over in a damaged file.
+    try:
+        people = loadmat(path)["groundTruth"].ravel()
+        # MATLAB counts from 1.
+        maps = tuple(np.asarray(p["Segmentation"][0, 0]).astype(np.int32) - 1 for p in people)
+    except Exception as error:
+        raise DataError(f"{path}: no ground truth of BSDS500 ({error})") from None
+    if not maps or any(m.ndim != 2 or m.min() < 0 for m in maps):
+        raise DataError(f"{path}: no ground truth of BSDS500 (no region map with ids from 1)")
+    return maps

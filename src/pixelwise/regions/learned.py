@@ -1,0 +1,52 @@
+"""Edges that a small network has learnt from what people drew."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from pixelwise.defaults import EDGE_WEIGHTS
+from pixelwise.inference.predictor import Predictor
+from pixelwise.regions.partition import Float32Array, UInt8Array
+
+LOOKS = ((0.75, False), (1.0, False), (1.0, True), (1.4, False))
+"""At what scales the network looks, and whether mirrored; its answers are averaged."""
+
+LEARNED_SCALE = 0.3
+"""Strength of an edge that counts as 1 - 1/e."""
+
+
+def learned_edges(image: UInt8Array) -> Float32Array:
+    """Return the probability that people draw a boundary through each pixel.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+        RGB.
+
+    Returns
+    -------
+    (H, W) float32
+        0..1.
+    """
+    predictor = _network()
+    height, width = image.shape[:2]
+    # A photo smaller than those it learnt from is not enlarged to theirs.
+    scale = min(1.0, predictor.card.side / max(height, width))
+    total = np.zeros((height, width), dtype=np.float32)
+    for look, mirrored in LOOKS:
+        size = max(1, round(scale * look * width)), max(1, round(scale * look * height))
+        how = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
+        seen = cv2.resize(image, size, interpolation=how)[:, :: -1 if mirrored else 1]
+        batch = np.ascontiguousarray(seen.transpose(2, 0, 1)[None], dtype=np.float32)
+        logits = predictor.session.run(None, {"image": batch})[0][0, 0]
+        logits = np.ascontiguousarray(logits[:, :: -1 if mirrored else 1])
+        total += cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(1 / (1 + np.exp(-total / len(LOOKS))), dtype=np.float32)
+
+
+@lru_cache(1)
+def _network() -> Predictor:
+    return Predictor.load(EDGE_WEIGHTS)

@@ -1,0 +1,228 @@
+"""Regions: superpixels, the hierarchy and its cuts, refining; at the library and the door."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from skimage.measure import label
+
+from pixelwise import hierarchy, read_image, refine, superpixels
+from pixelwise.datasets.bsds import read_bsds
+from pixelwise.errors import ArgumentError
+from pixelwise.metrics.regions import (
+    achievable_accuracy,
+    boundary_recall,
+    covering,
+    overlaps,
+    region_borders,
+)
+from pixelwise.regions.partition import connected, fitted
+from tests.conftest import real, run
+
+UInt8Array = npt.NDArray[np.uint8]
+
+HALVES = np.full((40, 60, 3), 128, np.uint8)
+HALVES[:, 30:] = (200, 30, 30)
+
+
+def noise(*size: int, seed: int = 0) -> UInt8Array:
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3)).astype(np.uint8)
+
+
+def check_region_map(region_map: npt.NDArray[np.int32], size: tuple[int, ...]) -> None:
+    """A region map has the photo's size, ids 0..K-1, and connected regions."""
+    assert region_map.shape == size
+    assert region_map.dtype == np.int32
+    count = int(region_map.max()) + 1
+    assert np.array_equal(np.unique(region_map), np.arange(count))
+    assert label(region_map, background=-1, connectivity=1).max() == count
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99), st.data())
+def test_superpixels_are_a_region_map_of_about_n(
+    height: int, width: int, seed: int, data: st.DataObject
+) -> None:
+    n = data.draw(st.integers(1, height * width))
+    found = superpixels(noise(height, width, seed=seed), n)
+    check_region_map(found, (height, width))
+    assert found.max() + 1 == n
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 99), st.data())
+def test_cuts_are_region_maps_and_nest(
+    height: int, width: int, seed: int, data: st.DataObject
+) -> None:
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (4, 4, 3)).astype(np.uint8)
+    image = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+    found = hierarchy(image)
+    counts = sorted(data.draw(st.lists(st.integers(1, height * width), min_size=2, max_size=3)))
+    cuts = [found.cut(n) for n in counts]
+    for n, region_map in zip(counts, cuts, strict=True):
+        check_region_map(region_map, (height, width))
+        assert region_map.max() + 1 == min(n, len(found))
+    for coarse, fine in pairwise(cuts):
+        # Each finer region lies in one coarser region.
+        assert (np.count_nonzero(overlaps(fine, coarse), axis=1) == 1).all()
+    for level in (0.1, 0.5):
+        borders = region_borders(found.cut(level=level))
+        assert np.array_equal(found.contours >= level, borders)
+
+
+def test_two_halves_come_apart_first() -> None:
+    for edges in ("colour", "learned"):
+        found = hierarchy(HALVES, edges)
+        region_map = found.cut(2)
+        assert (region_map[:, :30] == region_map[0, 0]).all()
+        assert (region_map[:, 30:] == region_map[0, -1]).all()
+        assert found.contours[:, 29].min() == found.contours.max() > 0.2
+
+
+def test_superpixels_follow_a_border() -> None:
+    found = superpixels(HALVES, 20)
+    assert achievable_accuracy(overlaps(found, (HALVES[..., 0] == 200).astype(np.int32))) == 1
+
+
+def test_pictures_of_any_kind_work() -> None:
+    grey = np.tile(np.arange(60, dtype=np.uint8), (40, 1))
+    for image in (grey, grey.astype(np.uint16) * 256, np.dstack([grey] * 4), noise(1, 1)):
+        check_region_map(hierarchy(image).cut(1), image.shape[:2])
+        check_region_map(superpixels(image, 1), image.shape[:2])
+    assert len(hierarchy(np.zeros((300, 300, 3), np.uint8))) == 1
+
+
+def test_more_regions_than_pixels_are_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"1 to 6 regions.*got 7"):
+        superpixels(noise(2, 3), 7)
+    with pytest.raises(ArgumentError, match=r"1 to 6 regions.*got 7"):
+        hierarchy(noise(2, 3)).cut(7)
+    with pytest.raises(ArgumentError, match="got 0"):
+        hierarchy(noise(2, 3)).cut(0)
+    with pytest.raises(ArgumentError, match="not both"):
+        hierarchy(noise(2, 3)).cut(2, 0.5)
+    with pytest.raises(ArgumentError, match=r"level.*1\.5"):
+        hierarchy(noise(2, 3)).cut(level=1.5)
+    with pytest.raises(ArgumentError, match="unknown edges 'x'; there is: colour, learned"):
+        hierarchy(noise(2, 3), "x")
+    with pytest.raises(ArgumentError, match="expected"):
+        superpixels(np.zeros((2, 2), np.float32))
+
+
+def test_a_large_photo_gets_its_borders_at_full_resolution() -> None:
+    y, x = np.mgrid[:1500, :2000]
+    disc = (y - 700) ** 2 + (x - 900) ** 2 < 400**2
+    image = np.where(disc[..., None], (210, 60, 40), (40, 120, 60)).astype(np.uint8)
+    region_map = hierarchy(image).cut(2)
+    check_region_map(region_map, disc.shape)
+    box, plane = np.ones((3, 3), np.uint8), disc.astype(np.uint8)
+    wrong = (region_map == region_map[700, 900]) != disc
+    inner, outer = cv2.erode(plane, box) > 0, cv2.dilate(plane, box) > 0
+    assert not (wrong & (inner | ~outer)).any(), "off by more than a pixel"
+    found = superpixels(image, 100)
+    check_region_map(found, disc.shape)
+    assert achievable_accuracy(overlaps(found, disc.astype(np.int32))) > 0.998
+
+
+def test_parts_that_hang_apart_are_joined_to_a_neighbour() -> None:
+    apart = np.array([[0, 1, 0], [0, 1, 1], [0, 1, 1]], np.int32)
+    assert connected(apart).tolist() == [[0, 1, 1], [0, 1, 1], [0, 1, 1]]
+    assert fitted(apart, noise(3, 3)) is apart
+
+
+def test_refine_snaps_to_regions() -> None:
+    region_map = np.array([[0, 0, 1], [0, 2, 1]], np.int32)
+    label_map = np.array([[3, 3, 255], [5, 255, 4]], np.uint8)
+    assert refine(label_map, region_map).tolist() == [[3, 3, 4], [3, 255, 4]]
+    with pytest.raises(ArgumentError, match="region map of"):
+        refine(label_map, region_map.T)
+
+
+def test_regions_on_real_photos_agree_with_people() -> None:
+    photos = read_bsds(real("bsds500"), "val")[::10]
+    assert len(photos) == 10
+    assert all(len(photo.region_maps) >= 4 for photo in photos)
+    figures: dict[str, list[float]] = {"colour": [], "learned": [], "blocks": [], "recall": []}
+    for photo in photos:
+        for edges in ("colour", "learned"):
+            region_map = hierarchy(photo.image, edges).cut(12)
+            check_region_map(region_map, photo.image.shape[:2])
+            figures[edges] += [covering(overlaps(region_map, t)) for t in photo.region_maps]
+        rows, columns = np.indices(photo.image.shape[:2])
+        blocks = (rows // 110 * 5 + columns // 110).astype(np.int32)
+        figures["blocks"] += [covering(overlaps(np.asarray(blocks), t)) for t in photo.region_maps]
+        found = superpixels(photo.image, 200)
+        check_region_map(found, photo.image.shape[:2])
+        assert found.max() + 1 == 200
+        figures["recall"] += [boundary_recall(found, t) for t in photo.region_maps]
+    means = {name: float(np.mean(values)) for name, values in figures.items()}
+    assert means["learned"] > means["blocks"] + 0.1
+    assert means["colour"] > means["blocks"] + 0.05
+    assert means["recall"] > 0.75
+
+
+def test_the_command_writes_three_files_a_photo(tmp_path: Path) -> None:
+    Image.fromarray(HALVES).save(tmp_path / "a.png")
+    Image.fromarray(HALVES[..., 0].astype(np.uint16) * 256).save(tmp_path / "b.png")
+    done = run("regions", tmp_path, "--out", tmp_path / "out", "-n", "2")
+    assert done.returncode == 0, done.stderr
+    assert "cut 2 of 2 photos" in done.stdout
+    with Image.open(tmp_path / "out" / "a_regions.png") as picture:
+        assert picture.mode == "I;16"
+        ids = np.asarray(picture)
+    assert set(np.unique(ids)) == {0, 1}
+    assert (ids[:, :30] == ids[0, 0]).all()
+    with Image.open(tmp_path / "out" / "a_contours.png") as picture:
+        assert np.asarray(picture)[:, 29].min() > 0
+    assert read_image(tmp_path / "out" / "b_parts.jpg").shape == HALVES.shape
+
+
+def test_the_command_cuts_at_a_level_and_into_superpixels(tmp_path: Path) -> None:
+    Image.fromarray(HALVES).save(tmp_path / "a.png")
+    out = tmp_path / "out"
+    done = run("regions", tmp_path / "a.png", "--out", out, "--level", "0.1", "--edges", "colour")
+    assert done.returncode == 0, done.stderr
+    assert np.asarray(Image.open(out / "a_regions.png")).max() == 1
+    done = run("regions", tmp_path / "a.png", "--out", out / "s", "--superpixels", "30")
+    assert done.returncode == 0, done.stderr
+    assert np.asarray(Image.open(out / "s" / "a_regions.png")).max() == 29
+    assert not (out / "s" / "a_contours.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--superpixels", "9999"), "a.png: n: expected 1 to 2400 regions"),
+        (("-n", "9999"), "a.png: n: expected 1 to 2400 regions"),
+        (("-n", "3", "--superpixels", "3"), "takes no -n"),
+        (("-n", "3", "--level", "0.5"), "not both"),
+        (("--edges", "x"), "there is: colour, learned"),
+    ],
+)
+def test_the_command_says_what_is_wrong(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    Image.fromarray(HALVES).save(tmp_path / "a.png")
+    done = run("regions", tmp_path / "a.png", "--out", tmp_path / "out", *arguments)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_photo_is_told_and_the_rest_is_done(tmp_path: Path) -> None:
+    Image.fromarray(HALVES).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    done = run("regions", tmp_path, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "cut 1 of 2 photos" in done.stdout
+    assert "b.png" in done.stderr
+    assert (tmp_path / "out" / "a_regions.png").exists()
