@@ -50,10 +50,10 @@ def demo(
     from pixelwise.progress import track
 
     predictor = Predictor.load()
-    sections = []
+    sections: list[Section] = []
     for name, title in track(PHOTOS.items(), "photos", len(PHOTOS)):
         image = to_rgb(getattr(skimage.data, name)())
-        sections.append(_photo(f"{title} ({name})", image, predictor))
+        sections += _photo(f"{title} ({name})", image, predictor)
     sections.append(_grid())
     text = (
         f"Photos of scikit-image, labelled by the bundled weights '{predictor.card.name}' "
@@ -64,7 +64,9 @@ def demo(
     print(f"wrote {out.resolve()}")
 
 
-def _photo(title: str, image: npt.NDArray[np.uint8], predictor: Predictor) -> Section:
+def _photo(
+    title: str, image: npt.NDArray[np.uint8], predictor: Predictor
+) -> tuple[Section, Section]:
     from pixelwise.drawing import outline_regions, overlay
     from pixelwise.drawing.page import Figure, Section
     from pixelwise.effects import blur_background
@@ -82,7 +84,7 @@ def _photo(title: str, image: npt.NDArray[np.uint8], predictor: Predictor) -> Se
         return blur_background(image, find_subject(predictor, image).alpha(image))
 
     picture, blur_ms = _timed(blurred) if found else (image, 0.0)
-    return Section(
+    whole = Section(
         title,
         f"{image.shape[1]} x {image.shape[0]} pixels",
         [
@@ -90,18 +92,14 @@ def _photo(title: str, image: npt.NDArray[np.uint8], predictor: Predictor) -> Se
             Figure(drawn, "Semantic", f"{predict_ms:.0f} ms", legend)
             if found
             else Figure(drawn, "Semantic", f"{predict_ms:.0f} ms; none of the known classes found"),
-            *(
-                Figure(
-                    outline_regions(image, parts.cut(n)),
-                    f"Regions: {n}",
-                    f"without labels; one tree for all cuts, {regions_ms:.0f} ms" if i == 0 else "",
-                )
-                for i, n in enumerate(CUTS)
-            ),
             Figure(picture, "Background blur", f"{blur_ms:.0f} ms")
             if found
             else Figure(picture, "Background blur", "no subject found, left as it is"),
         ],
+    )
+    cuts = [Figure(outline_regions(image, parts.cut(n)), f"{n} regions") for n in CUTS]
+    return whole, Section(
+        "Its regions", f"Without labels; all cut from one tree, {regions_ms:.0f} ms", cuts
     )
 
 
