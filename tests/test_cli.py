@@ -151,9 +151,17 @@ def test_demo_writes_one_self_contained_page(tmp_path: Path) -> None:
     html = out.read_text(encoding="utf-8")
     found = _Images()
     found.feed(html)
-    assert len(found.sources) == 4 * 4 + 1
+    assert len(found.sources) == 4 * 6 + 1
     assert all(source.startswith("data:image/") for source in found.sources)
-    for words in ("Semantic", "Regions", "Background blur", " ms", "Photos above", "person", "cat"):
+    for words in (
+        "Semantic",
+        "25 regions",
+        "Background blur",
+        " ms",
+        "Photos above",
+        "person",
+        "cat",
+    ):
         assert words in html
     assert [p.name for p in tmp_path.iterdir()] == ["demo.html"]
 
