@@ -80,12 +80,14 @@ def test_cuts_are_region_maps_and_nest(
 
 
 def test_two_halves_come_apart_first() -> None:
-    for edges in ("colour", "learned"):
+    # The network's map has half the photo's size: its border may be a pixel off.
+    for edges, off in (("colour", 0), ("learned", 1)):
         found = hierarchy(HALVES, edges)
         region_map = found.cut(2)
-        assert (region_map[:, :30] == region_map[0, 0]).all()
-        assert (region_map[:, 30:] == region_map[0, -1]).all()
-        assert found.contours[:, 29].min() == found.contours.max() > 0.2
+        assert (region_map[:, : 30 - off] == region_map[0, 0]).all()
+        assert (region_map[:, 30 + off :] == region_map[0, -1]).all()
+        border = found.contours[:, 29 - off : 30 + off].max(axis=1)
+        assert border.min() == found.contours.max() > 0.2
 
 
 def test_superpixels_follow_a_border() -> None:
@@ -180,9 +182,10 @@ def test_the_command_writes_three_files_a_photo(tmp_path: Path) -> None:
         assert picture.mode == "I;16"
         ids = np.asarray(picture)
     assert set(np.unique(ids)) == {0, 1}
-    assert (ids[:, :30] == ids[0, 0]).all()
+    assert (ids[:, :29] == ids[0, 0]).all()
+    assert (ids[:, 31:] == ids[0, -1]).all()
     with Image.open(tmp_path / "out" / "a_contours.png") as picture:
-        assert np.asarray(picture)[:, 29].min() > 0
+        assert np.asarray(picture)[:, 28:31].max(axis=1).min() > 0
     assert read_image(tmp_path / "out" / "b_parts.jpg").shape == HALVES.shape
 
 
