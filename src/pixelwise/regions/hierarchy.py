@@ -50,7 +50,8 @@ EDGES: dict[str, tuple[Callable[[UInt8Array], Float32Array], float, float]] = {
     "learned": (learned_edges, 0.2, LEARNED_SCALE),
 }
 """Where edges come from: the function, how much the looks of regions count beside it (the power
-in a geometric mean, 0..1; chosen on BSDS500 train), and the strength that becomes 1 - 1/e."""
+in a geometric mean, 0..1), and the strength that becomes 1 - 1/e. The power was chosen on BSDS500,
+for colour on 50 photos of train, for learned edges among three values on 25 photos of val."""
 
 
 @dataclass(frozen=True, eq=False)
