@@ -101,6 +101,10 @@ def test_pictures_of_any_kind_work() -> None:
         check_region_map(hierarchy(image).cut(1), image.shape[:2])
         check_region_map(superpixels(image, 1), image.shape[:2])
     assert len(hierarchy(np.zeros((300, 300, 3), np.uint8))) == 1
+    # Nobody asked for twenty regions of one pixel.
+    for size in ((1, 1), (1, 7), (7, 1)):
+        for edges in ("colour", "learned"):
+            assert hierarchy(noise(*size), edges).cut().shape == size
 
 
 def test_more_regions_than_pixels_are_refused() -> None:

@@ -108,7 +108,7 @@ class Hierarchy:
                 raise ArgumentError(f"level: expected 0..1, got {level}")
             known = leaves + int(np.searchsorted(self.strengths[leaves:], level))
         else:
-            n = CUT if n is None else n
+            n = min(CUT, self.leaves.size) if n is None else n
             check_count(n, self.leaves.size)
             known = 2 * leaves - min(n, leaves)
         _, ids = np.unique(_tops(self.parents, known)[:leaves], return_inverse=True)
