@@ -147,7 +147,7 @@ def test_a_card_survives_its_text() -> None:
     again = Card.from_json(CARD.to_json(), "x")
     assert again == CARD
     newer = json.dumps(json.loads(CARD.to_json()) | {"format": 99})
-    with pytest.raises(WeightsError, match="weights format 99, this pixelwise reads 2"):
+    with pytest.raises(WeightsError, match="weights format 99, this pixelwise reads 3"):
         Card.from_json(newer, "x")
     for damaged in ("", "[]", "{}", '{"format": 1, "classes": {"names": []}}'):
         with pytest.raises(WeightsError, match="damaged"):

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pixelwise import VOC, read_label_map, write_label_map
 from pixelwise.errors import ArgumentError, ImageFileError, LabelError
-from pixelwise.masks import decode_rgb, encode_rgb, mask_encoding, resize_label_map
+from pixelwise.masks import decode_rgb, encode_rgb, mask_encoding, resize_ids
 from tests.conftest import real
 
 ALL_IDS = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -91,7 +91,7 @@ def test_label_maps_are_only_written_as_png(tmp_path: Path) -> None:
 
 @given(label_maps, st.integers(1, 30), st.integers(1, 30))
 def test_resize_invents_no_id(label_map: npt.NDArray[np.uint8], height: int, width: int) -> None:
-    resized = resize_label_map(label_map, (height, width))
+    resized = resize_ids(label_map, (height, width))
     assert resized.shape == (height, width)
     assert set(np.unique(resized)) <= set(np.unique(label_map))
 
@@ -101,10 +101,10 @@ def test_resize_takes_the_pixel_under_the_centre(
     label_map: npt.NDArray[np.uint8], factor: int
 ) -> None:
     size = label_map.shape[0] * factor, label_map.shape[1] * factor
-    grown = resize_label_map(label_map, size)
+    grown = resize_ids(label_map, size)
     assert (grown == label_map.repeat(factor, axis=0).repeat(factor, axis=1)).all()
     if factor % 2:  # an odd factor has a pixel exactly at each old centre
-        assert (resize_label_map(grown, label_map.shape) == label_map).all()
+        assert (resize_ids(grown, label_map.shape) == label_map).all()
 
 
 def test_real_rgb_masks() -> None:

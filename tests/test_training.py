@@ -21,7 +21,7 @@ from pixelwise.errors import ArgumentError, DataError, PixelwiseError
 from pixelwise.networks import build_network, count_parameters
 from pixelwise.networks.blocks import enlarge
 from pixelwise.training import Recipe, Settings, Source, train
-from pixelwise.training.augment import augment, paste
+from pixelwise.training.augment import Labelled, augment, paste
 from pixelwise.training.batches import Batches
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelwise.training.optimize import learning_rate, pixel_loss
@@ -90,7 +90,9 @@ def test_augmented_labels_stay_with_their_pixels(seed: int) -> None:
     image = np.repeat((label_map * 255)[..., None], 3, axis=2)
     plain = replace(Settings(), colour=0.0)
     before = image.copy(), label_map.copy()
-    photo, labels = augment(image, label_map, 64, plain, np.random.default_rng(seed))
+    photo, labels, _ = augment(
+        Labelled(image, label_map), 64, plain, np.random.default_rng(seed)
+    )
     assert photo.shape == (64, 64, 3)
     assert labels.shape == (32, 32)
     assert set(np.unique(labels)) <= {0, 1, 255}
@@ -106,7 +108,7 @@ def test_a_pasted_subject_covers_and_is_labelled() -> None:
     labels, other_labels = np.full((32, 32), 3, np.uint8), np.zeros((32, 32), np.uint8)
     other_labels[8:24, 10:20] = 2
     other_labels[:2] = 255  # what is void there is not pasted
-    mixed, found = paste(image, labels, other, other_labels)
+    mixed, found, _ = paste(Labelled(image, labels), Labelled(other, other_labels))
     assert (found[8:24, 10:20] == 2).all()
     assert (np.delete(found, np.s_[8:24], axis=0) == 3).all()
     assert (mixed[22:42, 26:34] == 200).all()
@@ -317,7 +319,7 @@ def test_recipes_survive_their_file(tmp_path: Path) -> None:
         ("{", "not a recipe"),
         ("[]", "not a recipe"),
         ('{"epoch": 3}', "unknown key 'epoch'; known: classes, sources, settings"),
-        ('{"settings": {"lr": 1}}', "unknown key 'lr'; known: size, epochs, crop"),
+        ('{"settings": {"lr": 1}}', "unknown key 'lr'; known: task, size, epochs, crop"),
         ('{"settings": {"epochs": 0}}', "epochs: expected at least 1, got 0"),
         ('{"settings": {"crop": 7}}', "crop: expected 32"),
         ('{"settings": {"ema": 1}}', "ema"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from pixelwise.images import open_picture, read_bytes, save_picture
 from pixelwise.types import check_label_map
 
 UInt8Array = npt.NDArray[np.uint8]
+T = TypeVar("T", np.uint8, np.uint16)
 
 
 def mask_encoding(path: str | Path) -> str:
@@ -220,21 +222,22 @@ def count_ids(label_map: UInt8Array) -> npt.NDArray[np.int64]:
     return counts
 
 
-def resize_label_map(label_map: UInt8Array, size: tuple[int, int]) -> UInt8Array:
-    """Resize a label map without inventing ids: each new pixel takes the one under its centre.
+def resize_ids(ids: npt.NDArray[T], size: tuple[int, int]) -> npt.NDArray[T]:
+    """Resize a map of ids without inventing any: each new pixel takes the one under its centre.
 
     Parameters
     ----------
-    label_map : (H, W) uint8
+    ids : (H, W) uint8 or uint16
+        A label map or an instance map.
     size : (height, width)
 
     Returns
     -------
-    (height, width) uint8
+    (height, width) of the same dtype
     """
     # INTER_NEAREST rounds down and so shifts the map by half a pixel; _EXACT does not.
-    resized = cv2.resize(label_map, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT)
-    return np.asarray(resized, dtype=np.uint8)
+    resized = cv2.resize(ids, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.asarray(resized, dtype=ids.dtype)
 
 
 def _encoding_of(picture: Image.Image, path: str | Path) -> str:

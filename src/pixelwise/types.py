@@ -51,6 +51,8 @@ class Instance:
         The id that the file gives it.
     crowd : bool
         The mask covers a group of objects that nobody told apart (COCO's ``iscrowd``).
+    score : float
+        How sure a network is of it, 0..1; 1 for what people drew.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class Instance:
     class_id: int
     id: int
     crowd: bool = False
+    score: float = 1.0
 
     def __post_init__(self) -> None:
         if self.patch.ndim != 2 or self.patch.dtype != np.bool_ or self.patch.size == 0:
@@ -199,10 +202,23 @@ class Sample:
         """
         if self.instances is None:
             return None
-        instance_map = np.zeros(self.label_map.shape, dtype=np.uint16)
-        for number, instance in zip(numbers(self.instances), self.instances, strict=True):
-            instance.within(instance_map)[instance.patch] = number
-        return instance_map
+        return paint_instance_map(self.instances, self.label_map.shape)
+
+
+def paint_instance_map(
+    instances: tuple[Instance, ...], size: tuple[int, ...]
+) -> npt.NDArray[np.uint16]:
+    """Lay objects over each other, each in its number of `numbers`.
+
+    Returns
+    -------
+    (height, width) uint16
+        0 = no object.
+    """
+    instance_map = np.zeros(size, dtype=np.uint16)
+    for number, instance in zip(numbers(instances), instances, strict=True):
+        instance.within(instance_map)[instance.patch] = number
+    return instance_map
 
 
 def numbers(instances: tuple[Instance, ...]) -> list[int]:

@@ -23,7 +23,10 @@ def train(
         float | None, typer.Option(help="How long it may take; decides the epochs.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the photos.")] = None,
-    size: Annotated[str | None, typer.Option(help="Of the network: small or base.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="semantic: classes alone; instance: objects as well.")
+    ] = None,
+    size: Annotated[str | None, typer.Option(help="Of the network: tiny, small or base.")] = None,
     weights: Annotated[
         str | None,
         typer.Option(help="Start from these: a name, a model.onnx or a checkpoint.pt."),
@@ -70,6 +73,7 @@ def train(
 
     asked = Recipe() if recipe is None else Recipe.read(recipe)
     given: dict[str, Any] = {
+        "task": task,
         "size": size,
         "epochs": epochs,
         "side": side,

@@ -12,7 +12,7 @@ from pixelwise.drawing.overlay import colourise, overlay
 from pixelwise.drawing.page import Figure, Section, Table, page
 from pixelwise.errors import PixelwiseError
 from pixelwise.images import resize_image
-from pixelwise.masks import read_levels, resize_label_map
+from pixelwise.masks import read_levels, resize_ids
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -71,9 +71,9 @@ def _thumbnail(dataset: Dataset, place: int, finding: Finding) -> UInt8Array:
     except PixelwiseError:
         return _beside([small, _of_file(finding)])
     if label_map.shape != image.shape[:2]:
-        labels = resize_label_map(label_map, _fitted((label_map.shape[0], label_map.shape[1])))
+        labels = resize_ids(label_map, _fitted((label_map.shape[0], label_map.shape[1])))
         return _beside([small, colourise(labels, dataset.classes)])
-    drawn = overlay(small, resize_label_map(label_map, size), dataset.classes)
+    drawn = overlay(small, resize_ids(label_map, size), dataset.classes)
     return _beside([drawn, _of_file(finding)]) if finding.kind in ("blended", "binary") else drawn
 
 

@@ -12,7 +12,7 @@ from pixelwise.classes import VOID, ClassMap
 from pixelwise.drawing.overlay import colourise, overlay
 from pixelwise.errors import ArgumentError
 from pixelwise.images import resize_image
-from pixelwise.masks import count_ids, resize_label_map
+from pixelwise.masks import count_ids, resize_ids
 from pixelwise.types import Sample
 
 GAP = 8
@@ -97,7 +97,7 @@ def show(samples: Iterable[Sample], overlaid: bool = False, height: int = 160) -
         width = max(1, min(3 * height, round(w * height / h)))
         size = (height, width) if w * height / h <= 3 * height else (round(h * width / w), width)
         size = max(1, size[0]), size[1]
-        photo, labels = resize_image(sample.image, size), resize_label_map(sample.label_map, size)
+        photo, labels = resize_image(sample.image, size), resize_ids(sample.label_map, size)
         below = overlay(photo, labels, classes) if overlaid else colourise(labels, classes)
         columns.append((photo, below))
     total = sum(photo.shape[1] for photo, _ in columns) + GAP * (len(columns) + 1)

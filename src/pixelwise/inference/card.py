@@ -10,8 +10,8 @@ from pixelwise.classes import ClassMap
 from pixelwise.errors import ArgumentError, WeightsError
 
 KEY = "pixelwise"
-FORMAT = 2
-"""2 added `Card.edges`."""
+FORMAT = 3
+"""2 added `Card.edges`, 3 `Card.things` and `Card.zoom`."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,12 @@ class Card:
     edges : bool
         Draw the border between class 0, the background, and the others to the photo's edges
         (`pixelwise.inference.edges`).
+    things : tuple of int
+        Class ids of what comes as objects; empty where the network tells none apart. Where it
+        does, the file has a second output, ``objects`` (`pixelwise.inference.instances`).
+    zoom : float
+        Where above 0, a photo is seen at so many times its own size, whatever that is, and
+        ``side`` is that of a usual one.
     score : mapping of str to object
         The held-out score with its definition, as `SemanticScores.as_dict` gives it, by data set.
     """
@@ -51,7 +57,13 @@ class Card:
     licence: str
     rules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     edges: bool = False
+    things: tuple[int, ...] = ()
+    zoom: float = 0.0
     score: Mapping[str, object] = field(default_factory=dict)
+
+    def side_of(self, size: tuple[int, ...]) -> int:
+        """Return at what longer side, px, the network sees a photo of (height, width)."""
+        return max(1, round(self.zoom * max(size[:2]))) if self.zoom else self.side
 
     def to_json(self) -> str:
         """Return the text that stands in the file's metadata."""
@@ -75,6 +87,7 @@ class Card:
                 )
             classes = values.pop("classes")
             colours = tuple(tuple(c) for c in classes["colours"])
+            values["things"] = tuple(values.get("things", ()))
             return cls(classes=ClassMap(tuple(classes["names"]), colours), **values)
         except (ValueError, TypeError, KeyError, AttributeError, ArgumentError) as error:
             raise WeightsError(f"{where}: its pixelwise metadata is damaged ({error})") from None

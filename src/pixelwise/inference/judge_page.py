@@ -14,7 +14,7 @@ from pixelwise.drawing.overlay import colourise
 from pixelwise.drawing.page import Figure, Section, Table, page
 from pixelwise.images import resize_image
 from pixelwise.inference.judge import DEFINITIONS, TITLES, Judgement
-from pixelwise.masks import count_ids, resize_label_map
+from pixelwise.masks import count_ids, resize_ids
 from pixelwise.types import Sample
 
 UInt8Array = npt.NDArray[np.uint8]
@@ -90,7 +90,7 @@ def _figures(sample: Sample, guess: UInt8Array) -> list[Figure]:
     scale = min(1.0, SIDE / max(height, width))
     size = max(1, round(height * scale)), max(1, round(width * scale))
     photo = resize_image(sample.image, size)
-    truth, answer = (resize_label_map(m, size) for m in (sample.label_map, guess))
+    truth, answer = (resize_ids(m, size) for m in (sample.label_map, guess))
     difference = photo // 2
     difference[(truth != answer) & (truth != VOID)] = WRONG
     difference[truth == VOID] = LEFT_OUT

@@ -14,7 +14,7 @@ from pixelwise.classes import BACKGROUND, ClassMap
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.upsample import Float32Array, probability
 from pixelwise.masks import count_ids
-from pixelwise.types import check_label_map
+from pixelwise.types import Instance, check_label_map, paint_instance_map
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,8 @@ class Prediction:
         What the ids mean.
     logits : (C, h, w) float32
         The network's raw scores, at the size it saw.
+    instances : tuple of Instance, or None
+        The objects, best score first; None where the weights tell none apart.
 
     Raises
     ------
@@ -39,6 +41,7 @@ class Prediction:
     label_map: npt.NDArray[np.uint8]
     classes: ClassMap
     logits: Float32Array
+    instances: tuple[Instance, ...] | None = None
 
     def __post_init__(self) -> None:
         check_label_map(self.label_map)
@@ -52,6 +55,11 @@ class Prediction:
         """(height, width) of the photo."""
         height, width = self.label_map.shape
         return height, width
+
+    @property
+    def instance_map(self) -> npt.NDArray[np.uint16] | None:
+        """(H, W) uint16: 0 = no object, else its id; None where objects are not told apart."""
+        return None if self.instances is None else paint_instance_map(self.instances, self.size)
 
     def mask(self, *names: str) -> npt.NDArray[np.bool_]:
         """Return where the photo shows one of some classes.

@@ -16,9 +16,10 @@ from pixelwise.defaults import BUNDLED, EDGE_WEIGHTS, WEIGHTS
 from pixelwise.errors import ArgumentError, WeightsError
 from pixelwise.inference.card import KEY, Card
 from pixelwise.inference.edges import decide_along_edges
+from pixelwise.inference.instances import find_instances
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.preprocess import prepare
-from pixelwise.inference.upsample import decide, upsampled
+from pixelwise.inference.upsample import Float32Array, decide, upsampled
 
 DEVICES = {
     "cpu": "CPUExecutionProvider",
@@ -43,7 +44,8 @@ class Predictor:
     card : Card
         What the weights file says about itself.
     session : onnxruntime.InferenceSession
-        Takes (N, 3, H, W) float32 RGB in 0..255, gives (N, C, H, W) float32 logits.
+        Takes (N, 3, H, W) float32 RGB in 0..255, gives (N, C, H, W) float32 logits, and objects
+        where ``card.things`` are any.
     """
 
     card: Card
@@ -117,21 +119,22 @@ class Predictor:
         Returns
         -------
         Prediction
-            With a (H, W) uint8 label map of the photo's own size.
+            With a (H, W) uint8 label map of the photo's own size, and the objects where the
+            weights tell them apart.
 
         Raises
         ------
         ArgumentError
             An array of another shape or dtype, or an unknown name in ``tta``.
         """
-        logits = self.scores(image, tta)
+        logits, objects = self._looks(image, tta)
         size = image.shape[0], image.shape[1]
         found = decide_along_edges(logits, image) if self.card.edges else decide(logits, size)
-        return Prediction(found, self.classes, logits)
+        things = self.card.things
+        instances = None if objects is None else find_instances(objects, logits, found, things)
+        return Prediction(found, self.classes, logits, instances)
 
-    def scores(
-        self, image: npt.NDArray[np.uint8], tta: tuple[str, ...] = ()
-    ) -> npt.NDArray[np.float32]:
+    def scores(self, image: npt.NDArray[np.uint8], tta: tuple[str, ...] = ()) -> Float32Array:
         """Return the network's scores of one photo, averaged over all looks at it.
 
         Parameters
@@ -151,10 +154,16 @@ class Predictor:
         ArgumentError
             An array of another shape or dtype, or an unknown name in ``tta``.
         """
+        return self._looks(image, tta)[0]
+
+    def _looks(
+        self, image: npt.NDArray[np.uint8], tta: tuple[str, ...]
+    ) -> tuple[Float32Array, Float32Array | None]:
+        """Return logits averaged over all looks, and the objects of the first."""
         unknown = [name for name in tta if name not in TTA]
         if unknown:
             raise ArgumentError(f"unknown tta {unknown[0]!r}; there is: {', '.join(TTA)}")
-        logits = self.logits(image)
+        logits, objects = self._run(image, 1.0)
         looks = [look for name in tta for look in TTA[name]]
         for scale, mirrored in looks:
             seen = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
@@ -163,9 +172,9 @@ class Predictor:
             size = logits.shape[1], logits.shape[2]
             logits += np.stack([upsampled(np.ascontiguousarray(p), size) for p in further])
         logits *= np.float32(1 / (1 + len(looks)))
-        return logits
+        return logits, objects
 
-    def logits(self, image: npt.NDArray[np.uint8], scale: float = 1.0) -> npt.NDArray[np.float32]:
+    def logits(self, image: npt.NDArray[np.uint8], scale: float = 1.0) -> Float32Array:
         """Return the network's raw scores of one photo.
 
         Parameters
@@ -180,9 +189,14 @@ class Predictor:
         (C, h, w) float32
             At the size the network saw.
         """
-        side = round(self.card.side * scale)
-        (logits,) = self.session.run(None, {"image": prepare(image, side)})
-        return np.array(logits[0], dtype=np.float32)
+        return self._run(image, scale)[0]
+
+    def _run(
+        self, image: npt.NDArray[np.uint8], scale: float
+    ) -> tuple[Float32Array, Float32Array | None]:
+        side = round(self.card.side_of(image.shape) * scale)
+        logits, *objects = self.session.run(None, {"image": prepare(image, side)})
+        return np.array(logits[0], dtype=np.float32), objects[0][0] if objects else None
 
 
 def read_weights(weights: str | Path) -> bytes:

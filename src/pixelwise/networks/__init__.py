@@ -9,6 +9,7 @@ from pixelwise.networks.blocks import DifferenceConv
 from pixelwise.networks.decoder import PyramidDecoder
 from pixelwise.networks.encoder import ResidualEncoder
 from pixelwise.networks.hub import HubSegmenter
+from pixelwise.networks.objects import ObjectBranch
 from pixelwise.networks.segmenter import Segmenter
 
 __all__ = ["Network", "Segmenter", "build_boundary_network", "build_network", "count_parameters"]
@@ -17,6 +18,7 @@ Network = Segmenter | HubSegmenter
 """Takes photos as they are, (N, 3, H, W) float32 RGB 0..255; gives logits of their size."""
 
 _SHAPES = {
+    "tiny": (16, (32, 48, 80, 112), (2, 2, 2, 1), 40, 24),
     "small": (16, (24, 48, 96, 160), (1, 2, 3, 2), 48, 16),
     "base": (32, (48, 96, 192, 320), (2, 2, 4, 2), 96, 32),
 }
@@ -24,7 +26,7 @@ _SHAPES = {
 and of its level at 1/2."""
 
 
-def build_network(n_classes: int, size: str = "small") -> Segmenter:
+def build_network(n_classes: int, size: str = "small", objects: bool = False) -> Segmenter:
     """Build a compact network: a semantic FPN on a slim residual encoder.
 
     Kirillov et al., "Panoptic feature pyramid networks" (2019), section 3, with the pyramid read
@@ -35,7 +37,9 @@ def build_network(n_classes: int, size: str = "small") -> Segmenter:
     n_classes : int
         Planes of the logits.
     size : str
-        ``small`` (1.5 M parameters) or ``base`` (7 M).
+        ``tiny`` (0.6 M parameters), ``small`` (1.5 M) or ``base`` (7 M).
+    objects : bool
+        Tell objects apart, too.
 
     Returns
     -------
@@ -46,7 +50,11 @@ def build_network(n_classes: int, size: str = "small") -> Segmenter:
     encoder = ResidualEncoder(stem, widths, depths)
     decoder = PyramidDecoder(encoder.channels, width, fine_width)
     design = f"Semantic FPN on a slim ResNet ({size})"
-    return Segmenter(encoder, decoder, fine_width, n_classes, design)
+    if not objects:
+        return Segmenter(encoder, decoder, fine_width, n_classes, design)
+    branch = ObjectBranch(encoder.channels, width, fine_width)
+    design += ", centres and offsets of Panoptic-DeepLab"
+    return Segmenter(encoder, decoder, fine_width, n_classes, design, branch)
 
 
 def build_boundary_network() -> Segmenter:
@@ -55,12 +63,12 @@ def build_boundary_network() -> Segmenter:
     Returns
     -------
     Segmenter
-        Of one plane, the logit that a pixel lies on a boundary; 0.23 M parameters, with random
+        Of one plane, the logit that a pixel lies on a boundary; 0.29 M parameters, with random
         weights from torch's current seed.
     """
-    encoder = ResidualEncoder(16, (24, 32, 48, 56), (2, 2, 2, 1), conv=DifferenceConv)
-    decoder = PyramidDecoder(encoder.channels, 32, 16)
-    network = Segmenter(encoder, decoder, 16, 1, "Feature pyramid on pixel differences")
+    encoder = ResidualEncoder(24, (32, 40, 48, 56), (2, 2, 2, 1), conv=DifferenceConv)
+    decoder = PyramidDecoder(encoder.channels, 40, 24)
+    network = Segmenter(encoder, decoder, 24, 1, "Feature pyramid on pixel differences")
     # Few pixels are boundary; to start at a half would cost the first epochs.
     torch.nn.init.constant_(network.head.bias, -3.0)  # type: ignore[arg-type]
     return network

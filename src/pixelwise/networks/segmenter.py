@@ -8,6 +8,7 @@ from torch import nn
 from pixelwise.networks.blocks import enlarge
 from pixelwise.networks.decoder import PyramidDecoder
 from pixelwise.networks.encoder import ResidualEncoder
+from pixelwise.networks.objects import ObjectBranch
 
 # Channel means and the mean deviation of ImageNet's photos, the usual ones, in 0..255.
 MEAN = (123.7, 116.3, 103.5)
@@ -29,6 +30,8 @@ class Segmenter(nn.Module):
     n_classes : int
     design : str
         What to call the network in a report.
+    objects : ObjectBranch, optional
+        Tells objects apart as well.
 
     Attributes
     ----------
@@ -46,16 +49,20 @@ class Segmenter(nn.Module):
         width: int,
         n_classes: int,
         design: str,
+        objects: ObjectBranch | None = None,
     ) -> None:
         super().__init__()
         self.design = design
+        self.objects = objects
         self.encoder = encoder
         self.decoder = decoder
         self.head = nn.Conv2d(width, n_classes, 1)
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("shift", torch.zeros(n_classes), persistent=False)
 
-    def forward(self, image: torch.Tensor, shrink: int = 1) -> torch.Tensor:
+    def forward(
+        self, image: torch.Tensor, shrink: int = 1
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         """Score each pixel.
 
         Parameters
@@ -63,15 +70,20 @@ class Segmenter(nn.Module):
         image : (N, 3, H, W) float32
             RGB, 0..255. H and W need not be multiples of anything.
         shrink : int
-            1 or 2: give the logits at 1 / shrink of the image's size.
+            1 or 2: answer at 1 / shrink of the image's size.
 
         Returns
         -------
-        (N, C, H / shrink, W / shrink) float
-            Logits; sizes are rounded up.
+        logits : (N, C, H / shrink, W / shrink) float
+            Sizes are rounded up.
+        objects : (N, 3, H / 2, W / 2) float
+            Only of a network that tells objects apart; see `ObjectBranch`.
         """
-        x = (image - self.mean) / DEVIATION
-        logits = self.head(self.decoder(self.encoder(x))) + self.shift[:, None, None]
+        features = self.encoder((image - self.mean) / DEVIATION)
+        logits = self.head(self.decoder(features)) + self.shift[:, None, None]
         height, width = image.shape[2], image.shape[3]
         size = (height + shrink - 1) // shrink, (width + shrink - 1) // shrink
-        return enlarge(logits, STRIDE // shrink, size)
+        logits = enlarge(logits, STRIDE // shrink, size)
+        if self.objects is None:
+            return logits
+        return logits, self.objects(features)

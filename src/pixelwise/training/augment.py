@@ -1,6 +1,8 @@
-"""Random changes to a photo and its label map: one warp, one colour matrix."""
+"""Random changes to a photo and its maps: one warp, one colour matrix."""
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -10,28 +12,42 @@ from pixelwise.classes import VOID
 from pixelwise.training.settings import Settings
 
 UInt8Array = npt.NDArray[np.uint8]
+UInt16Array = npt.NDArray[np.uint16]
 
 LABEL_STRIDE = 2
 """Label maps of crops are made at half the crop's size: the loss there costs a quarter."""
+
+UNTOLD = 65535
+"""In an instance map: objects that nobody told apart."""
 
 GREY = np.array([0.299, 0.587, 0.114])
 MEAN = (124, 116, 104)
 
 
-def augment(
-    image: UInt8Array,
-    label_map: UInt8Array,
-    crop: int,
-    settings: Settings,
-    rng: np.random.Generator,
-) -> tuple[UInt8Array, UInt8Array]:
-    """Cut a random crop: flipped, scaled, stretched, turned, shifted and recoloured.
+class Labelled(NamedTuple):
+    """A photo and what it is labelled with.
 
     Parameters
     ----------
     image : (H, W, 3) uint8
     label_map : (H, W) uint8
-        Class ids, 255 = void.
+        Class ids, 255 = void. Of a crop: (H / 2, W / 2).
+    instance_map : (H, W) uint16, or None
+        Of the label map's size: objects 1, 2, ...; 0 = none, `UNTOLD` = nobody says. None where
+        that is so everywhere.
+    """
+
+    image: UInt8Array
+    label_map: UInt8Array
+    instance_map: UInt16Array | None = None
+
+
+def augment(photo: Labelled, crop: int, settings: Settings, rng: np.random.Generator) -> Labelled:
+    """Cut a random crop: flipped, scaled, stretched, turned, shifted and recoloured.
+
+    Parameters
+    ----------
+    photo : Labelled
     crop : int
         Side of the crop in pixels, even.
     settings : Settings
@@ -39,56 +55,71 @@ def augment(
 
     Returns
     -------
-    image : (crop, crop, 3) uint8
-        Mean grey where the crop reaches beyond the photo.
-    label_map : (crop / 2, crop / 2) uint8
-        Sampled at the centres of 2 x 2 blocks of the crop, without interpolation; void beyond
-        the photo.
+    Labelled
+        (crop, crop, 3), mean grey where the crop reaches beyond the photo. Its maps have half the
+        side: they are sampled at the centres of 2 x 2 blocks of the crop, without interpolation;
+        void and `UNTOLD` beyond the photo.
     """
-    warp = _warp(image.shape[:2], crop, settings, rng)
-    photo = cv2.warpAffine(image, warp, (crop, crop), flags=cv2.INTER_LINEAR, borderValue=MEAN)
+    warp = _warp(photo.image.shape[:2], crop, settings, rng)
+    image = cv2.warpAffine(
+        photo.image, warp, (crop, crop), flags=cv2.INTER_LINEAR, borderValue=MEAN
+    )
     # Pixel i of the small map sits at 2 i + 0.5 of the crop, hence the quarter pixel.
     half = warp / LABEL_STRIDE
     half[:, 2] += 0.5 / LABEL_STRIDE - 0.5
     side = crop // LABEL_STRIDE
-    labels = cv2.warpAffine(
-        label_map, half, (side, side), flags=cv2.INTER_NEAREST, borderValue=VOID
-    )
-    return cv2.transform(photo, recolour(settings.colour, rng)), labels  # type: ignore[return-value]
+
+    def warped(numbers: npt.NDArray[Any], beyond: int) -> npt.NDArray[Any]:
+        return cv2.warpAffine(
+            numbers, half, (side, side), flags=cv2.INTER_NEAREST, borderValue=beyond
+        )
+
+    coloured = cv2.transform(image, recolour(settings.colour, rng))
+    objects = None if photo.instance_map is None else warped(photo.instance_map, UNTOLD)
+    return Labelled(np.asarray(coloured, np.uint8), warped(photo.label_map, VOID), objects)
 
 
-def paste(
-    image: UInt8Array, label_map: UInt8Array, other: UInt8Array, other_labels: UInt8Array
-) -> tuple[UInt8Array, UInt8Array]:
+def paste(crop: Labelled, other: Labelled) -> Labelled:
     """Lay what another crop shows, all but its background, over a crop.
 
-    "Simple copy-paste" (Ghiasi et al., 2021): a subject is learnt apart from where it was seen.
+    "Simple copy-paste" (Ghiasi et al., 2021): a subject is learnt apart from where it was seen, and
+    apart from others of its kind that it touches.
 
     Parameters
     ----------
-    image, other : (S, S, 3) uint8
-        Crops of `augment`.
-    label_map, other_labels : (S / 2, S / 2) uint8
-        Class ids, 0 = background, 255 = void.
+    crop, other : Labelled
+        Of `augment`. Class 0 is the background.
 
     Returns
     -------
-    image : (S, S, 3) uint8
-    label_map : (S / 2, S / 2) uint8
+    Labelled
     """
-    there = (other_labels != 0) & (other_labels != VOID)
+    there = (other.label_map != 0) & (other.label_map != VOID)
     # Enlarged and softened by about a pixel, as a lens does: a hard rim would give it away.
-    alpha = cv2.resize(there.astype(np.float32), image.shape[1::-1])
+    alpha = cv2.resize(there.astype(np.float32), crop.image.shape[1::-1])
     alpha = cv2.GaussianBlur(alpha, (0, 0), 1)
-    mixed = cv2.blendLinear(other, image, alpha, 1 - alpha)
-    return np.asarray(mixed, dtype=np.uint8), np.where(there, other_labels, label_map)
+    mixed = cv2.blendLinear(other.image, crop.image, alpha, 1 - alpha)
+    labels = np.where(there, other.label_map, crop.label_map)
+    objects = None
+    if crop.instance_map is not None or other.instance_map is not None:
+        below, above = _told(crop), _told(other)
+        highest = below[below != UNTOLD].max(initial=0)
+        laid = np.where(above % UNTOLD, above + highest, above)
+        objects = np.where(there, laid, below).astype(np.uint16)
+    return Labelled(np.asarray(mixed, dtype=np.uint8), labels, objects)
+
+
+def _told(crop: Labelled) -> UInt16Array:
+    if crop.instance_map is None:
+        return np.full(crop.label_map.shape, UNTOLD, dtype=np.uint16)
+    return crop.instance_map
 
 
 def _warp(
     size: tuple[int, ...], crop: int, settings: Settings, rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
     low, high = np.log(settings.scale)
-    scale = crop / max(size) * np.exp(rng.uniform(low, high))
+    scale = (settings.zoom or crop / max(size)) * np.exp(rng.uniform(low, high))
     stretch = np.exp(rng.uniform(-settings.stretch, settings.stretch) / 2)
     flip = 1 if rng.random() < 0.5 else -1
     angle = np.deg2rad(rng.uniform(-settings.rotate, settings.rotate))

@@ -15,11 +15,12 @@ from lightning_fabric import Fabric
 from pixelwise.datasets import Dataset
 from pixelwise.errors import ArgumentError
 from pixelwise.images import resize_image
-from pixelwise.masks import resize_label_map
-from pixelwise.training.augment import UInt8Array, augment, paste
+from pixelwise.masks import resize_ids
+from pixelwise.training.augment import Labelled, augment, paste
+from pixelwise.training.objects import Float32Array, object_map, object_targets
 from pixelwise.training.settings import Settings
 
-Pair = tuple[UInt8Array, UInt8Array]
+Crop = tuple[Labelled, Float32Array | None]
 
 
 class Batches:
@@ -33,6 +34,8 @@ class Batches:
     settings : Settings
     fabric : Fabric
         Says where the batches go, and which part of each is this process's.
+    kinds : list of str, optional
+        How each data set tells its objects, of `settings.KINDS`; where not given, none are read.
 
     Raises
     ------
@@ -41,9 +44,15 @@ class Batches:
     """
 
     def __init__(
-        self, datasets: list[Dataset], repeats: list[int], settings: Settings, fabric: Fabric
+        self,
+        datasets: list[Dataset],
+        repeats: list[int],
+        settings: Settings,
+        fabric: Fabric,
+        kinds: list[str] | None = None,
     ) -> None:
         self.settings = settings
+        self._kinds = kinds
         # On a CPU, threads that decode ahead would take the cores from the network's own, which
         # wait for each other in every layer (measured on two cores: a third of the speed).
         self.ahead = 0 if fabric.device.type == "cpu" else 4
@@ -56,7 +65,7 @@ class Batches:
                 for i in list(range(len(dataset))) * repeat
             ]
         )
-        self._kept: dict[tuple[int, int], Pair] = {}
+        self._kept: dict[tuple[int, int], Labelled] = {}
         self._free = settings.cache_gb * 1e9
         if settings.batch % self._processes or len(self._order) < self._processes:
             raise ArgumentError(
@@ -75,7 +84,7 @@ class Batches:
         picks = self._order[self._permutation(epoch)[step * size : (step + 1) * size]]
         return [self._datasets[d].entries[i].name for d, i in picks]
 
-    def epoch(self, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def epoch(self, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]:
         """Yield the batches of one epoch, the same ones for the same seed and number.
 
         Yields
@@ -84,49 +93,62 @@ class Batches:
             RGB, 0..255, channels last in memory.
         label_maps : (N / processes, S / 2, S / 2) int64
             Class ids, 255 = void.
+        objects : (N / processes, 4, S / 2, S / 2) float32, or None
+            Of `objects.object_targets`; None where no objects are learnt.
         """
         crop = self.settings.crop_in(epoch)
         order = self._permutation(epoch)
         size = self.settings.batch
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            waiting: deque[list[Future[Pair]]] = deque()
+            waiting: deque[list[Future[Crop]]] = deque()
             for step in range(self.steps):
                 for ahead in range(step + len(waiting), min(step + self.ahead + 1, self.steps)):
                     picks = order[ahead * size : (ahead + 1) * size]
                     picks = picks[self._rank :: self._processes]
                     waiting.append([pool.submit(self._crop, epoch, int(p), crop) for p in picks])
-                pairs = [future.result() for future in waiting.popleft()]
-                images = torch.from_numpy(np.stack([image for image, _ in pairs]))
-                label_maps = torch.from_numpy(np.stack([labels for _, labels in pairs]))
-                yield images.permute(0, 3, 1, 2).float(), label_maps.long()
+                crops = [future.result() for future in waiting.popleft()]
+                images = torch.from_numpy(np.stack([c.image for c, _ in crops]))
+                label_maps = torch.from_numpy(np.stack([c.label_map for c, _ in crops]))
+                told = [targets for _, targets in crops if targets is not None]
+                objects = torch.from_numpy(np.stack(told)) if told else None
+                yield images.permute(0, 3, 1, 2).float(), label_maps.long(), objects
 
     def _permutation(self, epoch: int) -> npt.NDArray[np.int64]:
         return np.random.default_rng([self.settings.seed, epoch]).permutation(len(self._order))
 
-    def _crop(self, epoch: int, place: int, crop: int) -> Pair:
-        image, label_map = self._read(*self._order[place])
+    def _crop(self, epoch: int, place: int, crop: int) -> Crop:
+        photo = self._read(*self._order[place])
         # One generator a sample, so that the result does not depend on the threads' order.
         rng = np.random.default_rng([self.settings.seed, epoch, place])
-        pair = augment(image, label_map, crop, self.settings, rng)
+        cut = augment(photo, crop, self.settings, rng)
         if rng.random() < self.settings.paste:
             other = self._read(*self._order[rng.integers(len(self._order))])
-            pair = paste(*pair, *augment(*other, crop, self.settings, rng))
-        return pair
+            cut = paste(cut, augment(other, crop, self.settings, rng))
+        if self._kinds is None:
+            return cut, None
+        return cut, object_targets(cut.instance_map, cut.label_map, self.settings.spread)
 
-    def _read(self, which: int, index: int) -> Pair:
+    def _read(self, which: int, index: int) -> Labelled:
         kept = self._kept.get((which, index))
         if kept is not None:
             return kept
         sample = self._datasets[which][index]
-        pair = sample.image, sample.label_map
+        objects = None
+        if self._kinds is not None:
+            objects = object_map(sample.label_map, sample.instances, self._kinds[which])
+        photo = Labelled(sample.image, sample.label_map, objects)
         height, width = sample.label_map.shape
         # A quarter more than the usual scale keeps detail for crops that magnify.
         usual = float(np.sqrt(self.settings.scale[0] * self.settings.scale[1]))
-        scale = 1.25 * usual * self.settings.crop / max(height, width)
+        scale = 1.25 * usual * (self.settings.zoom or self.settings.crop / max(height, width))
         if scale < 1:
             size = max(1, round(height * scale)), max(1, round(width * scale))
-            pair = resize_image(sample.image, size), resize_label_map(sample.label_map, size)
+            photo = Labelled(
+                resize_image(sample.image, size),
+                resize_ids(sample.label_map, size),
+                None if objects is None else resize_ids(objects, size),
+            )
         if self._free > 0:
-            self._free -= pair[0].nbytes + pair[1].nbytes
-            self._kept[which, index] = pair
-        return pair
+            self._free -= sum(a.nbytes for a in photo if a is not None)
+            self._kept[which, index] = photo
+        return photo

@@ -58,13 +58,13 @@ class BoundarySettings:
         Of all randomness.
     """
 
-    epochs: int = 240
+    epochs: int = 360
     batch: int = 8
     crop: int = 320
     scale: tuple[float, float] = (0.6, 1.6)
     rotate: float = 15.0
     stretch: float = 0.15
-    colour: float = 0.3
+    colour: float = 0.4
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
     warmup: float = 0.02

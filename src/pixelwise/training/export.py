@@ -62,7 +62,8 @@ def export_onnx(network: nn.Module, card: Card, path: Path, one_photo: bool = Fa
     Parameters
     ----------
     network : nn.Module
-        Takes (N, 3, H, W) float32 RGB in 0..255, gives (N, C, H, W) float32 logits.
+        Takes (N, 3, H, W) float32 RGB in 0..255, gives (N, C, H, W) float32 logits, and objects
+        where ``card.things`` are any.
     card : Card
     path : Path
         Where to write. Batch, height and width of the file's input stay dynamic.
@@ -72,8 +73,8 @@ def export_onnx(network: nn.Module, card: Card, path: Path, one_photo: bool = Fa
     Returns
     -------
     float
-        The largest difference between the logits of ONNX Runtime and torch, over random inputs
-        of several batch sizes, heights and widths, odd ones included.
+        The largest difference between what ONNX Runtime and torch give, over random inputs of
+        several batch sizes, heights and widths, odd ones included.
     """
     network = network.cpu().eval()
     batch = torch.export.Dim("batch")
@@ -87,7 +88,7 @@ def export_onnx(network: nn.Module, card: Card, path: Path, one_photo: bool = Fa
             (torch.zeros(1 if one_photo else 2, 3, 64, 96),),
             beside,
             input_names=["image"],
-            output_names=["logits"],
+            output_names=["logits", "objects"] if card.things else ["logits"],
             dynamic_shapes=dynamic,
             dynamo=True,
             external_data=False,
@@ -98,7 +99,7 @@ def export_onnx(network: nn.Module, card: Card, path: Path, one_photo: bool = Fa
 
 
 def parity(network: nn.Module, path: Path, one_photo: bool = False) -> float:
-    """Return the largest difference between the logits of the file and of the torch network."""
+    """Return the largest difference between what the file and the torch network give."""
     session = Predictor.load(path).session
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
@@ -107,8 +108,11 @@ def parity(network: nn.Module, path: Path, one_photo: bool = False) -> float:
             image = (
                 torch.rand(1 if one_photo else batch, 3, height, width, generator=generator) * 255
             )
-            (logits,) = session.run(None, {"image": image.numpy()})
-            worst = max(worst, float(np.abs(logits - network(image).numpy()).max()))
+            expected = network(image)
+            whole = expected if isinstance(expected, tuple) else (expected,)
+            given = session.run(None, {"image": image.numpy()})
+            for one, other in zip(given, whole, strict=True):
+                worst = max(worst, float(np.abs(one - other.numpy()).max()))
     return worst
 
 

@@ -9,21 +9,16 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import nn
 
 from pixelwise.classes import VOID
-from pixelwise.datasets import Dataset, list_splits
+from pixelwise.datasets import list_splits
 from pixelwise.defaults import JUDGED_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, PixelwiseError
 from pixelwise.files import written_whole
 from pixelwise.inference.card import Card
 from pixelwise.inference.edges import check_edges
-from pixelwise.inference.preprocess import prepare
-from pixelwise.inference.upsample import decide
-from pixelwise.metrics import SemanticScores, confusion_matrix
 from pixelwise.networks import Network, build_network, count_parameters
 from pixelwise.networks.hub import load_hub_model
 from pixelwise.progress import track
@@ -33,6 +28,8 @@ from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelwise.training.distributed import make_fabric, reduced, share_batch_norms
 from pixelwise.training.export import export_network, judge_export
 from pixelwise.training.journal import Journal
+from pixelwise.training.judging import judge_network
+from pixelwise.training.objects import object_loss
 from pixelwise.training.optimize import (
     class_weights,
     learning_rate,
@@ -105,6 +102,8 @@ def train(
     judged = asked.open(with_val, JUDGED_SPLIT, say)
     classes = training[0].classes
     repeats = [asked.source(path).repeat for path in paths]
+    instances = Settings.of(asked.settings).task == "instance"
+    kinds = [asked.source(path).objects for path in paths] if instances else None
 
     checkpoint = out / "checkpoint.pt"
     state: dict[str, Any] = {}
@@ -115,22 +114,23 @@ def train(
             say(f"{out}: finished before; for another run give another --out")
             return out / "model.onnx"
     else:
-        look = look_at(training, repeats, judged)
+        look = look_at(training, repeats, judged, kinds)
 
         def measure(size: str, crop: int) -> Cost:
-            return measure_cost(_network(asked, len(classes), size), len(classes), crop, fabric)
+            network = _network(asked, len(classes), size, instances)
+            return measure_cost(network, len(classes), crop, fabric)
 
         plan = fabric.broadcast(make_plan(asked, look, measure, fabric.world_size))
         weights = class_weights(look.counts, plan.settings.balance)
         state = {"epoch": 0, "asked": asked.as_dict(), "plan": plan.recipe.as_dict()}
-        state |= {"data": names, "weights": torch.from_numpy(weights)}
+        state |= {"data": names, "weights": torch.from_numpy(weights), "things": look.things}
     settings = plan.settings
     if settings.edges or settings.paste:
         check_edges(classes)
 
     fabric.seed_everything(settings.seed, verbose=False)
-    batches = Batches(training, repeats, settings, fabric)
-    network = _network(plan.recipe, len(classes), settings.size)
+    batches = Batches(training, repeats, settings, fabric, kinds)
+    network = _network(plan.recipe, len(classes), settings.size, instances)
     if plan.recipe.start and not state["epoch"]:
         say(start_from(network, plan.recipe.start, next(batches.epoch(0))[0]))
     share_batch_norms(network.to(memory_format=torch.channels_last), fabric)  # type: ignore[call-overload]
@@ -161,6 +161,18 @@ def train(
         if fabric.is_global_zero:
             with written_whole(out / "plan.json") as beside:
                 beside.write_text(json.dumps(plan.recipe.as_dict(), indent=1), encoding="utf-8")
+    card = Card(
+        name=out.resolve().name,
+        classes=classes,
+        side=settings.side,
+        network=f"{network.design}, {count_parameters(network):,} parameters",
+        data=plan.recipe.data or ", ".join(f"{d.root.name} {d.split}" for d in training),
+        licence=plan.recipe.licence,
+        rules={name: source.rules for name, source in plan.recipe.sources.items()},
+        edges=settings.edges,
+        things=tuple(state["things"]),
+        zoom=settings.zoom,
+    )
     journal = Journal(out, tensorboard) if fabric.is_global_zero else None
 
     for epoch in range(state["epoch"], settings.epochs):
@@ -168,7 +180,7 @@ def train(
         started, waited, losses = time.perf_counter(), 0.0, []
         asked_at = started
         steps = track(batches.epoch(epoch), f"epoch {epoch + 1}", batches.steps)
-        for step, (images, label_maps) in enumerate(steps, start=epoch * batches.steps):
+        for step, (images, label_maps, objects) in enumerate(steps, epoch * batches.steps):
             waited += time.perf_counter() - asked_at
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, total, settings)
@@ -176,7 +188,11 @@ def train(
             label_maps = fabric.to_device(label_maps)
             # Over the whole batch, so that a process with few labelled pixels counts for few.
             labelled = reduced(fabric, (label_maps != VOID).sum().float(), "mean")
-            loss = pixel_loss(wrapped(images, LABEL_STRIDE), label_maps, class_weight, labelled)
+            scores = wrapped(images, LABEL_STRIDE)
+            logits = scores if objects is None else scores[0]
+            loss = pixel_loss(logits, label_maps, class_weight, labelled)
+            if objects is not None:
+                loss = loss + object_loss(scores[1], fabric.to_device(objects))
             shared = reduced(fabric, loss.detach(), "mean")
             fabric.backward(loss)
             norm = fabric.clip_gradients(wrapped, optimizer, max_norm=5.0, error_if_nonfinite=False)
@@ -196,7 +212,7 @@ def train(
         seconds = time.perf_counter() - started
 
         due = (epoch + 1) % settings.judge_every == 0 or epoch + 1 == settings.epochs
-        scores = _judge(average, judged, settings.side, fabric) if judged and due else None
+        found = judge_network(average, judged, card, fabric) if judged and due else None
         state |= {
             "epoch": epoch + 1,
             "network": network.state_dict(),
@@ -208,28 +224,21 @@ def train(
                 "epoch": epoch + 1,
                 "crop": settings.crop_in(epoch),
                 "loss": round(float(torch.stack(losses).mean()), 4),
-                "miou": round(scores.miou, 4) if scores else "",
-                "foreground_iou": round(scores.foreground_iou, 4) if scores else "",
+                "miou": round(found[0].miou, 4) if found else "",
+                "foreground_iou": round(found[0].foreground_iou, 4) if found else "",
                 "photos_per_second": round(settings.batch * len(losses) / seconds, 1),
                 "seconds": round(seconds, 1),
                 "waiting": round(waited / seconds, 4),
             }
+            if instances:
+                cells = found[1] if found else None
+                row["cell_ap50"] = round(float(cells.pooled[0]), 4) if cells else ""
             journal.write(row)
             say("  ".join(f"{name} {value}" for name, value in row.items() if value != ""))
             save_checkpoint(checkpoint, state)
 
     model = out / "model.onnx"
     if fabric.is_global_zero:
-        card = Card(
-            name=out.resolve().name,
-            classes=classes,
-            side=settings.side,
-            network=f"{network.design}, {count_parameters(network):,} parameters",
-            data=plan.recipe.data or ", ".join(f"{d.root.name} {d.split}" for d in training),
-            licence=plan.recipe.licence,
-            rules={name: source.rules for name, source in plan.recipe.sources.items()},
-            edges=settings.edges,
-        )
         difference = export_network(average, card, model)
         say(f"{model}: largest difference between ONNX Runtime and torch {difference:.1e} (logits)")
         judge_export(model, card, judged, say)
@@ -237,10 +246,12 @@ def train(
     return model
 
 
-def _network(recipe: Recipe, n_classes: int, size: str) -> Network:
+def _network(recipe: Recipe, n_classes: int, size: str, objects: bool) -> Network:
+    if recipe.model and objects:
+        raise ArgumentError("--model: hub models learn classes only; leave out --task instance")
     if recipe.model:
         return load_hub_model(recipe.model, n_classes)[0]
-    return build_network(n_classes, size)
+    return build_network(n_classes, size, objects)
 
 
 def _continued(asked: Recipe, names: list[str], state: dict[str, Any], out: Path) -> Plan:
@@ -255,26 +266,6 @@ def _continued(asked: Recipe, names: list[str], state: dict[str, Any], out: Path
             "give the same ones to continue it, or another --out"
         )
     return Plan(Recipe.from_dict(state["plan"]), {}, 0.0)
-
-
-def _judge(
-    network: nn.Module, datasets: list[Dataset], side: int, fabric: Fabric
-) -> SemanticScores:
-    """Score the averaged network in torch, as `evaluate` will score its exported file."""
-    classes = datasets[0].classes
-    matrix = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    for dataset in datasets:
-        mine = dataset[fabric.global_rank :: fabric.world_size]
-        for sample in track(mine, f"judging {dataset.root.name}", len(mine)):
-            image = fabric.to_device(torch.from_numpy(prepare(sample.image, side)))
-            with torch.inference_mode(), fabric.autocast():
-                logits = network(image.contiguous(memory_format=torch.channels_last))
-            size = sample.image.shape[0], sample.image.shape[1]
-            guess = decide(logits[0].float().cpu().numpy(), size)
-            matrix += confusion_matrix(sample.label_map, guess, len(classes))
-    summed = reduced(fabric, fabric.to_device(torch.from_numpy(matrix)), "sum").cpu().numpy()
-    images = sum(map(len, datasets))
-    return SemanticScores(summed, classes, images, " + ".join(d.root.name for d in datasets))
 
 
 def _quiet(_: str) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.classes import VOID
 from pixelwise.datasets import Dataset
+from pixelwise.errors import DataError
 from pixelwise.masks import count_ids
+from pixelwise.training.augment import UNTOLD
+from pixelwise.training.objects import object_map
 from pixelwise.training.optimize import class_weights
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.settings import Settings
@@ -31,6 +35,12 @@ BATCHES = (32, 24, 16, 12, 8, 6, 4, 2, 1)
 FINE_TUNING = 3e-4
 """Learning rate on weights that have been trained already."""
 
+SMALL = 0.1
+"""Objects are small where the usual one is below this share of a photo's longer side."""
+
+LEAST_OBJECT = 10
+"""Pixels of the root of the smallest objects' area that the network shall see."""
+
 JUDGING = 0.1
 """Share of the training's time that looks at the val split may take."""
 
@@ -47,12 +57,18 @@ class Look:
         Medians over the photos, px.
     counts : (C,) int64
         Pixels of each class in the label maps looked at, void left out.
+    things : tuple of int
+        Classes that have objects told apart; empty where these are not learnt.
+    object_sizes : (n,) float64
+        Of these objects: the root of their area, px.
     """
 
     photos: int
     judged: int
     size: tuple[int, int]
     counts: npt.NDArray[np.int64]
+    things: tuple[int, ...] = ()
+    object_sizes: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -111,7 +127,12 @@ class Plan:
         ]
 
 
-def look_at(training: list[Dataset], repeats: list[int], judged: list[Dataset]) -> Look:
+def look_at(
+    training: list[Dataset],
+    repeats: list[int],
+    judged: list[Dataset],
+    kinds: list[str] | None = None,
+) -> Look:
     """Read the sizes and label maps of some photos.
 
     Parameters
@@ -121,29 +142,51 @@ def look_at(training: list[Dataset], repeats: list[int], judged: list[Dataset]) 
     repeats : list of int
         How often an epoch goes through each.
     judged : list of Dataset
+    kinds : list of str, optional
+        How each tells its objects, of `settings.KINDS`; where not given, none are looked for.
 
     Raises
     ------
     ImageFileError, LabelError
         A photo's header or a mask cannot be read.
+    DataError
+        Objects are to be learnt, and the data tells none apart.
     """
     everything = [
-        (dataset, entry, repeat)
-        for dataset, repeat in zip(training, repeats, strict=True)
+        (dataset, entry, repeat, kind)
+        for dataset, repeat, kind in zip(
+            training, repeats, kinds or [""] * len(training), strict=True
+        )
         for entry in dataset.entries
     ]
     some = everything[:: math.ceil(len(everything) / LOOKED_AT)]
     sizes, counts = [], np.zeros(256, dtype=np.int64)
-    for dataset, entry, repeat in some:
+    things: set[int] = set()
+    object_sizes: list[npt.NDArray[np.float64]] = []
+    for dataset, entry, repeat, kind in some:
         size = dataset.reader.size(entry)
         sizes.append(size)
-        counts += repeat * count_ids(dataset.read_labels(entry, size)[0])
+        label_map, instances = dataset.read_labels(entry, size)
+        counts += repeat * count_ids(label_map)
+        objects = None if kinds is None else object_map(label_map, instances, kind)
+        if objects is not None:
+            there = (objects > 0) & (objects != UNTOLD) & (label_map != VOID)
+            things |= set(np.unique(label_map[there]).tolist())
+            areas = np.bincount(objects[there])
+            object_sizes.append(np.sqrt(areas[areas > 0]))
+    if kinds is not None and not things:
+        raise DataError(
+            f"{', '.join(str(d.root) for d in training)}: no objects told apart in it; train it "
+            "with --task semantic, or say in a recipe how its objects are told ('objects')"
+        )
     height, width = np.median(sizes, axis=0)
     return Look(
         sum(len(d) * repeat for d, repeat in zip(training, repeats, strict=True)),
         sum(map(len, judged)),
         (round(height), round(width)),
         counts[: len(training[0].classes)],
+        tuple(sorted(things)),
+        np.concatenate(object_sizes) if object_sizes else np.zeros(0),
     )
 
 
@@ -173,14 +216,27 @@ def make_plan(
             values[name], reasons[name] = value, why
 
     longer = max(look.size)
+    if look.things:
+        low, usual, high = (float(v) for v in np.percentile(look.object_sizes, [5, 50, 95]))
+        sizes = f"objects are {low:.0f} to {high:.0f} px"
+        if usual < SMALL * longer and not recipe.settings.get("side"):
+            # Objects this small are small in every photo: the size of a photo says nothing.
+            zoom = min(2.0, max(0.5, round(4 * LEAST_OBJECT / low) / 4))
+            choose("zoom", zoom, f"{sizes}; the smallest shall cover {LEAST_OBJECT} px")
+        spread = values.get("spread", Settings.spread)
+        choose("spread", spread, f"of an object's size around its centre; {sizes}")
+    zoom = values.get("zoom", 0.0)
+    longer = round(zoom * longer) or longer
     side = min(LONGEST_SIDE, max(64, _round32(longer)))
     choose("side", side, f"px; photos are about {look.size[1]} x {look.size[0]} px")
     side = values["side"]
     choose("crop", max(32, _round32(0.7 * side)), "px; 0.7 of what the network sees")
     crop = values["crop"]
     choose("first_crop", max(32, _round32(crop / 2)), "px; small crops first, they cost little")
-    low, high = round(0.6 * side / crop, 2), round(1.6 * side / crop, 2)
-    choose("scale", (low, high), f"crops; photos at 0.6 to 1.6 times {side} px")
+    unit = 1.0 if zoom else side / crop
+    low, high = round(0.6 * unit, 2), round(1.6 * unit, 2)
+    seen = f"{zoom:g} times their size" if zoom else f"{side} px"
+    choose("scale", (low, high), f"crops; photos at 0.6 to 1.6 times {seen}")
 
     size = values.get("size", Settings.size)
     cost = measure(size, crop)

@@ -52,9 +52,9 @@ def measure_cost(network: nn.Module, n_classes: int, crop: int, fabric: Fabric) 
         with fabric.autocast():
             if step == 0:
                 with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-                    loss = pixel_loss(network(images, LABEL_STRIDE), label_maps)
+                    loss = _loss(network(images, LABEL_STRIDE), label_maps)
             else:
-                loss = pixel_loss(network(images, LABEL_STRIDE), label_maps)
+                loss = _loss(network(images, LABEL_STRIDE), label_maps)
         loss.backward()  # type: ignore[no-untyped-call]
         if fabric.device.type == "cuda":
             torch.cuda.synchronize()
@@ -62,6 +62,14 @@ def measure_cost(network: nn.Module, n_classes: int, crop: int, fabric: Fabric) 
     area = (crop / side) ** 2
     held = round(sum(kept.values()) / PHOTOS * area)
     return Cost(crop, best / PHOTOS * area, held, free_memory(fabric.device))
+
+
+def _loss(
+    scores: torch.Tensor | tuple[torch.Tensor, torch.Tensor], label_maps: torch.Tensor
+) -> torch.Tensor:
+    if not isinstance(scores, tuple):
+        return pixel_loss(scores, label_maps)
+    return pixel_loss(scores[0], label_maps) + scores[1].float().square().mean()
 
 
 def free_memory(device: torch.device) -> int:

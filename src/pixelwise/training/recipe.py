@@ -19,7 +19,7 @@ from pixelwise.datasets import (
 from pixelwise.datasets.options import WHOLE
 from pixelwise.defaults import JUDGED_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, DataError
-from pixelwise.training.settings import Settings, refuse_unknown
+from pixelwise.training.settings import KINDS, Settings, refuse_unknown
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ class Source:
         How it is to be read, as for `open_dataset`.
     names : tuple of str
         What its ids mean; what its files say where empty.
+    objects : str
+        How its objects are told, of `training.settings.KINDS`: by the data itself where empty;
+        ``areas``: each connected area of a class is one; ``one``: all that is labelled in a
+        photo is one.
     """
 
     rules: Mapping[str, str] = field(default_factory=dict)
@@ -45,6 +49,13 @@ class Source:
     void: int | None = None
     labels: str | None = None
     names: tuple[str, ...] = ()
+    objects: str = ""
+
+    def __post_init__(self) -> None:
+        if self.objects not in KINDS:
+            raise ArgumentError(
+                f"objects: expected one of {', '.join(filter(None, KINDS))}, got {self.objects!r}"
+            )
 
     @property
     def classes(self) -> ClassMap | None:
@@ -142,7 +153,8 @@ class Recipe:
     ) -> list[Dataset]:
         """Open a split of some data sets with their classes translated to the recipe's.
 
-        A data set without splits is learnt from as a whole. Objects are left unread.
+        A data set without splits is learnt from as a whole. Objects are read for the instance task
+        only.
 
         Raises
         ------
@@ -166,7 +178,9 @@ class Recipe:
                 void=source.void,
                 labels=source.labels,
                 say=say,
-            ).semantic()
+            )
+            if Settings.of(self.settings).task == "semantic":
+                dataset = dataset.semantic()
             classes = classes or dataset.classes
             if source.rules or dataset.classes != classes:
                 try:

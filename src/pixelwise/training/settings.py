@@ -8,10 +8,16 @@ from typing import Any
 
 from pixelwise.errors import ArgumentError
 
-SIZES = ("small", "base")
+SIZES = ("tiny", "small", "base")
 """The networks, by name."""
 
 PRECISIONS = ("auto", "bfloat16", "float32")
+
+TASKS = ("semantic", "instance")
+"""What is learnt: classes alone, or objects as well."""
+
+KINDS = ("", "areas", "one")
+"""How objects are told: by the data, by connected areas of a class, or as one a photo."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,8 @@ class Settings:
 
     Parameters
     ----------
+    task : str
+        One of `TASKS`.
     size : str
         Of the network, one of `SIZES`.
     epochs : int
@@ -33,6 +41,9 @@ class Settings:
         and Le, EfficientNetV2, 2021).
     side : int
         Pixels of a photo's longer side when the network judges it.
+    zoom : float
+        Where above 0, photos are seen at so many times their own size instead, whatever it is:
+        right where a pixel always shows as much, as under a microscope.
     batch : int
         Photos a step.
     learning_rate, weight_decay : float
@@ -42,13 +53,15 @@ class Settings:
     ema : float
         Share of the averaged weights that stays at each step.
     scale : (low, high)
-        Longer side of a photo in crops, drawn log-uniformly.
+        Longer side of a photo in crops, drawn log-uniformly; with a zoom, times the zoom.
     rotate : float
         Degrees, either way.
     stretch : float
         Natural log of the aspect change, either way.
     colour : float
         Strength of brightness, contrast, saturation and tint changes, 0..1.
+    spread : float
+        Deviation of the spot that stands for an object's centre, as a share of the object's size.
     paste : float
         Share of the crops over which the subject of another is laid, 0..1: everything there
         that is not class 0, the background.
@@ -68,11 +81,13 @@ class Settings:
         The one source of randomness.
     """
 
+    task: str = "semantic"
     size: str = "small"
     epochs: int = 60
     crop: int = 224
     first_crop: int = 128
     side: int = 288
+    zoom: float = 0.0
     batch: int = 32
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
@@ -82,6 +97,7 @@ class Settings:
     rotate: float = 10.0
     stretch: float = 0.2
     colour: float = 0.5
+    spread: float = 0.1
     paste: float = 0.0
     balance: float = 0.0
     edges: bool = False
@@ -91,12 +107,10 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.size not in SIZES:
-            raise ArgumentError(f"unknown size {self.size!r}; there is: {', '.join(SIZES)}")
-        if self.precision not in PRECISIONS:
-            raise ArgumentError(
-                f"unknown precision {self.precision!r}; there is: {', '.join(PRECISIONS)}"
-            )
+        for name, known in (("task", TASKS), ("size", SIZES), ("precision", PRECISIONS)):
+            value = getattr(self, name)
+            if value not in known:
+                raise ArgumentError(f"unknown {name} {value!r}; there is: {', '.join(known)}")
         for name in ("epochs", "batch", "judge_every"):
             if getattr(self, name) < 1:
                 raise ArgumentError(f"{name}: expected at least 1, got {getattr(self, name)}")
@@ -109,6 +123,10 @@ class Settings:
         for name in ("balance", "paste"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ArgumentError(f"{name}: expected 0..1, got {getattr(self, name)}")
+        if not 0 <= self.zoom <= 8:
+            raise ArgumentError(f"zoom: expected 0..8, got {self.zoom}")
+        if not 0 < self.spread <= 0.5:
+            raise ArgumentError(f"spread: expected 0 < value <= 0.5, got {self.spread}")
         if self.learning_rate <= 0:
             raise ArgumentError(f"learning_rate: expected above 0, got {self.learning_rate}")
         if not 0 < self.scale[0] <= self.scale[1]:

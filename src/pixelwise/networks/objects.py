@@ -1,0 +1,45 @@
+"""Where objects have their centres, and which centre each pixel belongs to."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from pixelwise.networks.blocks import conv_norm
+from pixelwise.networks.decoder import PyramidDecoder
+
+REACH = 32.0
+"""Pixels that an offset of 1 in the last layer stands for: its outputs stay near 1."""
+
+
+class ObjectBranch(nn.Module):
+    """A decoder of its own for objects, without boxes.
+
+    Cheng et al., "Panoptic-DeepLab" (2020), section 3: a heat map of centres, and from each pixel
+    the way to the centre of its object. The branch reads the encoder that classes are read from;
+    it needs features that tell two dogs apart, which those for classes must not.
+
+    Parameters
+    ----------
+    inside : tuple of int
+        Channels of the encoder's features, finest first.
+    width, fine_width : int
+        Channels, as for `PyramidDecoder`.
+    """
+
+    def __init__(self, inside: tuple[int, ...], width: int, fine_width: int) -> None:
+        super().__init__()
+        self.decoder = PyramidDecoder(inside, width, fine_width)
+        self.mix = conv_norm(fine_width, fine_width)
+        self.head = nn.Conv2d(fine_width, 3, 1)
+        # Few pixels are centres; to start at a half would cost the first epochs.
+        nn.init.constant_(self.head.bias[:1], -3.0)  # type: ignore[index]
+
+    def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
+        """Features, finest first, to (N, 3, h, w) of the finest one's size.
+
+        Plane 0 is the logit that an object has its centre there; 1 and 2 are the way there from
+        each pixel, down and right, in pixels of the photo that the network sees.
+        """
+        found = self.head(self.mix(self.decoder(features)))
+        return torch.cat([found[:, :1], REACH * found[:, 1:]], dim=1)
