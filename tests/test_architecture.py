@@ -63,7 +63,7 @@ ALLOWED = {
         "av",
     },
     2: {"numpy", "PIL", "cv2", "scipy", "yaml", "filelock"},
-    3: {"numpy", "PIL", "cv2", "onnxruntime", "av"},
+    3: {"numpy", "PIL", "cv2", "scipy", "onnxruntime", "av"},
     4: {"numpy", "cv2", "scipy", "skimage", "higra"},
     5: {"torch", "transformers"},
     6: {"torch", "numpy", "cv2", "onnx", "onnxruntime", "lightning_fabric", "psutil"},

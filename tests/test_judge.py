@@ -165,7 +165,7 @@ def test_a_judgement_names_the_worst_photo(shapes: Path, predictions: Path) -> N
 
 def test_per_image_and_data_set_figures_differ(tmp_path: Path) -> None:
     dataset = open_dataset(draw_shapes(tmp_path, train=6, val=1, seed=3), say=str)
-    judgement = judge(dataset, lambda sample: (sample.label_map > 0).astype(np.uint8))
+    judgement = judge(dataset, lambda sample: ((sample.label_map > 0).astype(np.uint8), None))
     assert judgement.per_image_miou != pytest.approx(judgement.scores.miou, abs=0.01)
 
 

@@ -19,6 +19,9 @@ from pixelwise.types import check_label_map
 UInt8Array = npt.NDArray[np.uint8]
 T = TypeVar("T", np.uint8, np.uint16)
 
+INSTANCES_SUFFIX = "_instances.png"
+"""What the file of a photo's instance map is called, after the photo's name."""
+
 
 def mask_encoding(path: str | Path) -> str:
     """Return how a mask file says its ids: ``"palette"``, ``"rgb"``, ``"grey"`` or ``"deep"``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +54,8 @@ class Instance:
         The mask covers a group of objects that nobody told apart (COCO's ``iscrowd``).
     score : float
         How sure a network is of it, 0..1; 1 for what people drew.
+    stated_area : float, optional
+        Pixels, as the file says it: COCO's is that of the polygon. Benchmarks sort by it.
 
     Raises
     ------
@@ -68,6 +71,7 @@ class Instance:
     id: int
     crowd: bool = False
     score: float = 1.0
+    stated_area: float | None = None
 
     def __post_init__(self) -> None:
         if self.patch.ndim != 2 or self.patch.dtype != np.bool_ or self.patch.size == 0:
@@ -119,7 +123,7 @@ class Instance:
         (top, left), (height, width) = self.corner, self.patch.shape
         return top, left, top + height, left + width
 
-    @property
+    @cached_property
     def area(self) -> int:
         """Pixels of the object."""
         return int(np.count_nonzero(self.patch))

@@ -25,12 +25,16 @@ def predict(
     format: Annotated[
         list[str] | None,
         typer.Option(
-            help="png, overlay, npz, labelme or coco; give it again for more. png and overlay "
-            "where not given."
+            help="png, instances, overlay, npz, labelme, yolo or coco; give it again for more. "
+            "png, overlay and, of weights that tell objects apart, instances where not given."
         ),
     ] = None,
     min_area: Annotated[
-        int, typer.Option(min=0, help="Areas smaller than this, px, go to the class around them.")
+        int,
+        typer.Option(
+            min=0,
+            help="Areas smaller than this, px, go to the class around them; objects are left out.",
+        ),
     ] = 0,
     tta: Annotated[
         str, typer.Option(metavar="flip,scales", help="Look again, mirrored or at other scales.")
@@ -48,6 +52,8 @@ def predict(
 ) -> None:
     """Label the pixels of photos: DIR/<stem>.png (palette) and DIR/<stem>_overlay.jpg.
 
+    Of weights that tell objects apart DIR/<stem>_instances.png too: 16-bit ids, 0 = none.
+
     Photos whose results are there already are skipped.
 
     A photo that cannot be read is told at the end, and the rest is done.
@@ -61,7 +67,7 @@ def predict(
         predictor,
         photos,
         out,
-        format or ("png", "overlay"),
+        format or (),
         overwrite=overwrite,
         min_area=min_area,
         tta=tuple(name for name in tta.split(",") if name),
@@ -69,6 +75,8 @@ def predict(
     )
     skipped = f"; {len(outcome.skipped)} were there already" if outcome.skipped else ""
     print(f"labelled {len(outcome.written)} photos into {out}{skipped}")
+    if outcome.in_tiles:
+        print(f"{len(outcome.in_tiles)} of them went in tiles: no objects were told apart there")
     if outcome.failed:
         first, *more = outcome.failed.values()
         others = f" (and {len(more)} more: {', '.join(str(p) for p in list(outcome.failed)[1:])})"

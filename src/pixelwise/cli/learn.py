@@ -172,11 +172,21 @@ def evaluate(
     labels: Labels = None,
     classes: Classes = None,
 ) -> None:
-    """Judge weights, or label maps, on a data set: IoU in its averages, accuracy, boundaries."""
+    """Judge weights, or label maps, on a data set: IoU in its averages, accuracy, boundaries.
+
+    Where both tell objects apart: COCO's AP and AR, panoptic quality, AP as for cells.
+    """
     from pixelwise.cli.report import print_judgement
     from pixelwise.errors import ArgumentError
     from pixelwise.files import written_whole
-    from pixelwise.inference import Predictor, judge, saved_predictions, translated
+    from pixelwise.inference import (
+        Predictor,
+        answers,
+        judge,
+        saved_predictions,
+        things_of,
+        translated,
+    )
 
     rules = None
     if map_:
@@ -187,9 +197,10 @@ def evaluate(
     if (predictions is None) == (path is None):
         raise ArgumentError("give WEIGHTS and DATA, or --predictions DIR and DATA")
     predictor = Predictor.load(weights) if predictions is None else None
-    dataset = opened(
-        path or Path(weights), split, format, encoding, void, labels, classes
-    ).semantic()
+    dataset = opened(path or Path(weights), split, format, encoding, void, labels, classes)
+    things = predictor.card.things if predictor else things_of(dataset, str(predictions))
+    if not things:
+        dataset = dataset.semantic()
     if predictor is None:
         if rules:
             raise ArgumentError("--map translates for weights; predictions have the data's ids")
@@ -198,9 +209,8 @@ def evaluate(
         dataset, how = translated(dataset, predictor, rules)
         if how:
             print(f"classes translated: {how}")
-        net = predictor
-        predict, what = (lambda sample: net.predict(sample.image).label_map), f"Weights {weights}"
-    judgement = judge(dataset, predict)
+        predict, what = answers(predictor), f"Weights {weights}"
+    judgement = judge(dataset, predict, things)
     print_judgement(judgement)
     if json_ is not None:
         with written_whole(json_) as beside:

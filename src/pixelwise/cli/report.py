@@ -21,6 +21,13 @@ def print_judgement(judgement: Judgement) -> None:
         table.add_row(name, *(_number(value) for value in values))
     console = Console()
     console.print(table)
+    if judgement.objects is not None:
+        found = Table("objects of class", "AP", "AP50", "PQ")
+        for column in found.columns[1:]:
+            column.justify = "right"
+        for name, row in judgement.objects.per_class().items():
+            found.add_row(name, *(_number(value) for value in row.values()))
+        console.print(found)
     averages = Table("average", "value", "definition")
     for key, value in judgement.figures().items():
         averages.add_row(TITLES[key], _number(value), DEFINITIONS[key])

@@ -21,7 +21,7 @@ from pixelwise.types import Instance, Sample
 
 UInt8Array = npt.NDArray[np.uint8]
 
-VERSION = 1
+VERSION = 2
 TAIL = 16
 """The last bytes of the file: eight that name the format, eight that count the index."""
 MAGIC = b"pixelw%02d" % VERSION
@@ -65,7 +65,7 @@ class CacheReader:
         if stored is None:
             return label_map, None
         instances = []
-        for start, rows, columns, top, left, class_id, id_, crowd in stored:
+        for start, rows, columns, top, left, class_id, id_, crowd, area in stored:
             patch = self.pixels[start : start + rows * columns].view(np.bool_)
             instances.append(
                 Instance(
@@ -75,6 +75,7 @@ class CacheReader:
                     class_id,
                     id_,
                     bool(crowd),
+                    stated_area=area,
                 )
             )
         return label_map, tuple(instances)
@@ -164,7 +165,7 @@ def _put(sample: Sample, file: Any) -> dict[str, Any]:
     for instance in sample.instances:
         rows, columns = instance.patch.shape
         numbers = (*instance.corner, instance.class_id, instance.id, int(instance.crowd))
-        stored.append([file.tell(), rows, columns, *numbers])
+        stored.append([file.tell(), rows, columns, *numbers, instance.stated_area])
         file.write(np.ascontiguousarray(instance.patch).data)
     return {"place": place, "instances": stored}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,14 +118,15 @@ class CocoReader(PhotoFiles):
             mask = draw_segmentation(annotation.get("segmentation"), size, where)
             if mask.any():
                 id_ = annotation.get(OBJECT_ID, annotation.get("id"))
-                objects.append(
-                    Instance.of(
-                        mask,
-                        self.table[category],
-                        id_ if isinstance(id_, int) else 0,
-                        annotation.get("iscrowd") in (1, True),
-                    )
+                instance = Instance.of(
+                    mask,
+                    self.table[category],
+                    id_ if isinstance(id_, int) else 0,
+                    annotation.get("iscrowd") in (1, True),
                 )
+                area = annotation.get("area")
+                stated = float(area) if isinstance(area, int | float) else None
+                objects.append(replace(instance, stated_area=stated))
         objects.sort(key=painting_order)
         instances = tuple(o for o in objects if o.class_id not in (0, VOID))
         return paint_label_map(objects, size), None if self.areas else instances

@@ -194,6 +194,10 @@ class YoloWriter:
             self._splits.append(item.split)
         put(self._root / IMAGES / item.split / f"{item.stem}{item.suffix}", item.photo)
         self._areas |= item.instances is None
+        put(self._root / LABELS / item.split / f"{item.stem}.txt", self.lines(item).encode())
+
+    def lines(self, item: Item) -> str:
+        """Return the polygons of one sample, a line an object."""
         lines = []
         for instance in as_objects(item):
             if instance.class_id == VOID:
@@ -201,8 +205,7 @@ class YoloWriter:
                 continue
             self.losses["crowd marks"] += instance.crowd
             lines.append(self._line(instance))
-        text = "".join(f"{line}\n" for line in lines)
-        put(self._root / LABELS / item.split / f"{item.stem}.txt", text.encode())
+        return "".join(f"{line}\n" for line in lines)
 
     def _line(self, instance: Instance) -> str:
         parts, holes = outlines(instance.patch)
@@ -219,13 +222,16 @@ class YoloWriter:
 
     def close(self) -> None:
         """Write data.yaml."""
+        put(self._root / "data.yaml", self.content().encode())
+
+    def content(self) -> str:
+        """Return what data.yaml says."""
         names = dict(enumerate(self._classes.names[1:]))
         splits = {split: f"{IMAGES}/{split}" for split in self._splits}
         areas = {AREAS: True} if self._areas else {}
-        text = yaml.safe_dump(
+        return yaml.safe_dump(
             {**splits, "names": names, **areas}, sort_keys=False, allow_unicode=True
         )
-        put(self._root / "data.yaml", text.encode())
 
 
 def _classes_of(root: Path, entries: tuple[Entry, ...], options: Options) -> tuple[ClassMap, str]:

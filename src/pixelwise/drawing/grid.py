@@ -43,8 +43,13 @@ def legend(classes: ClassMap, ids: Sequence[int], width: int) -> Image.Image:
     PIL.Image.Image
         RGB.
     """
-    font = ImageFont.load_default(TEXT)
     names = ["void" if i == VOID else classes.names[i] for i in ids]
+    return colour_key(names, classes.palette[list(ids)], width)
+
+
+def colour_key(names: Sequence[str], colours: npt.NDArray[np.uint8], width: int) -> Image.Image:
+    """Draw a patch of each colour, (N, 3) uint8 RGB, and its name; else as `legend`."""
+    font = ImageFont.load_default(TEXT)
     widths = [TEXT + 6 + round(font.getlength(name)) + 2 * GAP for name in names]
     width = max([width, *(w + 2 * GAP for w in widths)])
     places, x, y = [], GAP, GAP
@@ -55,9 +60,8 @@ def legend(classes: ClassMap, ids: Sequence[int], width: int) -> Image.Image:
         x += item
     picture = Image.new("RGB", (width, y + TEXT + GAP), PAPER)
     draw = ImageDraw.Draw(picture)
-    for (x, y), id_, name in zip(places, ids, names, strict=True):
-        colour = tuple(int(v) for v in classes.palette[id_])
-        draw.rectangle((x, y, x + TEXT, y + TEXT), fill=colour, outline=INK)
+    for (x, y), colour, name in zip(places, colours.tolist(), names, strict=True):
+        draw.rectangle((x, y, x + TEXT, y + TEXT), fill=tuple(colour), outline=INK)
         draw.text((x + TEXT + 6, y + TEXT / 2), name, fill=INK, font=font, anchor="lm")
     return picture
 
@@ -133,9 +137,13 @@ def with_legend(
     PIL.Image.Image
         RGB, higher than ``image`` by the legend.
     """
-    names = legend(classes, present([label_map]), image.shape[1])
-    width = max(image.shape[1], names.width)
-    picture = Image.new("RGB", (width, image.shape[0] + names.height), PAPER)
+    return above(image, legend(classes, present([label_map]), image.shape[1]))
+
+
+def above(image: npt.NDArray[np.uint8], key: Image.Image) -> Image.Image:
+    """Put a picture, (H, W, 3) uint8 RGB, above its key."""
+    width = max(image.shape[1], key.width)
+    picture = Image.new("RGB", (width, image.shape[0] + key.height), PAPER)
     picture.paste(Image.fromarray(image), (0, 0))
-    picture.paste(names, (0, image.shape[0]))
+    picture.paste(key, (0, image.shape[0]))
     return picture

@@ -3,7 +3,7 @@
 from pixelwise.inference.blur_files import BlurOutcome, Look, blur_files
 from pixelwise.inference.blur_video import VideoOutcome, blur_video
 from pixelwise.inference.evaluate import evaluate, translated
-from pixelwise.inference.judge import Judgement, judge, saved_predictions
+from pixelwise.inference.judge import Judgement, answers, judge, saved_predictions, things_of
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.stream import Outcome, predict_files
@@ -18,6 +18,7 @@ __all__ = [
     "Predictor",
     "Subject",
     "VideoOutcome",
+    "answers",
     "blur_files",
     "blur_video",
     "evaluate",
@@ -25,5 +26,6 @@ __all__ = [
     "judge",
     "predict_files",
     "saved_predictions",
+    "things_of",
     "translated",
 ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.datasets import Dataset
 from pixelwise.errors import ArgumentError
@@ -14,6 +14,8 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics import SemanticScores, confusion_matrix
 from pixelwise.progress import track
 from pixelwise.types import Sample
+
+Answer = TypeVar("Answer")
 
 
 def translated(
@@ -91,10 +93,8 @@ def evaluate(predictor: Predictor, dataset: Dataset) -> SemanticScores:
     return SemanticScores(matrix, dataset.classes, len(dataset), source)
 
 
-def pairs(
-    dataset: Dataset, predict: Callable[[Sample], npt.NDArray[np.uint8]]
-) -> Iterator[tuple[Sample, npt.NDArray[np.uint8]]]:
-    """Yield each sample with the (H, W) uint8 label map that ``predict`` gives for it."""
+def pairs(dataset: Dataset, predict: Callable[[Sample], Answer]) -> Iterator[tuple[Sample, Answer]]:
+    """Yield each sample with what ``predict`` gives for it."""
     with ThreadPoolExecutor(1) as pool:
         # One sample is read while the network works on the one before it.
         waiting = pool.submit(dataset.__getitem__, 0)

@@ -13,14 +13,26 @@ from pixelwise.classes import VOID
 from pixelwise.datasets import Dataset
 from pixelwise.errors import ArgumentError, DataError, LabelError
 from pixelwise.inference.evaluate import pairs
-from pixelwise.masks import read_label_map
+from pixelwise.inference.predictor import Predictor
+from pixelwise.masks import INSTANCES_SUFFIX, read_instance_map, read_label_map
 from pixelwise.metrics import BoundaryScores, SemanticScores, boundary_counts, confusion_matrix
 from pixelwise.metrics.boundaries import COLUMNS
 from pixelwise.metrics.boundaries import DEFINITIONS as BOUNDARY_DEFINITIONS
+from pixelwise.metrics.objects import DEFINITIONS as OBJECT_DEFINITIONS
+from pixelwise.metrics.objects import ObjectCounter, ObjectScores
 from pixelwise.metrics.semantic import or_none
-from pixelwise.types import Sample
+from pixelwise.objects import instances_of
+from pixelwise.types import Instance, Sample
 
 UInt8Array = npt.NDArray[np.uint8]
+Labels = tuple[UInt8Array, tuple[Instance, ...] | None]
+
+
+def _title(name: str) -> str:
+    words = {"miou": "mIoU", "iou": "IoU", "f1": "F1", "pq": "PQ", "sq": "SQ", "rq": "RQ"}
+    spelt = [words.get(w, w.upper() if w[:2] in ("ap", "ar") else w) for w in name.split("_")]
+    return " ".join(spelt)
+
 
 DEFINITIONS = {
     "miou": "mean over classes of TP/(TP+FP+FN), one confusion matrix over the data set",
@@ -33,14 +45,12 @@ DEFINITIONS = {
     "mean_class_accuracy": "mean over the classes in the truth of TP/(TP+FN)",
     "foreground_iou": "IoU of any class but id 0 against id 0",
     **BOUNDARY_DEFINITIONS,
+    **OBJECT_DEFINITIONS,
 }
 """What each figure means; void pixels are left out of all of them."""
 
 
-TITLES = {
-    name: name.replace("_", " ").replace("miou", "mIoU").replace("iou", "IoU").replace("f1", "F1")
-    for name in DEFINITIONS
-}
+TITLES = {name: _title(name) for name in DEFINITIONS}
 """What each figure is called in a table."""
 
 
@@ -59,6 +69,10 @@ class Judgement:
         Of each photo, 0..1; NaN where all of it is void.
     void_pixels : int
         Pixels that nothing was counted on.
+    objects : ObjectScores, optional
+        Where objects were told apart, in the data and in the answers.
+    image_cells : (N,) float64, optional
+        TP/(TP+FP+FN) at IoU 0.5 of each photo's objects; NaN where it has none to judge.
     """
 
     scores: SemanticScores
@@ -66,6 +80,8 @@ class Judgement:
     names: tuple[str, ...]
     image_miou: npt.NDArray[np.float64]
     void_pixels: int
+    objects: ObjectScores | None = None
+    image_cells: npt.NDArray[np.float64] | None = None
 
     @property
     def per_image_miou(self) -> float:
@@ -74,9 +90,13 @@ class Judgement:
         return float(known.mean()) if known.size else float("nan")
 
     def worst(self, n: int = 10) -> list[int]:
-        """Return the places of the photos with the lowest mIoU of their own, lowest first."""
-        order = np.argsort(self.image_miou, kind="stable")
-        return [int(i) for i in order[:n] if np.isfinite(self.image_miou[i])]
+        """Return the places of the photos with the lowest score of their own, lowest first.
+
+        That is the share of objects found, `image_cells`, where there is one, else mIoU.
+        """
+        scores = self.image_miou if self.image_cells is None else self.image_cells
+        order = np.argsort(scores, kind="stable")
+        return [int(i) for i in order[:n] if np.isfinite(scores[i])]
 
     def figures(self) -> dict[str, float]:
         """Return every average by the name that `DEFINITIONS` has it under."""
@@ -89,6 +109,7 @@ class Judgement:
             "foreground_iou": self.scores.foreground_iou,
             "boundary_iou": self.boundaries.iou,
             "boundary_f1": self.boundaries.f1,
+            **({} if self.objects is None else self.objects.figures()),
         }
 
     def as_dict(self) -> dict[str, object]:
@@ -101,19 +122,26 @@ class Judgement:
             "confusion": self.scores.matrix.tolist(),
             "void_pixels": self.void_pixels,
             "worst": {self.names[i]: or_none(float(self.image_miou[i])) for i in self.worst()},
-            "definitions": DEFINITIONS,
+            **({} if self.objects is None else {"objects": self.objects.as_dict()["per_class"]}),
+            "definitions": {name: DEFINITIONS[name] for name in self.figures()},
         }
 
 
-def judge(dataset: Dataset, predict: Callable[[Sample], UInt8Array]) -> Judgement:
-    """Compare label maps with a data set's own, at full size.
+def judge(
+    dataset: Dataset, predict: Callable[[Sample], Labels], things: tuple[int, ...] = ()
+) -> Judgement:
+    """Compare label maps and objects with a data set's own, at full size.
 
     Parameters
     ----------
     dataset : Dataset
     predict : callable
         Takes a sample and gives the (H, W) uint8 label map to judge, in ids of
-        ``dataset.classes``. See `Predictor.predict` and `saved_predictions`.
+        ``dataset.classes``, and its objects, None where none are told apart. See `answers` and
+        `saved_predictions`.
+    things : tuple of int
+        The classes that come as objects; those of photos in which nobody told objects apart are
+        not judged.
 
     Returns
     -------
@@ -127,14 +155,19 @@ def judge(dataset: Dataset, predict: Callable[[Sample], UInt8Array]) -> Judgemen
     n = len(dataset.classes)
     matrix = np.zeros((n, n), dtype=np.int64)
     counts = np.zeros((n, COLUMNS), dtype=np.int64)
-    names, image_miou, void_pixels = [], [], 0
-    for sample, guess in pairs(dataset, predict):
+    names, image_miou, image_cells, void_pixels = [], [], [], 0
+    counter = ObjectCounter(dataset.classes, things)
+    for sample, (guess, objects) in pairs(dataset, predict):
         own = confusion_matrix(sample.label_map, guess, n)
         matrix += own
         counts += boundary_counts(sample.label_map, guess, n)
         names.append(sample.name)
         image_miou.append(SemanticScores(own, dataset.classes, 1, sample.name).miou)
         void_pixels += int(np.count_nonzero(sample.label_map == VOID))
+        image_cells.append(float("nan"))
+        if things and objects is not None and sample.instances is not None:
+            counter.add((sample.label_map, sample.instances), (guess, objects))
+            image_cells[-1] = counter.last
     source = f"{dataset.root.resolve().name} {dataset.split}"
     return Judgement(
         SemanticScores(matrix, dataset.classes, len(dataset), source),
@@ -142,11 +175,41 @@ def judge(dataset: Dataset, predict: Callable[[Sample], UInt8Array]) -> Judgemen
         tuple(names),
         np.array(image_miou, dtype=np.float64),
         void_pixels,
+        counter.scores(),
+        None if np.isnan(image_cells).all() else np.array(image_cells),
     )
 
 
-def saved_predictions(folder: str | Path) -> Callable[[Sample], UInt8Array]:
+def answers(predictor: Predictor) -> Callable[[Sample], Labels]:
+    """Return what gives a predictor's label map and objects for a sample's photo."""
+
+    def answer(sample: Sample) -> Labels:
+        prediction = predictor.predict(sample.image)
+        return prediction.label_map, prediction.instances
+
+    return answer
+
+
+def things_of(dataset: Dataset, folder: str | Path) -> tuple[int, ...]:
+    """Return the classes that come as objects in a data set; none where ``folder`` has no objects.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    folder : str or Path
+        Of `saved_predictions`.
+    """
+    if not any(Path(folder).glob(f"*{INSTANCES_SUFFIX}")):
+        return ()
+    every = (dataset.read_labels(entry)[1] or () for entry in dataset.entries)
+    return tuple(sorted({i.class_id for instances in every for i in instances}))
+
+
+def saved_predictions(folder: str | Path) -> Callable[[Sample], Labels]:
     """Return what reads a sample's label map from ``folder/<name>.png``, as any tool may write it.
+
+    Where there is ``folder/<name>_instances.png`` too, its 16-bit ids are the objects; each has the
+    class that most of its pixels have, and nobody knows how sure it is.
 
     Parameters
     ----------
@@ -156,8 +219,9 @@ def saved_predictions(folder: str | Path) -> Callable[[Sample], UInt8Array]:
     Returns
     -------
     callable
-        Takes a sample and gives its (H, W) uint8 label map; raises DataError where there is none,
-        and LabelError where it is of another size or has an id that is no class.
+        Takes a sample and gives its (H, W) uint8 label map and objects, or None; raises DataError
+        where there is no label map, and LabelError where it is of another size or has an id that
+        is no class.
 
     Raises
     ------
@@ -168,7 +232,7 @@ def saved_predictions(folder: str | Path) -> Callable[[Sample], UInt8Array]:
     if not root.is_dir():
         raise ArgumentError(f"{root}: no such folder")
 
-    def read(sample: Sample) -> UInt8Array:
+    def read(sample: Sample) -> Labels:
         path = root / f"{sample.name}.png"
         if not path.is_file():
             raise DataError(f"{path}: missing; expected a label map for each of the photos")
@@ -185,7 +249,13 @@ def saved_predictions(folder: str | Path) -> Callable[[Sample], UInt8Array]:
             raise LabelError(
                 f"{path}: label {strange[0]}, but the data set has {n} classes (0..{n - 1})"
             )
-        return label_map
+        beside = root / f"{sample.name}{INSTANCES_SUFFIX}"
+        if not beside.is_file():
+            return label_map, None
+        instance_map = read_instance_map(beside)
+        if instance_map.shape != label_map.shape:
+            raise LabelError(f"{beside}: of another size than {path.name}")
+        return label_map, instances_of(instance_map, label_map)
 
     return read
 

@@ -10,12 +10,14 @@ import numpy.typing as npt
 from pixelwise.classes import VOID
 from pixelwise.datasets import Dataset
 from pixelwise.drawing.confusion import draw_confusion
+from pixelwise.drawing.objects import overlay_objects
 from pixelwise.drawing.overlay import colourise
 from pixelwise.drawing.page import Figure, Section, Table, page
 from pixelwise.images import resize_image
-from pixelwise.inference.judge import DEFINITIONS, TITLES, Judgement
+from pixelwise.inference.judge import DEFINITIONS, TITLES, Judgement, Labels
 from pixelwise.masks import count_ids, resize_ids
-from pixelwise.types import Sample
+from pixelwise.metrics.objects import ObjectScores
+from pixelwise.types import Instance, Sample
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -26,7 +28,7 @@ WRONG, LEFT_OUT = (220, 20, 20), (150, 150, 150)
 
 
 def judge_page(
-    judgement: Judgement, dataset: Dataset, predict: Callable[[Sample], UInt8Array], what: str
+    judgement: Judgement, dataset: Dataset, predict: Callable[[Sample], Labels], what: str
 ) -> str:
     """Return the HTML page of a judgement, with no file beside it.
 
@@ -36,7 +38,7 @@ def judge_page(
     dataset : Dataset
         What was judged on; the worst photos are read again.
     predict : callable
-        As for `judge`: sample to (H, W) uint8.
+        As for `judge`.
     what : str
         What was judged, in words.
     """
@@ -54,6 +56,7 @@ def judge_page(
             Table(["figure", "value", "definition"], figures),
         ),
         Section("Classes", "Shares are of the labelled pixels.", [], _class_table(judgement)),
+        *([] if judgement.objects is None else [_objects_section(judgement.objects)]),
         Section(
             "Confusion",
             "Of the pixels of each true class, in percent.",
@@ -63,9 +66,17 @@ def judge_page(
     for i in judgement.worst():
         sample = dataset[i]
         title = f"{sample.name}: mIoU {judgement.image_miou[i]:.3f}"
-        sections.append(Section(title, "One of the ten worst.", _figures(sample, predict(sample))))
+        if judgement.image_cells is not None:
+            title += f", objects found {judgement.image_cells[i]:.3f} (TP/(TP+FP+FN) at IoU 0.5)"
+        sections.append(Section(title, "One of the ten worst.", _figures(sample, *predict(sample))))
     text = f"{what} on {scores.source}, {scores.images:,} photos at full size."
     return page("Judgement", text, sections)
+
+
+def _objects_section(objects: ObjectScores) -> Section:
+    columns = ("AP", "AP50", "panoptic quality")
+    rows = [[name, *map(_number, row.values())] for name, row in objects.per_class().items()]
+    return Section("Objects", "Of each class.", [], Table(["class", *columns], rows))
 
 
 def _class_table(judgement: Judgement) -> Table:
@@ -85,7 +96,9 @@ def _class_table(judgement: Judgement) -> Table:
     return Table(["class", "share", "IoU", "boundary IoU", "boundary F1"], rows)
 
 
-def _figures(sample: Sample, guess: UInt8Array) -> list[Figure]:
+def _figures(
+    sample: Sample, guess: UInt8Array, objects: tuple[Instance, ...] | None
+) -> list[Figure]:
     height, width = guess.shape
     scale = min(1.0, SIDE / max(height, width))
     size = max(1, round(height * scale)), max(1, round(width * scale))
@@ -99,8 +112,14 @@ def _figures(sample: Sample, guess: UInt8Array) -> list[Figure]:
     legend = [(sample.classes.names[i], sample.classes.colours[i]) for i in shown]
     wrong = int(np.count_nonzero((sample.label_map != guess) & (sample.label_map != VOID)))
     labelled = max(1, int(np.count_nonzero(sample.label_map != VOID)))
+    told = []
+    if objects is not None and sample.instances is not None:
+        for group, title in ((sample.instances, "True objects"), (objects, "Objects found")):
+            drawn = overlay_objects(sample.image, group)
+            told.append(Figure(resize_image(drawn, size), title, f"{len(group)}"))
     return [
         Figure(photo, "Photo"),
+        *told,
         Figure(colourise(truth, sample.classes), "Truth", legend=legend),
         Figure(colourise(answer, sample.classes), "Prediction"),
         Figure(

@@ -5,7 +5,7 @@ It lives here and not with `Sample` since it resamples logits, which takes OpenC
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from pixelwise.classes import BACKGROUND, ClassMap
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.upsample import Float32Array, probability
 from pixelwise.masks import count_ids
+from pixelwise.objects import without_specks
 from pixelwise.types import Instance, check_label_map, paint_instance_map
 
 
@@ -60,6 +61,30 @@ class Prediction:
     def instance_map(self) -> npt.NDArray[np.uint16] | None:
         """(H, W) uint16: 0 = no object, else its id; None where objects are not told apart."""
         return None if self.instances is None else paint_instance_map(self.instances, self.size)
+
+    def without_specks(self, min_area: int) -> Prediction:
+        """Return the same without what is too small to be meant.
+
+        Parameters
+        ----------
+        min_area : int
+            Pixels below which a connected area goes to the class nearest to it, and below which
+            an object is left out.
+        """
+        label_map = without_specks(self.label_map, min_area)
+        if self.instances is None:
+            return replace(self, label_map=label_map)
+        kept = []
+        for instance in self.instances:
+            same = instance.within(label_map) == instance.within(self.label_map)
+            stays = instance.patch & same
+            if np.count_nonzero(stays) >= max(1, min_area):
+                left = Instance.of(stays, instance.class_id, instance.id)
+                (top, beside), (down, across) = instance.corner, left.corner
+                kept.append(
+                    replace(instance, patch=left.patch, corner=(top + down, beside + across))
+                )
+        return replace(self, label_map=label_map, instances=tuple(kept))
 
     def mask(self, *names: str) -> npt.NDArray[np.bool_]:
         """Return where the photo shows one of some classes.

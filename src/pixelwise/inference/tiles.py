@@ -68,7 +68,8 @@ def label_bands(
     """
     if tile < 1:
         raise ArgumentError(f"tile: expected at least 1 px, got {tile}")
-    shrink = max(1, round(tile / predictor.card.side))
+    zoom = predictor.card.zoom
+    shrink = max(1, round(1 / zoom if zoom else tile / predictor.card.side))
     finished = _blended(predictor, size, _reduced(bands, size, shrink), shrink, tta)
     left = size[0]
     kept: Float32Array | None = None
@@ -142,7 +143,7 @@ def _blended(
         strip = np.concatenate(waiting)
         for (left, right), fade in zip(across, fades_across, strict=True):
             seen = np.ascontiguousarray(strip[: bottom - top, left:right])
-            logits = _scores(predictor, seen, tta)
+            logits = _scores(predictor, seen, shrink, tta)
             logits *= fades_down[i][:, None] * fade
             total[:, : bottom - top, left:right] += logits
         last = i + 1 == len(downwards)
@@ -154,12 +155,14 @@ def _blended(
             total = np.concatenate([total[:, done : bottom - top], fresh], axis=1)
 
 
-def _scores(predictor: Predictor, seen: UInt8Array, tta: tuple[str, ...]) -> Float32Array:
-    """Score a tile that has the network's size already."""
+def _scores(
+    predictor: Predictor, seen: UInt8Array, shrink: int, tta: tuple[str, ...]
+) -> Float32Array:
+    """Score a tile that has the network's size already, or the photo's where that is fixed."""
     size = seen.shape[0], seen.shape[1]
-    here = replace(predictor, card=replace(predictor.card, side=max(size)))
-    logits = here.scores(seen, tta)
-    if logits.shape[1:] != size:  # thinner than a network sees anything
+    card = replace(predictor.card, side=max(size), zoom=predictor.card.zoom * shrink)
+    logits = replace(predictor, card=card).scores(seen, tta)
+    if logits.shape[1:] != size:  # seen enlarged, or thinner than a network sees anything
         logits = np.stack([upsampled(plane, size) for plane in logits])
     return logits
 

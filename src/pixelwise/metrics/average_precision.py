@@ -15,12 +15,16 @@ BoolArray = npt.NDArray[np.bool_]
 Float64Array = npt.NDArray[np.float64]
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
+LEAST = THRESHOLDS[0]
+CAPPED = np.minimum(THRESHOLDS, 1 - 1e-10)
 RECALLS = np.linspace(0.0, 1.0, 101)
 MOST = 100
 """Objects of a class in a photo that count, best score first."""
 
 AREAS = ((0.0, 1e10), (0.0, 32.0**2), (32.0**2, 96.0**2), (96.0**2, 1e10))
 """Of all objects, small, medium and large ones, px; both ends belong to it."""
+
+EVERY = np.ogrid[: len(AREAS), : len(THRESHOLDS)]
 
 
 @dataclass(frozen=True)
@@ -61,55 +65,73 @@ class AveragePrecision:
 
 
 @dataclass(frozen=True, eq=False)
-class ClassMatches:
-    """What became of the objects of one class in all photos.
+class Matches:
+    """What became of objects, in a photo or in all.
 
     Parameters
     ----------
-    scores : (D,) float64
+    classes : (D,) int64
         Of the objects found, photo by photo, best first within each.
+    scores : (D,) float64
     ranks : (D,) int64
-        Place of each within its photo.
+        Place of each among those of its class in its photo.
     matched, ignored : (A, T, D) bool
         Found rightly; and left out of the count. A areas, T IoU.
-    truths : (A,) int64
-        Objects there to find.
+    truths : (A, 256) int64
+        Objects there to find, of each class.
     """
 
+    classes: npt.NDArray[np.int64]
     scores: Float64Array
     ranks: npt.NDArray[np.int64]
     matched: BoolArray
     ignored: BoolArray
     truths: npt.NDArray[np.int64]
 
+    def of(self, class_id: int) -> Matches:
+        """Return those of one class; ``truths`` then are (A, 1)."""
+        own = np.flatnonzero(self.classes == class_id)
+        return Matches(
+            self.classes[own],
+            self.scores[own],
+            self.ranks[own],
+            self.matched[:, :, own],
+            self.ignored[:, :, own],
+            self.truths[:, [class_id]],
+        )
+
 
 def average_precision(
     truth: Sequence[Sequence[Instance]],
     found: Sequence[Sequence[Instance]],
     class_ids: Sequence[int],
-    areas: Sequence[Sequence[float]] | None = None,
 ) -> AveragePrecision:
     """Judge masks with scores as the COCO benchmark does (Lin et al., 2014).
 
     Parameters
     ----------
     truth : sequence of (sequence of Instance)
-        What is there, a photo each.
+        What is there, a photo each. By size they are told apart by `Instance.stated_area`, where
+        they have one.
     found : sequence of (sequence of Instance)
         What was found, with scores, in the same order of photos.
     class_ids : sequence of int
         The classes to average over. One without an object in the truth is left out.
-    areas : sequence of (sequence of float), optional
-        Of the true objects, px, where a file gives them otherwise: COCO's are those of polygons.
 
     Returns
     -------
     AveragePrecision
     """
+    return summarise([match_photo(*photo) for photo in zip(truth, found, strict=True)], class_ids)
+
+
+def summarise(photos: Sequence[Matches], class_ids: Sequence[int]) -> AveragePrecision:
+    """Return the figures of `average_precision` from what `match_photo` gave for each photo."""
+    everything = _joined(photos)
     precisions, recalls, few = [], [], []
     for class_id in class_ids:
-        matches = match_class(truth, found, class_id, areas)
-        if matches is not None:
+        matches = everything.of(class_id)
+        if matches.truths.any() or len(matches.scores):
             precision, recall = _curves(matches)
             precisions.append(precision)
             recalls.append(recall)
@@ -134,62 +156,59 @@ def average_precision(
     )
 
 
-def match_class(
-    truth: Sequence[Sequence[Instance]],
-    found: Sequence[Sequence[Instance]],
-    class_id: int,
-    areas: Sequence[Sequence[float]] | None = None,
-) -> ClassMatches | None:
-    """Match the objects of one class in all photos; None where no photo has or shows any.
+def match_photo(truth: Sequence[Instance], found: Sequence[Instance]) -> Matches:
+    """Match the objects of one photo, each class for itself.
 
-    Takes what `average_precision` takes.
+    Takes one photo of what `average_precision` takes.
     """
-    scores, ranks, matched, ignored = [], [], [], []
-    truths = np.zeros(len(AREAS), dtype=np.int64)
-    anything = False
-    for place, (there, guesses) in enumerate(zip(truth, found, strict=True)):
-        kept = [k for k, g in enumerate(there) if g.class_id == class_id]
-        objects = [g for g in guesses if g.class_id == class_id]
-        if not kept and not objects:
-            continue
-        anything = True
-        own = [there[k] for k in kept]
-        sizes = np.array(
-            [g.area for g in own] if areas is None else [areas[place][k] for k in kept],
-            dtype=np.float64,
-        )
-        order = np.argsort([-g.score for g in objects], kind="stable")[:MOST]
-        objects = [objects[i] for i in order]
-        scores.append(np.array([g.score for g in objects], dtype=np.float64))
-        ranks.append(np.arange(len(objects)))
-        crowd = np.array([g.crowd for g in own], dtype=np.bool_)
-        beyond = np.array([_beyond(sizes, area) for area in AREAS]).reshape(len(AREAS), -1)
-        left_out = beyond | crowd
-        truths += (~left_out).sum(axis=1)
-        hit, out = _match(mask_ious(objects, own), crowd, left_out)
-        found_sizes = np.array([g.area for g in objects], dtype=np.float64)
-        strange = np.array([_beyond(found_sizes, area) for area in AREAS])
-        matched.append(hit)
-        ignored.append(out | (~hit & strange.reshape(len(AREAS), 1, -1)))
-    if not anything:
-        return None
-    return ClassMatches(
-        np.concatenate(scores),
-        np.concatenate(ranks),
-        np.concatenate(matched, axis=2),
-        np.concatenate(ignored, axis=2),
-        truths,
+    scores = np.array([i.score for i in found], dtype=np.float64)
+    order = np.argsort(-scores, kind="stable")
+    classes = np.array([i.class_id for i in found], dtype=np.int64)[order]
+    ranks = np.tril(classes[:, None] == classes, -1).sum(axis=1)
+    order, classes, ranks = (values[ranks < MOST] for values in (order, classes, ranks))
+    best = [found[i] for i in order]
+
+    true_classes = np.array([i.class_id for i in truth], dtype=np.int64)
+    crowd = np.array([i.crowd for i in truth], dtype=np.bool_)
+    left_out = crowd | _beyond([i.area if i.stated_area is None else i.stated_area for i in truth])
+    ious = mask_ious(best, truth, LEAST, classes[:, None] == true_classes)
+    matched, ignored = _match(ious, crowd, left_out)
+    strange = _beyond([i.area for i in best])[:, None]
+    return Matches(
+        classes,
+        scores[order],
+        ranks,
+        matched,
+        ignored | (~matched & strange),
+        np.array([np.bincount(true_classes[~out], minlength=256) for out in left_out]),
     )
 
 
-def _beyond(sizes: Float64Array, area: tuple[float, float]) -> BoolArray:
-    return np.asarray((sizes < area[0]) | (sizes > area[1]), dtype=np.bool_)
+def _joined(photos: Sequence[Matches]) -> Matches:
+    return Matches(
+        np.concatenate([m.classes for m in photos]),
+        np.concatenate([m.scores for m in photos]),
+        np.concatenate([m.ranks for m in photos]),
+        np.concatenate([m.matched for m in photos], axis=2),
+        np.concatenate([m.ignored for m in photos], axis=2),
+        np.sum([m.truths for m in photos], axis=0),
+    )
+
+
+def _beyond(sizes: Sequence[float]) -> BoolArray:
+    """Return which objects each of `AREAS` leaves out, (A, N)."""
+    pixels = np.array(sizes, dtype=np.float64)
+    low, high = np.array(AREAS).T[:, :, None]
+    return np.asarray((pixels < low) | (pixels > high), dtype=np.bool_)
 
 
 def _match(
     ious: Float64Array, crowd: BoolArray, left_out: BoolArray
 ) -> tuple[BoolArray, BoolArray]:
     """Match the objects found in a photo to those there, best score first.
+
+    Each takes the one it overlaps most of those that are free, those that count first; a crowd is
+    always free.
 
     Parameters
     ----------
@@ -204,69 +223,33 @@ def _match(
     """
     shape = len(AREAS), len(THRESHOLDS), len(ious)
     matched, ignored = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
-    near = ious >= THRESHOLDS[0]
-    claims = near.sum(axis=0)
-    for d in np.flatnonzero(near.any(axis=1)):
-        partners = np.flatnonzero(near[d])
-        if len(partners) == 1 and (claims[partners[0]] == 1 or crowd[partners[0]]):
-            # Nobody else wants it: the order does not matter.
-            g = partners[0]
-            matched[:, :, d] = ious[d, g] >= _capped(THRESHOLDS)
-            ignored[:, :, d] = matched[:, :, d] & left_out[:, g, None]
-    contested = [
-        int(d)
-        for d in np.flatnonzero(near.any(axis=1))
-        if near[d].sum() > 1 or not all(claims[g] == 1 or crowd[g] for g in np.flatnonzero(near[d]))
-    ]
-    if contested:
-        for a in range(len(AREAS)):
-            order = np.argsort(left_out[a], kind="stable")
-            for t, threshold in enumerate(THRESHOLDS):
-                _match_greedily(
-                    ious,
-                    crowd,
-                    left_out[a],
-                    order,
-                    contested,
-                    threshold,
-                    matched[a, t],
-                    ignored[a, t],
-                )
+    if not ious.size:
+        return matched, ignored
+    near = ious >= LEAST
+    wanted, only = near.sum(axis=1), near.argmax(axis=1)
+    # Most meet one object, which no other wants: for these the order does not matter.
+    alone = (wanted == 1) & ((near.sum(axis=0)[only] == 1) | crowd[only])
+    simple = np.flatnonzero(alone)
+    matched[:, :, simple] = ious[simple, only[simple]] >= CAPPED[:, None]
+    ignored[:, :, simple] = matched[:, :, simple] & left_out[:, None, only[simple]]
+    taken = np.zeros((*shape[:2], len(crowd)), dtype=np.bool_)
+    for d in np.flatnonzero((wanted > 0) & ~alone):
+        # Backwards: of equals pycocotools takes the last one.
+        partners = np.flatnonzero(near[d])[::-1]
+        values = ious[d, partners]
+        worth = values + 2 * ~left_out[:, None, partners]
+        free = (values >= CAPPED[:, None]) & (~taken[:, :, partners] | crowd[partners])
+        worth = np.where(free, worth, 0)
+        best = worth.argmax(axis=2)
+        hit = worth[*EVERY, best] > 0
+        partner = partners[best]
+        taken[*EVERY, partner] |= hit
+        matched[:, :, d] = hit
+        ignored[:, :, d] = hit & left_out[EVERY[0], partner]
     return matched, ignored
 
 
-def _match_greedily(
-    ious: Float64Array,
-    crowd: BoolArray,
-    left_out: BoolArray,
-    order: npt.NDArray[np.int64],
-    contested: list[int],
-    threshold: float,
-    matched: BoolArray,
-    ignored: BoolArray,
-) -> None:
-    """Fill in who matches whom at one IoU: the best that is free, those that count first."""
-    taken = np.zeros(len(order), dtype=np.bool_)
-    for d in contested:
-        best, partner = float(_capped(threshold)), -1
-        for g in order:
-            if taken[g] and not crowd[g]:
-                continue
-            if partner >= 0 and left_out[g] and not left_out[partner]:
-                break
-            # Of equals the last one, as in pycocotools.
-            if ious[d, g] >= best:
-                best, partner = float(ious[d, g]), int(g)
-        if partner >= 0:
-            taken[partner] = True
-            matched[d], ignored[d] = True, left_out[partner]
-
-
-def _capped(threshold: Float64Array | float) -> Float64Array:
-    return np.minimum(threshold, 1 - 1e-10)
-
-
-def _curves(matches: ClassMatches) -> tuple[Float64Array, Float64Array]:
+def _curves(matches: Matches) -> tuple[Float64Array, Float64Array]:
     """Return precision at `RECALLS`, (A, T, R), and the highest recall, (A, T); -1 if no truth."""
     order = np.argsort(-matches.scores, kind="stable")
     counted = ~matches.ignored[:, :, order]
@@ -275,7 +258,7 @@ def _curves(matches: ClassMatches) -> tuple[Float64Array, Float64Array]:
     wrong = np.cumsum(~hit & counted, axis=2, dtype=np.float64)
     precision = np.full((*right.shape[:2], len(RECALLS)), -1.0)
     recall = np.full(right.shape[:2], -1.0)
-    for a, truths in enumerate(matches.truths):
+    for a, truths in enumerate(matches.truths[:, 0]):
         if truths == 0:
             continue
         precision[a] = 0
@@ -283,16 +266,16 @@ def _curves(matches: ClassMatches) -> tuple[Float64Array, Float64Array]:
         reached = right[a] / truths
         exact = right[a] / (right[a] + wrong[a] + np.spacing(1))
         highest = np.maximum.accumulate(exact[:, ::-1], axis=1)[:, ::-1]
-        for t in range(len(THRESHOLDS)):
+        for t in np.flatnonzero(recall[a]):
             places = np.searchsorted(reached[t], RECALLS, side="left")
             there = places < reached.shape[1]
             precision[a, t, there] = highest[t, places[there]]
     return precision, recall
 
 
-def _recall_of(matches: ClassMatches, most: int) -> Float64Array:
+def _recall_of(matches: Matches, most: int) -> Float64Array:
     """Return the recall at each IoU, (T,), with so many objects a photo; -1 if no truth."""
-    truths = matches.truths[0]
+    truths = int(matches.truths[0, 0])
     if truths == 0:
         return np.full(len(THRESHOLDS), -1.0)
     first = matches.ranks < most
@@ -301,5 +284,7 @@ def _recall_of(matches: ClassMatches, most: int) -> Float64Array:
 
 
 def _mean(values: Float64Array) -> float:
+    # Classes last, as pycocotools has them: the last digit of a sum depends on the order.
+    values = np.moveaxis(values, 0, -1)
     known = values[values > -1]
     return float(np.mean(known)) if known.size else -1.0

@@ -19,13 +19,22 @@ Int64Array = npt.NDArray[np.int64]
 CELL_THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-def mask_ious(found: Sequence[Instance], truth: Sequence[Instance]) -> Float64Array:
+def mask_ious(
+    found: Sequence[Instance],
+    truth: Sequence[Instance],
+    least: float = 0.0,
+    pairs: npt.NDArray[np.bool_] | None = None,
+) -> Float64Array:
     """Return the intersection over union of each pair of masks.
 
     Parameters
     ----------
     found, truth : sequence of Instance
         D and G of one photo.
+    least : float
+        Pairs whose boxes and areas show that they stay below this get 0: they need not be counted.
+    pairs : (D, G) bool, optional
+        The others get 0.
 
     Returns
     -------
@@ -38,19 +47,20 @@ def mask_ious(found: Sequence[Instance], truth: Sequence[Instance]) -> Float64Ar
     one, other = (np.array([i.box for i in group]) for group in (found, truth))
     low = np.maximum(one[:, None, :2], other[None, :, :2])
     high = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    areas = [i.area for i in found], [i.area for i in truth]
-    for d, g in np.argwhere((low < high).all(axis=2)):
-        (top, left), (bottom, right) = low[d, g], high[d, g]
-        parts = [
-            i.patch[
-                top - i.corner[0] : bottom - i.corner[0], left - i.corner[1] : right - i.corner[1]
-            ]
-            for i in (found[d], truth[g])
-        ]
-        shared = np.count_nonzero(parts[0] & parts[1])
-        if shared:
-            whole = areas[0][d] if truth[g].crowd else areas[0][d] + areas[1][g] - shared
-            ious[d, g] = shared / whole
+    sizes, areas = (np.array([i.area for i in group]) for group in (found, truth))
+    crowd = np.array([i.crowd for i in truth], dtype=np.bool_)
+    most = np.minimum((high - low).clip(min=0).prod(axis=2), sizes[:, None])
+    most = np.minimum(most, areas)
+    whole = np.where(crowd, sizes[:, None], sizes[:, None] + areas)
+    near = (most > 0) & (most >= least * (whole - np.where(crowd, 0, most)))
+    for d, g in np.argwhere(near if pairs is None else near & pairs):
+        (top, left), (bottom, right) = low[d, g].tolist(), high[d, g].tolist()
+        (down, across), (there, beside) = found[d].corner, truth[g].corner
+        shared = np.count_nonzero(
+            found[d].patch[top - down : bottom - down, left - across : right - across]
+            & truth[g].patch[top - there : bottom - there, left - beside : right - beside]
+        )
+        ious[d, g] = shared / (whole[d, g] - (0 if crowd[g] else shared))
     return ious
 
 
@@ -92,7 +102,7 @@ def cell_counts(found: Sequence[Instance], truth: Sequence[Instance]) -> Int64Ar
         True positives, false positives, false negatives.
     """
     objects = [t for t in truth if not t.crowd]
-    ious = mask_ious(found, objects)
+    ious = mask_ious(found, objects, CELL_THRESHOLDS[0])
     excused = (mask_ious(found, [t for t in truth if t.crowd]) > 0.5).any(axis=1)
     rows = []
     for threshold in CELL_THRESHOLDS:

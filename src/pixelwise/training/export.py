@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -17,12 +16,11 @@ from pixelwise.errors import WeightsError
 from pixelwise.files import written_whole
 from pixelwise.inference import Predictor
 from pixelwise.inference.card import Card
-from pixelwise.inference.judge import judge
+from pixelwise.inference.judge import answers, judge
 from pixelwise.inference.judge_page import judge_page
 from pixelwise.networks import Network
 from pixelwise.networks.hub import HubSegmenter
 from pixelwise.training.metadata import add_score, write_card
-from pixelwise.types import Sample
 
 PARITY_SIZES = ((1, 64, 96), (2, 97, 65), (3, 33, 128))
 """(batch, height, width) of the random inputs on which both runtimes are compared."""
@@ -136,15 +134,18 @@ def judge_export(
     predictor = Predictor.load(weights)
     held_out = {}
 
-    def predict(sample: Sample) -> npt.NDArray[np.uint8]:
-        return predictor.predict(sample.image).label_map
-
+    predict = answers(predictor)
     for dataset in judged:
-        judgement = judge(dataset, predict)
+        judgement = judge(dataset, predict, card.things)
         scores, name = judgement.scores, dataset.root.resolve().name
-        held_out[f"{name} {dataset.split}"] = scores.as_dict()
+        objects = judgement.objects.figures() if judgement.objects else {}
+        known = {key: value for key, value in objects.items() if np.isfinite(value)}
+        held_out[f"{name} {dataset.split}"] = scores.as_dict() | known
         report = weights.with_name("report.html" if len(judged) == 1 else f"report_{name}.html")
         with written_whole(report) as beside:
             beside.write_text(judge_page(judgement, dataset, predict, "The run"), "utf-8")
-        say(f"{scores.source}: mIoU {scores.miou:.4f}, foreground {scores.foreground_iou:.4f}")
+        line = f"{scores.source}: mIoU {scores.miou:.4f}, foreground {scores.foreground_iou:.4f}"
+        if known:
+            line += f", AP {objects['ap']:.4f}, AP50 {objects['ap50']:.4f}, PQ {objects['pq']:.4f}"
+        say(line)
     add_score(weights, card, held_out)
