@@ -90,9 +90,7 @@ def test_augmented_labels_stay_with_their_pixels(seed: int) -> None:
     image = np.repeat((label_map * 255)[..., None], 3, axis=2)
     plain = replace(Settings(), colour=0.0)
     before = image.copy(), label_map.copy()
-    photo, labels, _ = augment(
-        Labelled(image, label_map), 64, plain, np.random.default_rng(seed)
-    )
+    photo, labels, _ = augment(Labelled(image, label_map), 64, plain, np.random.default_rng(seed))
     assert photo.shape == (64, 64, 3)
     assert labels.shape == (32, 32)
     assert set(np.unique(labels)) <= {0, 1, 255}
