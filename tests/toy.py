@@ -22,16 +22,28 @@ CARD = Card(
 
 
 def write_toy(path: Path, card: Card | None = CARD) -> Path:
-    """Write an ONNX file: logits (0, red - blue, green - blue) / 10; no card where None."""
+    """Write an ONNX file: logits (0, red - blue, green - blue) / 10; no card where None.
+
+    With ``things`` on the card, every second pixel says whether it is a centre, (green - 200) / 10,
+    and that its object's centre is where it is itself.
+    """
     weights = np.array([[0, 0, 0], [1, 0, -1], [0, 1, -1]], np.float32)[:, :, None, None] / 10
     shape: list[str | int | None] = ["batch", 3, "height", "width"]
-    graph = helper.make_graph(
-        [helper.make_node("Conv", ["image", "weights"], ["logits"])],
-        "toy",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)],
-        [numpy_helper.from_array(weights, "weights")],
-    )
+    nodes = [helper.make_node("Conv", ["image", "weights"], ["logits"])]
+    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)]
+    arrays = [numpy_helper.from_array(weights, "weights")]
+    if card is not None and card.things:
+        centres = np.zeros((3, 3, 1, 1), np.float32)
+        centres[0, 1] = 0.1
+        nodes.append(
+            helper.make_node("Conv", ["image", "centres", "shift"], ["objects"], strides=[2, 2])
+        )
+        halves: list[str | int | None] = ["batch", 3, "half_height", "half_width"]
+        outputs.append(helper.make_tensor_value_info("objects", TensorProto.FLOAT, halves))
+        arrays.append(numpy_helper.from_array(centres, "centres"))
+        arrays.append(numpy_helper.from_array(np.array([-20, 0, 0], np.float32), "shift"))
+    inputs = [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)]
+    graph = helper.make_graph(nodes, "toy", inputs, outputs, arrays)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     if card is not None:
         helper.set_model_props(model, {KEY: card.to_json()})

@@ -56,8 +56,7 @@ def find_instances(
     is_thing[list(things)] = True
     inside = is_thing[label_map]
     heat = (1 / (1 + np.exp(-objects[0]))).astype(np.float32)
-    highest = cv2.dilate(heat, np.ones((APART, APART), np.uint8))
-    centres = np.argwhere((heat == highest) & (heat >= LEAST_HEAT))
+    centres = _centres(heat)
     if not len(centres) or not inside.any():
         return ()
     nearest = _nearest(centres, heat.shape)
@@ -72,9 +71,7 @@ def find_instances(
     class_ids = votes.argmax(axis=1)
     # A fourth of the pixels tells a mean well enough.
     some = np.ascontiguousarray(logits[:, ::STRIDE, ::STRIDE])
-    small = cv2.resize(
-        owner.astype(np.float32), some.shape[:0:-1], interpolation=cv2.INTER_NEAREST
-    )
+    small = cv2.resize(owner.astype(np.float32), some.shape[:0:-1], interpolation=cv2.INTER_NEAREST)
     sure = _sureness(some, small.astype(np.int64), class_ids)
     scores = heat[centres[:, 0], centres[:, 1]] * sure[1:]
     found = []
@@ -94,6 +91,16 @@ def find_instances(
         )
         for id_, (score, k, place) in enumerate(found, start=1)
     )
+
+
+def _centres(heat: Float32Array) -> npt.NDArray[np.int64]:
+    """Return the local maxima of a heat map, (K, 2) row and column; of a plateau its first."""
+    highest = cv2.dilate(heat, np.ones((APART, APART), np.uint8))
+    peaks = (heat == highest) & (heat >= LEAST_HEAT)
+    places = np.argwhere(peaks)
+    _, plateaus = cv2.connectedComponents(peaks.astype(np.uint8))
+    _, first = np.unique(plateaus[places[:, 0], places[:, 1]], return_index=True)
+    return np.asarray(places[first], dtype=np.int64)
 
 
 def _nearest(centres: npt.NDArray[np.int64], size: tuple[int, ...]) -> npt.NDArray[np.int32]:
