@@ -11,7 +11,7 @@ from pixelwise.errors import ArgumentError, WeightsError
 
 KEY = "pixelwise"
 FORMAT = 3
-"""2 added `Card.edges`, 3 `Card.things` and `Card.zoom`."""
+"""2 added `Card.edges`; 3 `Card.things`, `Card.zoom` and `Card.normalised`."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class Card:
     zoom : float
         Where above 0, a photo is seen at so many times its own size, whatever that is, and
         ``side`` is that of a usual one.
+    normalised : bool
+        The levels of each photo are stretched first (`pixelwise.inference.preprocess.normalise`).
     score : mapping of str to object
         The held-out score with its definition, as `SemanticScores.as_dict` gives it, by data set.
     """
@@ -59,6 +61,7 @@ class Card:
     edges: bool = False
     things: tuple[int, ...] = ()
     zoom: float = 0.0
+    normalised: bool = False
     score: Mapping[str, object] = field(default_factory=dict)
 
     def side_of(self, size: tuple[int, ...]) -> int:

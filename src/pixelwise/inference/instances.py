@@ -16,6 +16,9 @@ STRIDE = 2
 LEAST_HEAT = 0.25
 """Probability from which on a local maximum of the heat map is a centre."""
 
+LEAST_SCORE = 0.3
+"""Score below which an object is left out: mostly specks and slivers between others."""
+
 APART = 5
 """Centres stand at least half of this apart, in the branch's pixels."""
 
@@ -76,7 +79,7 @@ def find_instances(
     scores = heat[centres[:, 0], centres[:, 1]] * sure[1:]
     found = []
     for k, place in enumerate(ndimage.find_objects(owner), start=1):
-        if place is not None:
+        if place is not None and scores[k - 1] >= LEAST_SCORE:
             found.append((float(scores[k - 1]), k, place))
     found.sort(key=lambda f: (-f[0], f[1]))
     size = label_map.shape[0], label_map.shape[1]

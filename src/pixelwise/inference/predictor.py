@@ -195,7 +195,8 @@ class Predictor:
         self, image: npt.NDArray[np.uint8], scale: float
     ) -> tuple[Float32Array, Float32Array | None]:
         side = round(self.card.side_of(image.shape) * scale)
-        logits, *objects = self.session.run(None, {"image": prepare(image, side)})
+        seen = prepare(image, side, self.card.normalised)
+        logits, *objects = self.session.run(None, {"image": seen})
         return np.array(logits[0], dtype=np.float32), objects[0][0] if objects else None
 
 

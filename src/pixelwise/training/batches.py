@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from pixelwise.datasets import Dataset
 from pixelwise.errors import ArgumentError
 from pixelwise.images import resize_image
+from pixelwise.inference.preprocess import normalise
 from pixelwise.masks import resize_ids
 from pixelwise.training.augment import Labelled, augment, paste
 from pixelwise.training.objects import Float32Array, object_map, object_targets
@@ -136,7 +137,8 @@ class Batches:
         objects = None
         if self._kinds is not None:
             objects = object_map(sample.label_map, sample.instances, self._kinds[which])
-        photo = Labelled(sample.image, sample.label_map, objects)
+        image = normalise(sample.image) if self.settings.normalised else sample.image
+        photo = Labelled(image, sample.label_map, objects)
         height, width = sample.label_map.shape
         # A quarter more than the usual scale keeps detail for crops that magnify.
         usual = float(np.sqrt(self.settings.scale[0] * self.settings.scale[1]))
@@ -144,7 +146,7 @@ class Batches:
         if scale < 1:
             size = max(1, round(height * scale)), max(1, round(width * scale))
             photo = Labelled(
-                resize_image(sample.image, size),
+                resize_image(image, size),
                 resize_ids(sample.label_map, size),
                 None if objects is None else resize_ids(objects, size),
             )

@@ -64,7 +64,9 @@ def quantise(
     predictor = Predictor.load(weights)
     places = np.unique(np.linspace(0, len(photos) - 1, min(count, len(photos)), dtype=int))
     entries = [photos.entries[i] for i in places]
-    batches = ({"image": prepare(photos.reader.image(e), predictor.card.side)} for e in entries)
+    seen = predictor.card
+    images = (photos.reader.image(entry) for entry in entries)
+    batches = ({"image": prepare(i, seen.side_of(i.shape), seen.normalised)} for i in images)
     card = replace(predictor.card, network=f"{predictor.card.network}, 8-bit", score={})
     logging.getLogger("root").setLevel(logging.ERROR)  # it advises steps that are taken here
     with tempfile.TemporaryDirectory() as folder, written_whole(out) as beside:

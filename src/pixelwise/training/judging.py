@@ -47,7 +47,7 @@ def judge_network(
     for dataset in datasets:
         mine = dataset[fabric.global_rank :: fabric.world_size]
         for sample in track(mine, f"judging {dataset.root.name}", len(mine)):
-            image = prepare(sample.image, card.side_of(sample.image.shape))
+            image = prepare(sample.image, card.side_of(sample.image.shape), card.normalised)
             tensor = fabric.to_device(torch.from_numpy(image))
             with torch.inference_mode(), fabric.autocast():
                 scores = network(tensor.contiguous(memory_format=torch.channels_last))

@@ -172,6 +172,7 @@ def train(
         edges=settings.edges,
         things=tuple(state["things"]),
         zoom=settings.zoom,
+        normalised=settings.normalised,
     )
     journal = Journal(out, tensorboard) if fabric.is_global_zero else None
 

@@ -223,6 +223,7 @@ def make_plan(
             # Objects this small are small in every photo: the size of a photo says nothing.
             zoom = min(2.0, max(0.5, round(4 * LEAST_OBJECT / low) / 4))
             choose("zoom", zoom, f"{sizes}; the smallest shall cover {LEAST_OBJECT} px")
+            choose("normalised", True, "seen at their own scale: levels of their own, too")
         spread = values.get("spread", Settings.spread)
         choose("spread", spread, f"of an object's size around its centre; {sizes}")
     zoom = values.get("zoom", 0.0)

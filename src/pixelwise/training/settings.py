@@ -44,6 +44,9 @@ class Settings:
     zoom : float
         Where above 0, photos are seen at so many times their own size instead, whatever it is:
         right where a pixel always shows as much, as under a microscope.
+    normalised : bool
+        Stretch the levels of each photo first: right where their brightness says nothing, as under
+        a microscope.
     batch : int
         Photos a step.
     learning_rate, weight_decay : float
@@ -88,6 +91,7 @@ class Settings:
     first_crop: int = 128
     side: int = 288
     zoom: float = 0.0
+    normalised: bool = False
     batch: int = 32
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
