@@ -1,4 +1,4 @@
-"""One photo, three ways: its classes, its regions, its background blurred, side by side.
+"""One photo, three ways: its classes, its objects, its regions; and its background blurred.
 
 python examples/three_ways.py [PHOTO ...] --out three_ways.jpg
 python examples/three_ways.py [PHOTO ...] --blur --out blur.jpg     # the matte, and what it is for
@@ -18,7 +18,7 @@ import skimage.data
 from PIL import Image, ImageDraw, ImageFont
 
 import pixelwise
-from pixelwise.drawing import outline_regions
+from pixelwise.drawing import outline_regions, overlay_objects
 from pixelwise.images import resize_image, to_rgb
 
 HEIGHT, GAP, CAPTION = 260, 10, 26
@@ -27,7 +27,7 @@ HEIGHT, GAP, CAPTION = 260, 10, 26
 def columns(
     image: npt.NDArray[np.uint8], predictor: pixelwise.Predictor
 ) -> list[tuple[str, npt.NDArray[np.uint8]]]:
-    """Return four captioned pictures of one photo."""
+    """Return five captioned pictures of one photo."""
     prediction = predictor.predict(image)
     found = prediction.found()
     blurred = image
@@ -37,7 +37,8 @@ def columns(
     coloured = pixelwise.overlay(image, prediction.label_map, predictor.classes)
     return [
         ("photo", image),
-        ("classes: " + (", ".join(found) or "none"), coloured),
+        ("semantic: " + (", ".join(found) or "none"), coloured),
+        ("instance", overlay_objects(image, prediction.instances or ())),
         ("regions", outline_regions(image, pixelwise.hierarchy(image, "learned").cut(20))),
         ("background blurred", blurred),
     ]
@@ -74,7 +75,7 @@ def main() -> None:
     widths = [round(HEIGHT * image.shape[1] / image.shape[0]) for image in photos]
     sheet = Image.new(
         "RGB",
-        (4 * max(widths) + 5 * GAP, len(rows) * (HEIGHT + CAPTION + GAP) + GAP),
+        (len(rows[0]) * (max(widths) + GAP) + GAP, len(rows) * (HEIGHT + CAPTION + GAP) + GAP),
         (255, 255, 255),
     )
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)

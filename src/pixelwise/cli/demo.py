@@ -68,6 +68,7 @@ def _photo(
     title: str, image: npt.NDArray[np.uint8], predictor: Predictor
 ) -> tuple[Section, Section]:
     from pixelwise.drawing import outline_regions, overlay
+    from pixelwise.drawing.kinds import instance_panel
     from pixelwise.drawing.page import Figure, Section
     from pixelwise.effects import blur_background
     from pixelwise.inference import find_subject
@@ -84,6 +85,7 @@ def _photo(
         return blur_background(image, find_subject(predictor, image).alpha(image))
 
     picture, blur_ms = _timed(blurred) if found else (image, 0.0)
+    objects = instance_panel(image, prediction.instances or (), classes)
     whole = Section(
         title,
         f"{image.shape[1]} x {image.shape[0]} pixels",
@@ -92,6 +94,9 @@ def _photo(
             Figure(drawn, "Semantic", f"{predict_ms:.0f} ms", legend)
             if found
             else Figure(drawn, "Semantic", f"{predict_ms:.0f} ms; none of the known classes found"),
+            Figure(objects.picture, "Instance", "one colour and number an object", objects.key)
+            if prediction.instances
+            else Figure(image, "Instance", "no objects found"),
             Figure(picture, "Background blur", f"{blur_ms:.0f} ms")
             if found
             else Figure(picture, "Background blur", "no subject found, left as it is"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,7 @@ class Panel:
     name: str
     what: str
     picture: UInt8Array
-    key: Sequence[tuple[str, tuple[int, ...]]] = field(default=())
+    key: Sequence[tuple[str, tuple[int, int, int]]] = ()
 
 
 def semantic_panel(image: UInt8Array, label_map: UInt8Array, classes: ClassMap) -> Panel:
@@ -57,8 +57,8 @@ def instance_panel(image: UInt8Array, instances: Sequence[Instance], classes: Cl
     named = list(zip(numbers(tuple(instances)), instances, strict=True))[:NAMED]
     colours = object_colours(len(instances)).tolist()
     key = [
-        (f"{number} {classes.names[instance.class_id]}", tuple(colour))
-        for (number, instance), colour in zip(named, colours, strict=False)
+        (f"{number} {classes.names[instance.class_id]}", (red, green, blue))
+        for (number, instance), (red, green, blue) in zip(named, colours, strict=False)
     ]
     more = f" The first {NAMED} of {len(instances)} are named." if len(instances) > NAMED else ""
     what = "which object does it belong to?" + more
