@@ -22,6 +22,7 @@ from pixelwise.drawing import object_colours, overlay_objects
 from pixelwise.errors import ArgumentError, DataError
 from pixelwise.inference.instances import find_instances
 from pixelwise.inference.prediction import Prediction
+from pixelwise.inference.preprocess import normalise, prepare
 from pixelwise.masks import read_instance_map, read_label_map, write_instance_map
 from pixelwise.metrics.instances import mask_ious
 from pixelwise.networks import build_network
@@ -392,3 +393,57 @@ def test_nuclei_on_real_data() -> None:
     assert len(rebuilt) == len(sample.instances)
     merged = components(sample.label_map, [1], 1)
     assert len(merged) <= len(rebuilt)
+
+
+def test_kinds_side_by_side(finder: Path, pair: Path, tmp_path: Path) -> None:
+    out = tmp_path / "kinds.png"
+    told = ("--weights", finder, "--out", out)
+    done = run("show", "--kinds", "semantic,instance,regions", pair, *told)
+    assert done.returncode == 0, done.stderr
+    with Image.open(out) as whole:
+        assert whole.width > 4 * 250
+        assert whole.height > 300
+    done = run("show", "--kinds", "regions", pair, "--out", out)
+    assert done.returncode == 0, done.stderr
+    for kinds, path, weights, message in (
+        ("semantic,depth", pair, finder, "unknown 'depth'; there is: semantic, instance, regions"),
+        ("semantic", pair.parent, finder, "--kinds draws one photo"),
+        ("instance", pair, write_toy(tmp_path / "toy.onnx"), "tell no objects apart"),
+    ):
+        failed = run("show", "--kinds", kinds, path, "--weights", weights, "--out", out)
+        assert failed.returncode == 2
+        assert message in " ".join(failed.stderr.split())
+
+
+def test_levels_are_stretched_and_noise_is_not() -> None:
+    rng = np.random.default_rng(0)
+    photo = rng.integers(20, 60, (50, 70, 3)).astype(np.uint8)
+    bright = normalise(photo)
+    assert bright.min() == 0
+    assert bright.max() == 255
+    order = np.argsort(photo, axis=None, kind="stable")
+    assert (np.diff(bright.ravel()[order].astype(int)) >= 0).all()
+    assert (normalise(bright) == bright).mean() > 0.9
+    dark = rng.integers(3, 6, (50, 70, 3)).astype(np.uint8)
+    assert normalise(dark).max() < 60
+    seen = prepare(photo, 70, normalised=True)
+    assert (seen[0].transpose(1, 2, 0) == bright).all()
+    assert (prepare(photo, 70)[0].transpose(1, 2, 0) == photo).all()
+
+
+def test_a_zoomed_photo_is_seen_at_its_own_scale(tmp_path: Path) -> None:
+    card = replace(CARD, things=(1,), zoom=2.0)
+    predictor = Predictor.load(write_toy(tmp_path / "zoom.onnx", card))
+    for size in ((20, 30), (90, 50)):
+        image = np.zeros((*size, 3), np.uint8)
+        assert predictor.logits(image).shape[1:] == (2 * size[0], 2 * size[1])
+        assert predictor.predict(image).label_map.shape == size
+    tall = np.zeros((300, 40, 3), np.uint8)
+    tall[40:260, 10:30, 0] = 200
+    Image.fromarray(tall).save(tmp_path / "tall.png")
+    told = ("--weights", tmp_path / "zoom.onnx", "--out", tmp_path / "out")
+    done = run("predict", tmp_path / "tall.png", *told, "--tile", "200")
+    assert done.returncode == 0, done.stderr
+    assert "1 of them went in tiles: no objects were told apart there" in done.stdout
+    whole = predictor.predict(tall).label_map
+    assert (read_label_map(tmp_path / "out" / "tall.png") == whole).mean() > 0.99

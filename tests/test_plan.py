@@ -251,3 +251,21 @@ def test_train_takes_a_plan_from_python(shapes: Path, tmp_path: Path) -> None:
     train([shapes], tmp_path / "run", Recipe(settings=told), said.append, device="cpu")
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt")["epoch"] == 1
     assert not any(line.strip().startswith("crop ") for line in said)
+
+
+def test_small_objects_are_seen_at_their_own_scale() -> None:
+    asked = Recipe(settings={"task": "instance"})
+    cells = replace(look(size=(512, 640)), things=(1,), object_sizes=np.linspace(5, 30, 100))
+    plan = make_plan(asked, cells, cost())
+    assert plan.settings.zoom == pytest.approx(1.5)  # the smallest, 6.25 px, become 10
+    assert plan.settings.normalised
+    assert "objects are 6 to 29 px" in plan.reasons["zoom"]
+    people = replace(cells, object_sizes=np.linspace(60, 300, 100))
+    plan = make_plan(asked, people, cost())
+    assert plan.settings.zoom == 0
+    assert not plan.settings.normalised
+    assert "spread" in plan.reasons
+    # What is decided stays.
+    asked = Recipe(settings={"task": "instance", "zoom": 0.0, "normalised": False})
+    assert make_plan(asked, cells, cost()).settings.zoom == 0
+    assert "zoom" not in make_plan(Recipe(), look(), cost()).reasons

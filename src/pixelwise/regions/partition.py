@@ -100,6 +100,15 @@ def arcs_between(region_map: Int32Array, strength: Float32Array) -> Arcs:
     return Arcs(key // count, key % count, total / np.maximum(length, 1), length)
 
 
+def neighbours(region_map: Int32Array) -> tuple[Int64Array, Int64Array]:
+    """Return which regions of an (H, W) int32 map touch: two (A,) int64, the lower id first."""
+    count = np.int64(region_map.max()) + 1
+    pairs = (region_map[:, :-1], region_map[:, 1:]), (region_map[:-1], region_map[1:])
+    keys = [pair_keys(one[one != other], other[one != other], count) for one, other in pairs]
+    key = np.unique(np.concatenate(keys))
+    return key // count, key % count
+
+
 def pair_keys(one: Int32Array, other: Int32Array, count: np.int64) -> Int64Array:
     """Give each unordered pair of region ids below ``count`` a number of its own."""
     return np.minimum(one, other) * count + np.maximum(one, other)
@@ -140,19 +149,18 @@ def fitted(region_map: Int32Array, image: UInt8Array) -> Int32Array:
     factor = max(height / region_map.shape[0], width / region_map.shape[1])
     if factor <= 1:
         return region_map
-    large = cv2.resize(
-        region_map.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST
-    )
+    large = cv2.resize(_numbered(region_map), (width, height), interpolation=cv2.INTER_NEAREST)
     box = np.ones((2 * int(np.ceil(factor / 2)) + 1,) * 2, dtype=np.uint8)
-    seeds = np.where(cv2.dilate(large, box) == cv2.erode(large, box), large, -1)
+    seeds = np.where(cv2.dilate(large, box) == cv2.erode(large, box), large, 0).astype(np.int32)
     # A region that is nowhere wider than the band stays as it is.
-    inside = np.bincount((seeds[seeds >= 0]).astype(np.int64), minlength=region_map.max() + 1) > 0
-    seeds = np.where(inside[large.astype(np.int32)], seeds, large)
+    inside = np.bincount(seeds.ravel(), minlength=region_map.max() + 2) > 0
+    if not inside[1:].all():
+        seeds = np.where(inside[large.astype(np.int32)], seeds, large).astype(np.int32)
     # OpenCV leaves out the picture's own border, and marks every border between regions.
-    markers = cv2.copyMakeBorder(seeds.astype(np.int32) + 1, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    markers = cv2.copyMakeBorder(seeds, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     padded = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     flooded = cv2.watershed(padded, markers)[1:-1, 1:-1]
-    return connected(_filled(np.where(flooded > 0, flooded - 1, -1)))
+    return connected(_filled(np.maximum(flooded, 0) - 1))
 
 
 def connected(region_map: Int32Array) -> Int32Array:
@@ -180,12 +188,18 @@ def connected(region_map: Int32Array) -> Int32Array:
     return _filled(np.where(largest[parts], region_map, -1))
 
 
-def _filled(region_map: npt.NDArray[np.integer]) -> Int32Array:
+def _filled(region_map: Int32Array) -> Int32Array:
     """Give pixels without a region (-1) that of a neighbour they touch, inwards."""
-    # float32 holds ids up to 16 million, and OpenCV dilates it.
-    filled = region_map.astype(np.float32)
-    missing = filled < 0
+    filled = _numbered(region_map)
+    missing = filled == 0
     while missing.any():
-        filled[missing] = cv2.dilate(filled, CROSS)[missing]
-        missing = filled < 0
-    return filled.astype(np.int32)
+        np.copyto(filled, cv2.dilate(filled, CROSS), where=missing)
+        missing = filled == 0
+    return filled.astype(np.int32) - 1
+
+
+def _numbered(region_map: Int32Array) -> npt.NDArray[Any]:
+    """Return ids from 1, -1 as 0, in a kind of array that OpenCV dilates."""
+    # float32 holds ids up to 16 million.
+    kind = np.uint16 if region_map.max() < 65535 else np.float32
+    return (region_map + 1).astype(kind)

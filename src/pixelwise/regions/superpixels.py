@@ -15,10 +15,10 @@ from pixelwise.regions.hierarchy import Hierarchy, check_count, shrunk_to
 from pixelwise.regions.partition import (
     Float32Array,
     Int32Array,
-    arcs_between,
     basins,
     fitted,
     means,
+    neighbours,
 )
 
 GRID = 130
@@ -70,7 +70,7 @@ def superpixels(image: npt.NDArray[np.generic], n: int = 200) -> Int32Array:
     planes = np.dstack(
         [lab, *((place * per_pixel).astype(np.float32) for place in (rows, columns))]
     )
-    region_map = _without_specks(basins(strength), strength, planes, SMALLEST * strength.size / n)
+    region_map = _without_specks(basins(strength), planes, SMALLEST * strength.size / n)
     if region_map.max() + 1 < 2 * n:
         # More are wanted than the picture has parts: these are cut along a grid, at last to pixels.
         side = max(1, int(np.sqrt(strength.size / (8 * n))))
@@ -79,33 +79,27 @@ def superpixels(image: npt.NDArray[np.generic], n: int = 200) -> Int32Array:
         region_map = np.asarray(label(pieces, background=-1, connectivity=1) - 1, dtype=np.int32)
     count = int(region_map.max()) + 1
     if count > n:
-        arcs = arcs_between(region_map, strength)
         centres, areas = means(region_map, planes)
         graph = higra.UndirectedGraph(count)
-        graph.add_edges(arcs.first, arcs.second)
+        graph.add_edges(*neighbours(region_map))
         tree, heights = higra.binary_partition_tree_ward_linkage(graph, centres, areas)
         parents = np.asarray(tree.parents(), np.int64)
         region_map = Hierarchy(region_map, parents, heights.astype(np.float32)).cut(n)
     return fitted(region_map, photo)
 
 
-def _without_specks(
-    region_map: Int32Array, strength: Float32Array, planes: Float32Array, least: float
-) -> Int32Array:
+def _without_specks(region_map: Int32Array, planes: Float32Array, least: float) -> Int32Array:
     """Join each region smaller than ``least`` pixels with the neighbour most like it.
 
     Basins of a few pixels lie on edges and have the mixed colour of both sides: like neither, they
     would be left as superpixels.
     """
-    arcs = arcs_between(region_map, strength)
+    first, second = neighbours(region_map)
     centres, areas = means(region_map, planes)
-    if not len(arcs.first):
+    if not len(first):
         return region_map
-    apart = np.linalg.norm(centres[arcs.first] - centres[arcs.second], axis=1)
-    one, other = (
-        np.concatenate([arcs.first, arcs.second]),
-        np.concatenate([arcs.second, arcs.first]),
-    )
+    apart = np.linalg.norm(centres[first] - centres[second], axis=1)
+    one, other = np.concatenate([first, second]), np.concatenate([second, first])
     order = np.lexsort((np.tile(apart, 2), one))
     nearest = order[np.append(True, np.diff(one[order]) > 0)]
     joined = nearest[areas[one[nearest]] < least]
