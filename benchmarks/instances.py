@@ -54,15 +54,18 @@ def measure_time(weights: str, rounds: int) -> None:
     predictor = Predictor.load(weights)
     grid = np.linspace(22, 1002, 23)
     photo, masks = draw_nuclei([(y, x) for y in grid for x in grid], 1024, np.random.default_rng(0))
-    side = predictor.card.side_of(photo.shape)
+    card = predictor.card
     logits, objects = (
-        plane[0] for plane in predictor.session.run(None, {"image": prepare(photo, side)})
+        plane[0]
+        for plane in predictor.session.run(
+            None, {"image": prepare(photo, card.side_of(photo.shape), card.normalised)}
+        )
     )
     label_map = predictor.predict(photo).label_map
-    found = find_instances(objects, logits, label_map, predictor.card.things)
+    found = find_instances(objects, logits, label_map, card.things, card.apart)
     network, grouping, ratio = paired(
         lambda: predictor.logits(photo),
-        lambda: find_instances(objects, logits, label_map, predictor.card.things),
+        lambda: find_instances(objects, logits, label_map, card.things, card.apart),
         rounds,
     )
     print(f"{machine()}; 1024 x 1024, {len(masks)} nuclei drawn, {len(found)} found")

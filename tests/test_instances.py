@@ -64,7 +64,7 @@ def test_what_targets_say_is_found_again(seed: int) -> None:
     numbers = discs([(*places[i], int(rng.integers(4, 10))) for i in picked])
     logits, objects = told(numbers)
     label_map = (numbers > 0).astype(np.uint8)
-    found = find_instances(objects, logits, label_map, (1,))
+    found = find_instances(objects, logits, label_map, (1,), 5)
     truth = instances_of(numbers)
     assert len(found) == len(truth)
     assert mask_ious(found, truth).max(axis=0).min() == 1
@@ -77,7 +77,7 @@ def test_what_targets_say_is_found_again(seed: int) -> None:
 def test_objects_that_touch_come_apart(apart: int) -> None:
     numbers = discs([(30, 30, 8), (30 + apart, 32, 8)])
     logits, objects = told(numbers)
-    found = find_instances(objects, logits, (numbers > 0).astype(np.uint8), (1,))
+    found = find_instances(objects, logits, (numbers > 0).astype(np.uint8), (1,), 5)
     assert len(found) == 2
     assert mask_ious(found, instances_of(numbers)).max(axis=0).min() > 0.85
     assert sum(i.area for i in found) == np.count_nonzero(numbers)  # each pixel belongs to one
@@ -86,10 +86,10 @@ def test_objects_that_touch_come_apart(apart: int) -> None:
 def test_no_thing_no_object() -> None:
     logits, objects = told(discs([(30, 30, 8)]))
     nothing = np.zeros((64, 96), np.uint8)
-    assert find_instances(objects, logits, nothing, (1,)) == ()
+    assert find_instances(objects, logits, nothing, (1,), 5) == ()
     everywhere = np.full((64, 96), 1, np.uint8)
-    assert find_instances(np.full_like(objects, -9), logits, everywhere, (1,)) == ()
-    assert find_instances(objects, logits, everywhere, ()) == ()
+    assert find_instances(np.full_like(objects, -9), logits, everywhere, (1,), 5) == ()
+    assert find_instances(objects, logits, everywhere, (), 5) == ()
 
 
 def test_offsets_lead_to_the_centre_and_heat_peaks_there() -> None:

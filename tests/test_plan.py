@@ -260,10 +260,12 @@ def test_small_objects_are_seen_at_their_own_scale() -> None:
     assert plan.settings.zoom == pytest.approx(1.5)  # the smallest, 6.25 px, become 10
     assert plan.settings.normalised
     assert "objects are 6 to 29 px" in plan.reasons["zoom"]
+    assert plan.settings.apart == 5
     people = replace(cells, object_sizes=np.linspace(60, 300, 100))
     plan = make_plan(asked, people, cost())
     assert plan.settings.zoom == 0
     assert not plan.settings.normalised
+    assert plan.settings.apart > 5
     assert "spread" in plan.reasons
     # What is decided stays.
     asked = Recipe(settings={"task": "instance", "zoom": 0.0, "normalised": False})

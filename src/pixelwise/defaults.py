@@ -15,8 +15,11 @@ JUDGED_SPLIT = "val"
 WEIGHTS = "subjects"
 """The bundled weights that are used where none are named."""
 
-BUNDLED = (WEIGHTS, "street")
+BUNDLED = (WEIGHTS, "street", "nuclei")
 """The weights that come with the package, by name."""
+
+NAMED_WEIGHTS = f"A name ({', '.join(BUNDLED)}) or a model.onnx."
+"""How the command line explains where weights are named."""
 
 TILE = 8192
 """Longer side in pixels above which a photo is labelled in tiles, and the tiles' side."""

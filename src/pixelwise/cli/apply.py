@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.defaults import TILE, WEIGHTS
+from pixelwise.defaults import NAMED_WEIGHTS, TILE, WEIGHTS
 from pixelwise.errors import ImageFileError
 
-Weights = Annotated[str, typer.Option(help="A name (subjects, street) or a model.onnx.")]
+Weights = Annotated[str, typer.Option(help=NAMED_WEIGHTS)]
 
 
 def predict(

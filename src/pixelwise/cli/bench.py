@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.defaults import WEIGHTS
+from pixelwise.defaults import NAMED_WEIGHTS, WEIGHTS
 
 ROUNDS = 7
 SHORT = 0.05
@@ -22,9 +22,7 @@ SHORT = 0.05
 
 
 def bench(
-    weights: Annotated[
-        str, typer.Argument(help="A name (subjects, street) or a model.onnx.")
-    ] = WEIGHTS,
+    weights: Annotated[str, typer.Argument(help=NAMED_WEIGHTS)] = WEIGHTS,
     sizes: Annotated[
         str, typer.Option(metavar="WxH,...", help="Sizes of the photos, px.")
     ] = "320x240,640x480,1280x720,1920x1080",

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli.reading import DATA, Classes, Encoding, Format, Labels, Void, class_map, opened
-from pixelwise.defaults import JUDGED_SPLIT
+from pixelwise.defaults import JUDGED_SPLIT, NAMED_WEIGHTS
 
 
 def train(
@@ -145,7 +145,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="[WEIGHTS]",
-            help="A name (subjects, street) or a model.onnx; none with --predictions.",
+            help=f"{NAMED_WEIGHTS} None with --predictions.",
         ),
     ],
     path: Annotated[Path | None, typer.Argument(metavar="DATA", help=DATA)] = None,
@@ -224,7 +224,7 @@ def evaluate(
 
 
 def quantise(
-    weights: Annotated[str, typer.Argument(help="A name (subjects, street) or a model.onnx.")],
+    weights: Annotated[str, typer.Argument(help=NAMED_WEIGHTS)],
     path: Annotated[Path, typer.Argument(metavar="DATA", help=DATA)],
     out: Annotated[Path, typer.Option(help="ONNX file to write.")],
     photos: Annotated[

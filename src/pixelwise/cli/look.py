@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixelwise.cli.reading import DATA, Classes, Encoding, Format, Labels, Void, opened
-from pixelwise.defaults import BUNDLED, CUT, EDGES, WEIGHTS
+from pixelwise.defaults import CUT, EDGES, NAMED_WEIGHTS, WEIGHTS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,9 +28,7 @@ def show(
             help="Segment a photo in these ways and draw them side by side.",
         ),
     ] = None,
-    weights: Annotated[
-        str, typer.Option(help=f"For --kinds: a name ({', '.join(BUNDLED)}) or a model.onnx.")
-    ] = WEIGHTS,
+    weights: Annotated[str, typer.Option(help=f"For --kinds. {NAMED_WEIGHTS}")] = WEIGHTS,
     split: Annotated[
         str | None, typer.Option(help="Which part of it; train where not given.")
     ] = None,

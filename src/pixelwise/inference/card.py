@@ -11,7 +11,8 @@ from pixelwise.errors import ArgumentError, WeightsError
 
 KEY = "pixelwise"
 FORMAT = 3
-"""2 added `Card.edges`; 3 `Card.things`, `Card.zoom` and `Card.normalised`."""
+"""2 added `Card.edges`; 3 `Card.things`, `Card.apart`, `Card.zoom` and
+`Card.normalised`."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Card:
     things : tuple of int
         Class ids of what comes as objects; empty where the network tells none apart. Where it
         does, the file has a second output, ``objects`` (`pixelwise.inference.instances`).
+    apart : int
+        Side of the window in which an object's centre is the only one, in the branch's pixels.
     zoom : float
         Where above 0, a photo is seen at so many times its own size, whatever that is, and
         ``side`` is that of a usual one.
@@ -60,6 +63,7 @@ class Card:
     rules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     edges: bool = False
     things: tuple[int, ...] = ()
+    apart: int = 5
     zoom: float = 0.0
     normalised: bool = False
     score: Mapping[str, object] = field(default_factory=dict)

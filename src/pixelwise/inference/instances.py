@@ -19,15 +19,13 @@ LEAST_HEAT = 0.25
 LEAST_SCORE = 0.3
 """Score below which an object is left out: mostly specks and slivers between others."""
 
-APART = 5
-"""Centres stand at least half of this apart, in the branch's pixels."""
-
 
 def find_instances(
     objects: Float32Array,
     logits: Float32Array,
     label_map: npt.NDArray[np.uint8],
     things: tuple[int, ...],
+    apart: int,
 ) -> tuple[Instance, ...]:
     """Tell the objects of a photo apart.
 
@@ -47,6 +45,8 @@ def find_instances(
         What each pixel of the photo was decided to be.
     things : tuple of int
         The classes that come as objects.
+    apart : int
+        Side of the window in which a centre is the only one, in the branch's pixels, odd.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def find_instances(
     is_thing[list(things)] = True
     inside = is_thing[label_map]
     heat = (1 / (1 + np.exp(-objects[0]))).astype(np.float32)
-    centres = _centres(heat)
+    centres = _centres(heat, apart)
     if not len(centres) or not inside.any():
         return ()
     nearest = _nearest(centres, heat.shape)
@@ -96,9 +96,9 @@ def find_instances(
     )
 
 
-def _centres(heat: Float32Array) -> npt.NDArray[np.int64]:
+def _centres(heat: Float32Array, apart: int) -> npt.NDArray[np.int64]:
     """Return the local maxima of a heat map, (K, 2) row and column; of a plateau its first."""
-    highest = cv2.dilate(heat, np.ones((APART, APART), np.uint8))
+    highest = cv2.dilate(heat, np.ones((apart, apart), np.uint8))
     peaks = (heat == highest) & (heat >= LEAST_HEAT)
     places = np.argwhere(peaks)
     _, plateaus = cv2.connectedComponents(peaks.astype(np.uint8))

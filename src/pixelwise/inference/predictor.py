@@ -60,7 +60,7 @@ class Predictor:
         Parameters
         ----------
         weights : str or Path
-            ``"subjects"`` or ``"street"``, or the path of a ``model.onnx``.
+            ``"subjects"``, ``"street"`` or ``"nuclei"``, or the path of a ``model.onnx``.
         threads : int, optional
             Processor threads the network may use; all cores where not given.
         device : str
@@ -130,8 +130,9 @@ class Predictor:
         logits, objects = self._looks(image, tta)
         size = image.shape[0], image.shape[1]
         found = decide_along_edges(logits, image) if self.card.edges else decide(logits, size)
-        things = self.card.things
-        instances = None if objects is None else find_instances(objects, logits, found, things)
+        if objects is None:
+            return Prediction(found, self.classes, logits)
+        instances = find_instances(objects, logits, found, self.card.things, self.card.apart)
         return Prediction(found, self.classes, logits, instances)
 
     def scores(self, image: npt.NDArray[np.uint8], tta: tuple[str, ...] = ()) -> Float32Array:

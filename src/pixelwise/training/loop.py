@@ -171,6 +171,7 @@ def train(
         rules={name: source.rules for name, source in plan.recipe.sources.items()},
         edges=settings.edges,
         things=tuple(state["things"]),
+        apart=settings.apart,
         zoom=settings.zoom,
         normalised=settings.normalised,
     )

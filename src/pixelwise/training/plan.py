@@ -234,6 +234,10 @@ def make_plan(
     choose("crop", max(32, _round32(0.7 * side)), "px; 0.7 of what the network sees")
     crop = values["crop"]
     choose("first_crop", max(32, _round32(crop / 2)), "px; small crops first, they cost little")
+    if look.things:
+        seen_low = low * (zoom or side / longer)
+        apart = min(63, max(3, 2 * round((seen_low / 2 - 1) / 2) + 1))
+        choose("apart", apart, f"the smallest objects cover {seen_low / 2:.0f} px of the map")
     unit = 1.0 if zoom else side / crop
     low, high = round(0.6 * unit, 2), round(1.6 * unit, 2)
     seen = f"{zoom:g} times their size" if zoom else f"{side} px"

@@ -65,6 +65,9 @@ class Settings:
         Strength of brightness, contrast, saturation and tint changes, 0..1.
     spread : float
         Deviation of the spot that stands for an object's centre, as a share of the object's size.
+    apart : int
+        Side of the window in which an object's centre is the only one, in pixels of the network's
+        map of centres, of which one covers two of what it sees; odd.
     paste : float
         Share of the crops over which the subject of another is laid, 0..1: everything there
         that is not class 0, the background.
@@ -102,6 +105,7 @@ class Settings:
     stretch: float = 0.2
     colour: float = 0.5
     spread: float = 0.1
+    apart: int = 5
     paste: float = 0.0
     balance: float = 0.0
     edges: bool = False
@@ -131,6 +135,8 @@ class Settings:
             raise ArgumentError(f"zoom: expected 0..8, got {self.zoom}")
         if not 0 < self.spread <= 0.5:
             raise ArgumentError(f"spread: expected 0 < value <= 0.5, got {self.spread}")
+        if not 3 <= self.apart <= 63 or self.apart % 2 == 0:
+            raise ArgumentError(f"apart: expected an odd number 3..63, got {self.apart}")
         if self.learning_rate <= 0:
             raise ArgumentError(f"learning_rate: expected above 0, got {self.learning_rate}")
         if not 0 < self.scale[0] <= self.scale[1]:
