@@ -62,9 +62,11 @@ def bench(
             table.add_row(f"{width} x {height}", str(count), *row)
     console = Console()
     console.print(table)
+    zoom, side = predictor.card.zoom, predictor.card.side
+    seen = f"photos at {zoom:g} times their size" if zoom else f"the longer side at {side} px"
     console.print(
         f"{predictor.card.name}, {predictor.card.network}; {device}; medians of {ROUNDS} rounds; "
-        f"the network sees the longer side at {predictor.card.side} px; decoding is not counted",
+        f"the network sees {seen}; decoding is not counted",
         highlight=False,
     )
 

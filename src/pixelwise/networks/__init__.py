@@ -18,12 +18,13 @@ Network = Segmenter | HubSegmenter
 """Takes photos as they are, (N, 3, H, W) float32 RGB 0..255; gives logits of their size."""
 
 _SHAPES = {
-    "tiny": (16, (32, 48, 80, 112), (2, 2, 2, 1), 40, 24),
-    "small": (16, (24, 48, 96, 160), (1, 2, 3, 2), 48, 16),
-    "base": (32, (48, 96, 192, 320), (2, 2, 4, 2), 96, 32),
+    "tiny": (16, (32, 48, 80, 112), (2, 2, 2, 1), 40, 24, 0),
+    "small": (16, (24, 48, 96, 160), (1, 2, 3, 2), 48, 16, 2),
+    "base": (32, (48, 96, 192, 320), (2, 2, 4, 2), 96, 32, 2),
 }
-"""Channels at 1/2 and at 1/4 to 1/32, residual blocks there, channels of the decoder,
-and of its level at 1/2."""
+"""Channels at 1/2 and at 1/4 to 1/32, residual blocks there, channels of the decoder
+and of its level at 1/2, residual blocks of the object branch at 1/32 (none in ``tiny``, which is for
+objects that are small in the picture)."""
 
 
 def build_network(n_classes: int, size: str = "small", objects: bool = False) -> Segmenter:
@@ -46,13 +47,13 @@ def build_network(n_classes: int, size: str = "small", objects: bool = False) ->
     Segmenter
         With random weights from torch's current seed.
     """
-    stem, widths, depths, width, fine_width = _SHAPES[size]
+    stem, widths, depths, width, fine_width, blocks = _SHAPES[size]
     encoder = ResidualEncoder(stem, widths, depths)
     decoder = PyramidDecoder(encoder.channels, width, fine_width)
     design = f"Semantic FPN on a slim ResNet ({size})"
     if not objects:
         return Segmenter(encoder, decoder, fine_width, n_classes, design)
-    branch = ObjectBranch(encoder.channels, width, fine_width)
+    branch = ObjectBranch(encoder.channels, width, fine_width, blocks)
     design += ", centres and offsets of Panoptic-DeepLab"
     return Segmenter(encoder, decoder, fine_width, n_classes, design, branch)
 
@@ -75,5 +76,5 @@ def build_boundary_network() -> Segmenter:
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Return how many numbers a network learns."""
-    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+    """Return how many learnt numbers a network has."""
+    return sum(p.numel() for p in network.parameters())

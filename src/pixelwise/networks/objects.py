@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from pixelwise.networks.blocks import conv_norm
+from pixelwise.networks.blocks import ResidualBlock, conv_norm
 from pixelwise.networks.decoder import PyramidDecoder
 
 REACH = 32.0
@@ -25,11 +25,22 @@ class ObjectBranch(nn.Module):
         Channels of the encoder's features, finest first.
     width, fine_width : int
         Channels, as for `PyramidDecoder`.
+    blocks : int
+        Residual blocks of its own on the coarsest features, where an object as large as the photo
+        has its whole outline within reach. 0 for a network whose objects are small.
     """
 
-    def __init__(self, inside: tuple[int, ...], width: int, fine_width: int) -> None:
+    def __init__(
+        self, inside: tuple[int, ...], width: int, fine_width: int, blocks: int = 0
+    ) -> None:
         super().__init__()
-        self.decoder = PyramidDecoder(inside, width, fine_width)
+        *finer, coarsest = inside
+        wide = 2 * width if blocks else coarsest
+        self.outline = nn.Sequential(
+            *([conv_norm(coarsest, wide, kernel=1)] if blocks else []),
+            *(ResidualBlock(wide, wide) for _ in range(blocks)),
+        )
+        self.decoder = PyramidDecoder((*finer, wide), width, fine_width)
         self.mix = conv_norm(fine_width, fine_width)
         self.head = nn.Conv2d(fine_width, 3, 1)
         # Few pixels are centres; to start at a half would cost the first epochs.
@@ -41,5 +52,6 @@ class ObjectBranch(nn.Module):
         Plane 0 is the logit that an object has its centre there; 1 and 2 are the way there from
         each pixel, down and right, in pixels of the photo that the network sees.
         """
-        found = self.head(self.mix(self.decoder(features)))
+        *finer, coarsest = features
+        found = self.head(self.mix(self.decoder([*finer, self.outline(coarsest)])))
         return torch.cat([found[:, :1], REACH * found[:, 1:]], dim=1)

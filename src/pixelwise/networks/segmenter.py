@@ -60,6 +60,11 @@ class Segmenter(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("shift", torch.zeros(n_classes), persistent=False)
 
+    def freeze_classes(self) -> None:
+        """Leave only the object branch to be learnt; call it again after each ``train()``."""
+        for part in (self.encoder, self.decoder, self.head):
+            part.requires_grad_(False).eval()
+
     def forward(
         self, image: torch.Tensor, shrink: int = 1
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:

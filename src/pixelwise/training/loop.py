@@ -19,7 +19,7 @@ from pixelwise.errors import ArgumentError, PixelwiseError
 from pixelwise.files import written_whole
 from pixelwise.inference.card import Card
 from pixelwise.inference.edges import check_edges
-from pixelwise.networks import Network, build_network, count_parameters
+from pixelwise.networks import Network, Segmenter, build_network, count_parameters
 from pixelwise.networks.hub import load_hub_model
 from pixelwise.progress import track
 from pixelwise.training.augment import LABEL_STRIDE
@@ -133,6 +133,8 @@ def train(
     network = _network(plan.recipe, len(classes), settings.size, instances)
     if plan.recipe.start and not state["epoch"]:
         say(start_from(network, plan.recipe.start, next(batches.epoch(0))[0]))
+    if settings.frozen and isinstance(network, Segmenter):
+        network.freeze_classes()
     share_batch_norms(network.to(memory_format=torch.channels_last), fabric)  # type: ignore[call-overload]
     average = deepcopy(network).eval().to(fabric.device)
     optimizer = torch.optim.AdamW(
@@ -179,6 +181,8 @@ def train(
 
     for epoch in range(state["epoch"], settings.epochs):
         wrapped.train()
+        if settings.frozen and isinstance(network, Segmenter):
+            network.freeze_classes()
         started, waited, losses = time.perf_counter(), 0.0, []
         asked_at = started
         steps = track(batches.epoch(epoch), f"epoch {epoch + 1}", batches.steps)

@@ -262,7 +262,8 @@ def make_plan(
     choose("learning_rate", rate, "AdamW; lower for batches under 16, and on pretrained weights")
     share = look.counts / max(1, look.counts.sum())
     present = share[share > 0]
-    choose("balance", *_balance(present, look))
+    balance = (0.0, "classes stay as they are") if values.get("frozen") else _balance(present, look)
+    choose("balance", *balance)
     choose("cache_gb", round(max(0.1, cost.memory / 4 / processes / 1e9), 1), "a quarter of it")
 
     frame = Settings.of({**values, "epochs": 100})

@@ -102,7 +102,8 @@ class Recipe:
     data: str = ""
 
     def __post_init__(self) -> None:
-        Settings.of(self.settings)
+        if Settings.of(self.settings).frozen and not self.start:
+            raise ArgumentError("frozen: needs weights to start from (--weights)")
         if self.minutes is not None and not self.minutes > 0:
             raise ArgumentError(f"minutes: expected above 0, got {self.minutes}")
 

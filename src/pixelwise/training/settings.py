@@ -65,6 +65,9 @@ class Settings:
         Strength of brightness, contrast, saturation and tint changes, 0..1.
     spread : float
         Deviation of the spot that stands for an object's centre, as a share of the object's size.
+    frozen : bool
+        Learn to tell objects apart and nothing else, on weights to start from: what these say of
+        classes stays as it is.
     apart : int
         Side of the window in which an object's centre is the only one, in pixels of the network's
         map of centres, of which one covers two of what it sees; odd.
@@ -105,6 +108,7 @@ class Settings:
     stretch: float = 0.2
     colour: float = 0.5
     spread: float = 0.1
+    frozen: bool = False
     apart: int = 5
     paste: float = 0.0
     balance: float = 0.0
@@ -135,6 +139,8 @@ class Settings:
             raise ArgumentError(f"zoom: expected 0..8, got {self.zoom}")
         if not 0 < self.spread <= 0.5:
             raise ArgumentError(f"spread: expected 0 < value <= 0.5, got {self.spread}")
+        if self.frozen and (self.task != "instance" or self.balance):
+            raise ArgumentError("frozen: expected task=instance and balance=0")
         if not 3 <= self.apart <= 63 or self.apart % 2 == 0:
             raise ArgumentError(f"apart: expected an odd number 3..63, got {self.apart}")
         if self.learning_rate <= 0:
