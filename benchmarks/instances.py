@@ -62,10 +62,16 @@ def measure_time(weights: str, rounds: int) -> None:
         )
     )
     label_map = predictor.predict(photo).label_map
-    found = find_instances(objects, logits, label_map, card.things, card.apart)
+
+    def group() -> tuple[Instance, ...]:
+        return find_instances(objects, logits, label_map, card.things, card.apart, card.least_score)
+
+    found = group()
     network, grouping, ratio = paired(
         lambda: predictor.logits(photo),
-        lambda: find_instances(objects, logits, label_map, card.things, card.apart),
+        lambda: find_instances(
+            objects, logits, label_map, card.things, card.apart, card.least_score
+        ),
         rounds,
     )
     print(f"{machine()}; 1024 x 1024, {len(masks)} nuclei drawn, {len(found)} found")

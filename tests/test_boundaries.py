@@ -112,7 +112,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(bsds: Path, tmp_path: Path) -> N
 def test_the_command_trains(bsds: Path, tmp_path: Path) -> None:
     done = run("train-edges", bsds, "--out", tmp_path / "run", "--epochs", "1", "--device", "cpu")
     assert done.returncode == 0, done.stderr
-    assert "226,689 parameters" in done.stdout
+    assert "289,401 parameters" in done.stdout
     weights = Predictor.load(tmp_path / "run" / "model.onnx")
     assert weights.card.name == "edges"
     done = run("train-edges", tmp_path, "--out", tmp_path / "other")

@@ -19,7 +19,7 @@ from PIL import Image
 from pixelwise import Predictor, open_dataset
 from pixelwise.datasets import draw_shapes
 from pixelwise.drawing import object_colours, overlay_objects
-from pixelwise.errors import ArgumentError, DataError
+from pixelwise.errors import ArgumentError, DataError, WeightsError
 from pixelwise.inference.instances import find_instances
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.preprocess import normalise, prepare
@@ -29,6 +29,7 @@ from pixelwise.networks import build_network
 from pixelwise.objects import components, instances_of
 from pixelwise.training import Recipe, train
 from pixelwise.training.augment import UNTOLD, Labelled, augment, paste
+from pixelwise.training.calibrate import least_score
 from pixelwise.training.objects import object_loss, object_map, object_targets
 from pixelwise.training.settings import Settings
 from pixelwise.types import Instance
@@ -64,7 +65,7 @@ def test_what_targets_say_is_found_again(seed: int) -> None:
     numbers = discs([(*places[i], int(rng.integers(4, 10))) for i in picked])
     logits, objects = told(numbers)
     label_map = (numbers > 0).astype(np.uint8)
-    found = find_instances(objects, logits, label_map, (1,), 5)
+    found = find_instances(objects, logits, label_map, (1,), 5, 0.3)
     truth = instances_of(numbers)
     assert len(found) == len(truth)
     assert mask_ious(found, truth).max(axis=0).min() == 1
@@ -77,7 +78,7 @@ def test_what_targets_say_is_found_again(seed: int) -> None:
 def test_objects_that_touch_come_apart(apart: int) -> None:
     numbers = discs([(30, 30, 8), (30 + apart, 32, 8)])
     logits, objects = told(numbers)
-    found = find_instances(objects, logits, (numbers > 0).astype(np.uint8), (1,), 5)
+    found = find_instances(objects, logits, (numbers > 0).astype(np.uint8), (1,), 5, 0.3)
     assert len(found) == 2
     assert mask_ious(found, instances_of(numbers)).max(axis=0).min() > 0.85
     assert sum(i.area for i in found) == np.count_nonzero(numbers)  # each pixel belongs to one
@@ -86,10 +87,10 @@ def test_objects_that_touch_come_apart(apart: int) -> None:
 def test_no_thing_no_object() -> None:
     logits, objects = told(discs([(30, 30, 8)]))
     nothing = np.zeros((64, 96), np.uint8)
-    assert find_instances(objects, logits, nothing, (1,), 5) == ()
+    assert find_instances(objects, logits, nothing, (1,), 5, 0.3) == ()
     everywhere = np.full((64, 96), 1, np.uint8)
-    assert find_instances(np.full_like(objects, -9), logits, everywhere, (1,), 5) == ()
-    assert find_instances(objects, logits, everywhere, (), 5) == ()
+    assert find_instances(np.full_like(objects, -9), logits, everywhere, (1,), 5, 0.3) == ()
+    assert find_instances(objects, logits, everywhere, (), 5, 0.3) == ()
 
 
 def test_offsets_lead_to_the_centre_and_heat_peaks_there() -> None:
@@ -356,6 +357,58 @@ def test_train_for_objects(tmp_path: Path) -> None:
         train([root], tmp_path / "other", Recipe(settings=TINY), said.append)
     with pytest.raises(ArgumentError, match="hub models learn classes only"):
         train([root], tmp_path / "hub", replace(areas, model="hf:some/model"), said.append)
+
+
+def test_frozen_classes_stay_as_they_are(tmp_path: Path) -> None:
+    root = draw_shapes(tmp_path / "shapes", train=8, val=4, size=(64, 80))
+    semantic = TINY | {"task": "semantic"}
+    start = train([root], tmp_path / "classes", Recipe(settings=semantic), str)
+    frozen = Recipe.from_dict(
+        {
+            "settings": TINY | {"frozen": True},
+            "sources": {"shapes": {"objects": "areas"}},
+            "start": str(start),
+        }
+    )
+    before = Predictor.load(start)
+    after = Predictor.load(train([root], tmp_path / "objects", frozen, str))
+    for sample in open_dataset(root, "val", say=str):
+        was, is_ = before.predict(sample.image), after.predict(sample.image)
+        np.testing.assert_allclose(was.logits, is_.logits, atol=2e-3)
+        assert was.instances is None
+        assert is_.instances is not None
+    other = replace(frozen, start="street")
+    with pytest.raises(WeightsError, match="not the classes of this network"):
+        train([root], tmp_path / "other", other, str)
+    with pytest.raises(ArgumentError, match="needs weights to start from"):
+        replace(frozen, start="")
+    with pytest.raises(ArgumentError, match="expected task=instance and balance=0"):
+        Settings(frozen=True)
+
+
+def test_the_least_score_is_the_one_that_tells_most_right(
+    finder: Path, pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = np.zeros((64, 64), np.uint16)
+    truth[20:40, 10:31], truth[20:40, 31:50] = 4, 9
+    for folder in ("images", "instances"):
+        (tmp_path / "train" / folder).mkdir(parents=True)
+    shutil.copy(pair, tmp_path / "train" / "images")
+    write_instance_map(tmp_path / "train" / "instances" / "pair.png", truth)
+    right = instances_of(truth)
+    wrong = instances_of(np.roll(truth, 24, axis=0))
+    told = tuple(
+        replace(instance, score=score)
+        for instance, score in zip((*right, *wrong), (0.9, 0.5, 0.31, 0.1), strict=True)
+    )
+    predictor = Predictor.load(finder)
+    answer = replace(predictor.predict(np.zeros((64, 64, 3), np.uint8)), instances=told)
+    monkeypatch.setattr(Predictor, "predict", lambda _self, _image: answer)
+    data = [open_dataset(tmp_path, "train", say=str)]
+    assert least_score(predictor, data) == 0.32
+    shapes = draw_shapes(tmp_path / "shapes", train=2, val=1, size=(64, 80))
+    semantic = [open_dataset(shapes, "train", say=str)]
+    assert least_score(predictor, semantic) == predictor.card.least_score
 
 
 def test_the_command_learns_objects_and_continues(tmp_path: Path) -> None:

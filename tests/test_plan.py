@@ -212,11 +212,11 @@ def test_the_weights_of_the_package_are_a_start_for_other_classes() -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (("--size", "huge"), "unknown size 'huge'; there is: small, base"),
+        (("--size", "huge"), "unknown size 'huge'; there is: tiny, small, base"),
         (("--balance", "2"), "balance: expected 0..1"),
         (("--minutes", "0"), "minutes: expected above 0"),
         (("--set", "rotate"), "--set takes NAME=VALUE"),
-        (("--set", "speed=9"), "unknown key 'speed'; known: size, epochs"),
+        (("--set", "speed=9"), "unknown key 'speed'; known: task, size, epochs"),
         (("--set", "precision=float8"), "unknown precision 'float8'"),
         (("--device", "tpu"), "unknown device 'tpu'"),
         (("--weights", "gone.onnx"), "gone.onnx: no such weights"),

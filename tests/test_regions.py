@@ -24,6 +24,14 @@ from pixelwise.metrics.regions import (
     overlaps,
     region_borders,
 )
+from pixelwise.regions.borders import (
+    FACTS,
+    BorderModel,
+    border_facts,
+    drawn_share,
+    fit_borders,
+)
+from pixelwise.regions.hierarchy import COARSE, coarsened
 from pixelwise.regions.partition import connected, fitted
 from tests.conftest import real, run
 
@@ -151,6 +159,55 @@ def test_refine_snaps_to_regions() -> None:
     assert refine(label_map, region_map).tolist() == [[3, 3, 4], [3, 255, 4]]
     with pytest.raises(ArgumentError, match="region map of"):
         refine(label_map, region_map.T)
+
+
+def test_what_is_known_of_a_border() -> None:
+    thirds = np.zeros((20, 30), np.int32)
+    thirds[:, 10:20], thirds[:, 20:] = 1, 2
+    image = np.full((20, 30, 3), 60, np.uint8)
+    image[:, 20:] = 180
+    strength = np.full((20, 30), 0.01, np.float32)
+    strength[:, 9:11], strength[:, 19:21] = 0.1, 0.5
+    arcs, facts = border_facts(thirds, strength, image)
+    assert list(zip(arcs.first, arcs.second, strict=True)) == [(0, 1), (1, 2)]
+    known = dict(zip(FACTS, facts.T, strict=True))
+    odds, colour, smaller, larger, length, share, weaker, stronger = known.values()
+    np.testing.assert_allclose(odds, np.log([1 / 9, 1]), atol=1e-5)
+    assert colour[0] == 0
+    assert colour[1] > np.log(40)  # 47 of lightness
+    np.testing.assert_allclose([*smaller, *larger], np.log(1 / 3))
+    np.testing.assert_allclose(length, np.log(20 / np.sqrt(200)))
+    assert share.tolist() == [1, 1]  # all of an outer third's outline
+    np.testing.assert_allclose(np.exp(weaker) - 1e-3, [0.1, 0.3], atol=1e-5)
+    np.testing.assert_allclose(np.exp(stronger) - 1e-3, [0.3, 0.5], atol=1e-5)
+    # One person drew the right border, the other one both; a third cut through a region.
+    one, both, through = (np.zeros((20, 30), np.int32) for _ in range(3))
+    one[:, 20:] = 1
+    both[:, 10:20], both[:, 20:] = 1, 2
+    through[:, 22:] = 1
+    assert drawn_share(thirds, arcs, (one, both, through)).tolist() == [1 / 3, 1]
+
+
+def test_the_model_of_borders_learns_what_made_its_data() -> None:
+    rng = np.random.default_rng(0)
+    facts = rng.normal(2, 3, (4000, len(FACTS)))
+    true = BorderModel((0.5, -0.2, 0, 0, 0.3, 0, 0, 0), -0.4)
+    found = fit_borders(facts, true.probability(facts), rng.uniform(1, 9, 4000))
+    np.testing.assert_allclose(found.weights, true.weights, atol=0.01)
+    assert found.bias == pytest.approx(true.bias, abs=0.03)
+    # Facts that never vary, and borders that all agree, break nothing.
+    same = fit_borders(np.ones((5, len(FACTS))), np.zeros(5), np.ones(5))
+    assert same.probability(np.ones((1, len(FACTS))))[0] < 0.01
+    with pytest.raises(ArgumentError, match="expected 8, got 1"):
+        BorderModel((1.0,), 0)
+
+
+def test_edges_alone_lead_to_a_few_regions() -> None:
+    rough = np.asarray(noise(90, 120)[..., 0] / np.float32(255), np.float32)
+    region_map = coarsened(rough)
+    check_region_map(region_map, (90, 120))
+    assert region_map.max() + 1 == COARSE
+    assert coarsened(np.zeros((9, 9), np.float32)).max() == 0
 
 
 def test_regions_on_real_photos_agree_with_people() -> None:

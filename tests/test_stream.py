@@ -86,7 +86,9 @@ def test_every_format_says_the_same(toy: Predictor, photos: list[Path], tmp_path
 def test_unknown_formats_list_the_known_ones(
     toy: Predictor, photos: list[Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(ArgumentError, match="there is: png, overlay, npz, labelme, coco"):
+    with pytest.raises(
+        ArgumentError, match="there is: png, instances, overlay, npz, labelme, yolo"
+    ):
         predict_files(toy, photos, tmp_path / "out", ("pdf",))
     with pytest.raises(ArgumentError, match="unknown tta 'spin'; there is: flip, scales"):
         predict_files(toy, photos, tmp_path / "out", tta=("spin",))

@@ -11,8 +11,8 @@ from pixelwise.errors import ArgumentError, WeightsError
 
 KEY = "pixelwise"
 FORMAT = 3
-"""2 added `Card.edges`; 3 `Card.things`, `Card.apart`, `Card.zoom` and
-`Card.normalised`."""
+"""2 added `Card.edges`; 3 `Card.things`, `Card.apart`, `Card.least_score`, `Card.zoom`,
+`Card.normalised` and `Card.borders`."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,16 @@ class Card:
         does, the file has a second output, ``objects`` (`pixelwise.inference.instances`).
     apart : int
         Side of the window in which an object's centre is the only one, in the branch's pixels.
+    least_score : float
+        Objects of a lower score are left out; chosen on training photos.
     zoom : float
         Where above 0, a photo is seen at so many times its own size, whatever that is, and
         ``side`` is that of a usual one.
     normalised : bool
         The levels of each photo are stretched first (`pixelwise.inference.preprocess.normalise`).
+    borders : tuple of float
+        Of the network behind `pixelwise.hierarchy`: weights and bias of its
+        `pixelwise.regions.borders.BorderModel`.
     score : mapping of str to object
         The held-out score with its definition, as `SemanticScores.as_dict` gives it, by data set.
     """
@@ -64,8 +69,10 @@ class Card:
     edges: bool = False
     things: tuple[int, ...] = ()
     apart: int = 5
+    least_score: float = 0.3
     zoom: float = 0.0
     normalised: bool = False
+    borders: tuple[float, ...] = ()
     score: Mapping[str, object] = field(default_factory=dict)
 
     def side_of(self, size: tuple[int, ...]) -> int:
@@ -94,7 +101,8 @@ class Card:
                 )
             classes = values.pop("classes")
             colours = tuple(tuple(c) for c in classes["colours"])
-            values["things"] = tuple(values.get("things", ()))
+            for name in ("things", "borders"):
+                values[name] = tuple(values.get(name, ()))
             return cls(classes=ClassMap(tuple(classes["names"]), colours), **values)
         except (ValueError, TypeError, KeyError, AttributeError, ArgumentError) as error:
             raise WeightsError(f"{where}: its pixelwise metadata is damaged ({error})") from None

@@ -132,7 +132,10 @@ class Predictor:
         found = decide_along_edges(logits, image) if self.card.edges else decide(logits, size)
         if objects is None:
             return Prediction(found, self.classes, logits)
-        instances = find_instances(objects, logits, found, self.card.things, self.card.apart)
+        card = self.card
+        instances = find_instances(
+            objects, logits, found, card.things, card.apart, card.least_score
+        )
         return Prediction(found, self.classes, logits, instances)
 
     def scores(self, image: npt.NDArray[np.uint8], tta: tuple[str, ...] = ()) -> Float32Array:

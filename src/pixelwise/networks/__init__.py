@@ -23,7 +23,7 @@ _SHAPES = {
     "base": (32, (48, 96, 192, 320), (2, 2, 4, 2), 96, 32, 2),
 }
 """Channels at 1/2 and at 1/4 to 1/32, residual blocks there, channels of the decoder
-and of its level at 1/2, residual blocks of the object branch at 1/32 (none in ``tiny``, which is for
+and of its level at 1/2, residual blocks of the object branch at 1/32 (none in ``tiny``, for
 objects that are small in the picture)."""
 
 

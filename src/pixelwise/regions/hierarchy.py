@@ -14,8 +14,9 @@ import numpy.typing as npt
 from pixelwise.defaults import CUT
 from pixelwise.errors import ArgumentError
 from pixelwise.images import to_rgb
+from pixelwise.regions.borders import border_facts
 from pixelwise.regions.colour import COLOUR_SCALE, colour_edges, lab_of, texture
-from pixelwise.regions.learned import LEARNED_SCALE, learned_edges
+from pixelwise.regions.learned import learned_borders, learned_edges
 from pixelwise.regions.partition import (
     Arcs,
     Float32Array,
@@ -36,8 +37,9 @@ WORK = 640
 COARSE = 400
 """Regions from which on the looks of whole regions count too, beside the edge between them."""
 
-ROUGHNESS = 4.0
-"""How much a difference in texture counts beside one of colour, between regions."""
+LOOKS_COUNT, ROUGHNESS = 0.7, 4.0
+"""How much the looks of regions count beside the edge between them (the power in a geometric mean,
+0..1; chosen on 50 photos of BSDS500 train), and a difference in texture beside one of colour."""
 
 TINY = 1024
 """Pictures of no more pixels have a leaf a pixel."""
@@ -45,13 +47,8 @@ TINY = 1024
 SPECKS = 0.2
 """How much sooner small regions are merged: the power of the smaller one's area."""
 
-EDGES: dict[str, tuple[Callable[[UInt8Array], Float32Array], float, float]] = {
-    "colour": (colour_edges, 0.7, COLOUR_SCALE),
-    "learned": (learned_edges, 0.2, LEARNED_SCALE),
-}
-"""Where edges come from: the function, how much the looks of regions count beside it (the power
-in a geometric mean, 0..1), and the strength that becomes 1 - 1/e. The power was chosen on BSDS500,
-for colour on 50 photos of train, for learned edges among three values on 25 photos of val."""
+Weighed = tuple[Arcs, Float64Array]
+Weigh = Callable[[Int32Array, Float32Array, UInt8Array], Weighed]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +147,8 @@ def hierarchy(image: npt.NDArray[np.generic], edges: str = "colour") -> Hierarch
 
     The picture falls into the basins of its edge strength, which are merged, weakest border first:
     the strength of a border is the mean of the edge along it (OWT-UCM; Arbelaez et al., 2011).
-    From `COARSE` regions on, it is weighed with how much the two differ in colour and texture.
+    From `COARSE` regions on, the looks of the two regions count as well: by how much they differ in
+    colour and texture, or by what a `BorderModel` has learnt.
 
     Parameters
     ----------
@@ -158,7 +156,8 @@ def hierarchy(image: npt.NDArray[np.generic], edges: str = "colour") -> Hierarch
         RGB; or what else `pixelwise.images.to_rgb` takes.
     edges : str
         ``"colour"``: differences of colour between the two sides of each pixel. ``"learned"``: a
-        small network that has seen where people draw boundaries.
+        small network that has seen where people draw boundaries; the strength of a contour is then
+        the share of people who would draw it.
 
     Returns
     -------
@@ -171,16 +170,15 @@ def hierarchy(image: npt.NDArray[np.generic], edges: str = "colour") -> Hierarch
     """
     if edges not in EDGES:
         raise ArgumentError(f"unknown edges {edges!r}; there is: {', '.join(EDGES)}")
-    find, looks_count, scale = EDGES[edges]
+    find, weigh, as_strength = EDGES[edges]
     photo = to_rgb(image)
     small = shrunk_to(photo, WORK)
     strength = find(small)
     region_map = basins(strength)
     if region_map.size <= TINY:
         region_map = np.arange(region_map.size, dtype=np.int32).reshape(region_map.shape)
-    parents, heights = _tree(region_map, strength, small, looks_count)
-    strengths = -np.expm1(-heights / scale)
-    return Hierarchy(fitted(region_map, photo), parents, strengths.astype(np.float32))
+    parents, heights = _tree(region_map, strength, small, weigh)
+    return Hierarchy(fitted(region_map, photo), parents, as_strength(heights).astype(np.float32))
 
 
 def shrunk_to(image: UInt8Array, longer: float) -> UInt8Array:
@@ -204,10 +202,73 @@ def check_count(n: int, pixels: int) -> None:
         raise ArgumentError(f"n: expected 1 to {pixels} regions, the picture's pixels; got {n}")
 
 
+def by_looks(region_map: Int32Array, strength: Float32Array, image: UInt8Array) -> Weighed:
+    """Weigh borders by their edge and by how much two regions differ in colour and texture."""
+    arcs = arcs_between(region_map, strength)
+    lab = lab_of(image)
+    looks, areas = means(region_map, np.dstack([lab, ROUGHNESS * texture(lab)]))
+    differ = np.linalg.norm(looks[arcs.first] - looks[arcs.second], axis=1)
+    smaller = np.minimum(areas[arcs.first], areas[arcs.second]) / areas.sum()
+    weights = arcs.strength ** (1 - LOOKS_COUNT) * (differ + 1e-3) ** LOOKS_COUNT
+    weights *= (100 * smaller) ** SPECKS
+    return arcs, weights
+
+
+def by_model(region_map: Int32Array, strength: Float32Array, image: UInt8Array) -> Weighed:
+    """Weigh borders by the share of people who would draw them."""
+    arcs, facts = border_facts(region_map, strength, image)
+    return arcs, learned_borders().probability(facts)
+
+
+EDGES: dict[
+    str,
+    tuple[Callable[[UInt8Array], Float32Array], Weigh, Callable[[Float64Array], Float64Array]],
+] = {
+    "colour": (colour_edges, by_looks, lambda heights: -np.expm1(-heights / COLOUR_SCALE)),
+    "learned": (learned_edges, by_model, lambda heights: heights),
+}
+"""Where edges come from, how the borders between regions are weighed, and what strength, 0..1, a
+weight stands for."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Lower:
+    """The tree from the finest regions to `COARSE` of them, by the edges alone."""
+
+    parents: Int64Array
+    heights: Float64Array
+    node_of: Int64Array
+    """The node that each coarse region is."""
+    region_map: Int32Array
+
+
+def _lower(region_map: Int32Array, strength: Float32Array) -> _Lower:
+    count = int(region_map.max()) + 1
+    arcs = arcs_between(region_map, strength)
+    parents, heights = merged(count, arcs, arcs.strength)
+    tops = _tops(parents, 2 * count - min(count, COARSE))[:count]
+    node_of, ids = np.unique(tops, return_inverse=True)
+    return _Lower(parents, heights, node_of, np.asarray(ids, dtype=np.int32)[region_map])
+
+
+def coarsened(strength: Float32Array) -> Int32Array:
+    """Return the at most `COARSE` regions that edges alone lead to; borders are judged there.
+
+    Parameters
+    ----------
+    strength : (H, W) float32
+
+    Returns
+    -------
+    (H, W) int32
+    """
+    return _lower(basins(strength), strength).region_map
+
+
 def _tree(
-    region_map: Int32Array, strength: Float32Array, image: UInt8Array, looks_count: float
+    region_map: Int32Array, strength: Float32Array, image: UInt8Array, weigh: Weigh
 ) -> tuple[Int64Array, Float64Array]:
-    """Merge regions, first by the edges between them, then by colour and texture as well.
+    """Merge regions, first by the edges between them, then by their looks as well.
 
     Returns
     -------
@@ -216,30 +277,21 @@ def _tree(
         0 for leaves, then rising.
     """
     count = int(region_map.max()) + 1
-    arcs = arcs_between(region_map, strength)
-    parents, heights = merged(count, arcs, arcs.strength)
-    few = min(count, COARSE)
-    merges = count - few
-    # The upper tree's leaves are the lower one's topmost nodes.
-    leaf_of, ids = np.unique(_tops(parents, count + merges)[:count], return_inverse=True)
-    coarse_map = np.asarray(ids, dtype=np.int32)[region_map]
-    arcs = arcs_between(coarse_map, strength)
-    lab = lab_of(image)
-    looks, areas = means(coarse_map, np.dstack([lab, ROUGHNESS * texture(lab)]))
-    differ = np.linalg.norm(looks[arcs.first] - looks[arcs.second], axis=1)
-    smaller = np.minimum(areas[arcs.first], areas[arcs.second]) / areas.sum()
-    weights = arcs.strength ** (1 - looks_count) * (differ + 1e-3) ** looks_count
-    weights *= (100 * smaller) ** SPECKS
+    lower = _lower(region_map, strength)
+    few = len(lower.node_of)
+    arcs, weights = weigh(lower.region_map, strength, image)
     upper, upper_heights = merged(few, arcs, weights)
     if few == count:
         return upper, upper_heights
-    node_of = np.concatenate([leaf_of, count + merges + np.arange(few - 1)])
-    whole = np.concatenate([parents[: count + merges], node_of[upper[few:]]])
-    whole[leaf_of] = node_of[upper[:few]]
+    # The upper tree's leaves are the lower one's topmost nodes.
+    known = 2 * count - few
+    node_of = np.concatenate([lower.node_of, known + np.arange(few - 1)])
+    whole = np.concatenate([lower.parents[:known], node_of[upper[few:]]])
+    whole[lower.node_of] = node_of[upper[:few]]
     # What was merged first stays below all that came later, in its own order.
     lowest = upper_heights[few] if few > 1 else 1.0
-    highest = max(float(heights[count + merges - 1]), 1e-12)
-    below = heights[: count + merges] * (lowest / highest)
+    highest = max(float(lower.heights[known - 1]), 1e-12)
+    below = lower.heights[:known] * (lowest / highest)
     return whole, np.concatenate([below, upper_heights[few:]])
 
 

@@ -9,29 +9,29 @@ import numpy as np
 
 from pixelwise.defaults import EDGE_WEIGHTS
 from pixelwise.inference.predictor import Predictor
+from pixelwise.regions.borders import BorderModel
 from pixelwise.regions.partition import Float32Array, UInt8Array
 
 LOOKS = ((0.75, False), (1.0, False), (1.0, True), (1.4, False))
 """At what scales the network looks, and whether mirrored; its answers are averaged."""
 
-LEARNED_SCALE = 0.3
-"""Strength of an edge that counts as 1 - 1/e."""
 
-
-def learned_edges(image: UInt8Array) -> Float32Array:
+def learned_edges(image: UInt8Array, network: Predictor | None = None) -> Float32Array:
     """Return the probability that people draw a boundary through each pixel.
 
     Parameters
     ----------
     image : (H, W, 3) uint8
         RGB.
+    network : Predictor, optional
+        The bundled one where not given.
 
     Returns
     -------
     (H, W) float32
         0..1.
     """
-    predictor = _network()
+    predictor = network or edge_network()
     height, width = image.shape[:2]
     # A photo smaller than those it learnt from is not enlarged to theirs.
     scale = min(1.0, predictor.card.side / max(height, width))
@@ -48,5 +48,12 @@ def learned_edges(image: UInt8Array) -> Float32Array:
 
 
 @lru_cache(1)
-def _network() -> Predictor:
+def edge_network() -> Predictor:
+    """Return the bundled network."""
     return Predictor.load(EDGE_WEIGHTS)
+
+
+def learned_borders() -> BorderModel:
+    """Return what was learnt about borders from the edges that the bundled network finds."""
+    *weights, bias = edge_network().card.borders
+    return BorderModel(tuple(weights), bias)

@@ -56,7 +56,9 @@ def judge_network(
             guess = decide(logits, (sample.image.shape[0], sample.image.shape[1]))
             matrix += confusion_matrix(sample.label_map, guess, len(classes))
             if planes and sample.instances is not None:
-                found = find_instances(planes[1], logits, guess, card.things, card.apart)
+                found = find_instances(
+                    planes[1], logits, guess, card.things, card.apart, card.least_score
+                )
                 cells += cell_counts(found, sample.instances)
     summed, cells = (
         reduced(fabric, fabric.to_device(torch.from_numpy(counts)), "sum").cpu().numpy()

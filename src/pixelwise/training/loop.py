@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pixelwise.datasets import list_splits
 from pixelwise.defaults import JUDGED_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, PixelwiseError
 from pixelwise.files import written_whole
+from pixelwise.inference import Predictor
 from pixelwise.inference.card import Card
 from pixelwise.inference.edges import check_edges
 from pixelwise.networks import Network, Segmenter, build_network, count_parameters
@@ -24,11 +26,13 @@ from pixelwise.networks.hub import load_hub_model
 from pixelwise.progress import track
 from pixelwise.training.augment import LABEL_STRIDE
 from pixelwise.training.batches import Batches
+from pixelwise.training.calibrate import least_score
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelwise.training.distributed import make_fabric, reduced, share_batch_norms
 from pixelwise.training.export import export_network, judge_export
 from pixelwise.training.journal import Journal
 from pixelwise.training.judging import judge_network
+from pixelwise.training.metadata import add_score
 from pixelwise.training.objects import object_loss
 from pixelwise.training.optimize import (
     class_weights,
@@ -41,7 +45,7 @@ from pixelwise.training.plan import Cost, Plan, look_at, make_plan
 from pixelwise.training.probe import measure_cost
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.settings import Settings
-from pixelwise.training.start import start_from
+from pixelwise.training.start import keep_classes, start_from
 
 
 def train(
@@ -131,10 +135,12 @@ def train(
     fabric.seed_everything(settings.seed, verbose=False)
     batches = Batches(training, repeats, settings, fabric, kinds)
     network = _network(plan.recipe, len(classes), settings.size, instances)
-    if plan.recipe.start and not state["epoch"]:
-        say(start_from(network, plan.recipe.start, next(batches.epoch(0))[0]))
-    if settings.frozen and isinstance(network, Segmenter):
-        network.freeze_classes()
+    if plan.recipe.start and (settings.frozen or not state["epoch"]):
+        crops = next(batches.epoch(0))[0]
+        say(start_from(network, plan.recipe.start, crops))
+        if settings.frozen and isinstance(network, Segmenter):
+            keep_classes(network, plan.recipe.start, crops)
+            network.freeze_classes()
     share_batch_norms(network.to(memory_format=torch.channels_last), fabric)  # type: ignore[call-overload]
     average = deepcopy(network).eval().to(fabric.device)
     optimizer = torch.optim.AdamW(
@@ -247,6 +253,10 @@ def train(
     if fabric.is_global_zero:
         difference = export_network(average, card, model)
         say(f"{model}: largest difference between ONNX Runtime and torch {difference:.1e} (logits)")
+        if instances:
+            card = replace(card, least_score=least_score(Predictor.load(model), training))
+            say(f"objects are told from a score of {card.least_score} on, by the training photos")
+            add_score(model, card, {})
         judge_export(model, card, judged, say)
         save_checkpoint(checkpoint, state | {"finished": True})
     return model

@@ -61,6 +61,8 @@ def object_map(
     for number, instance in enumerate(instances[: UNTOLD - 1], start=1):
         untold = instance.crowd or instance.class_id == VOID or instance.area < least
         instance.within(numbers)[instance.patch] = UNTOLD if untold else number
+    # What is background to the model may lie over an object that is none.
+    numbers[(label_map == 0) & (numbers != UNTOLD)] = 0
     return numbers
 
 

@@ -161,7 +161,7 @@ def look_at(
     ]
     some = everything[:: math.ceil(len(everything) / LOOKED_AT)]
     sizes, counts = [], np.zeros(256, dtype=np.int64)
-    things: set[int] = set()
+    told: set[int] = set()
     object_sizes: list[npt.NDArray[np.float64]] = []
     for dataset, entry, repeat, kind in some:
         size = dataset.reader.size(entry)
@@ -171,21 +171,24 @@ def look_at(
         objects = None if kinds is None else object_map(label_map, instances, kind)
         if objects is not None:
             there = (objects > 0) & (objects != UNTOLD) & (label_map != VOID)
-            things |= set(np.unique(label_map[there]).tolist())
+            told |= set(np.unique(label_map[there]).tolist())
             areas = np.bincount(objects[there])
             object_sizes.append(np.sqrt(areas[areas > 0]))
-    if kinds is not None and not things:
+    if kinds is not None and not told:
         raise DataError(
             f"{', '.join(str(d.root) for d in training)}: no objects told apart in it; train it "
             "with --task semantic, or say in a recipe how its objects are told ('objects')"
         )
+    n_classes = len(training[0].classes)
+    # A class that none of these photos shows may well have objects.
+    things = [c for c in range(1, n_classes) if c in told or not counts[c]] if told else []
     height, width = np.median(sizes, axis=0)
     return Look(
         sum(len(d) * repeat for d, repeat in zip(training, repeats, strict=True)),
         sum(map(len, judged)),
         (round(height), round(width)),
-        counts[: len(training[0].classes)],
-        tuple(sorted(things)),
+        counts[:n_classes],
+        tuple(things),
         np.concatenate(object_sizes) if object_sizes else np.zeros(0),
     )
 

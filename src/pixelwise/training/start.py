@@ -11,10 +11,14 @@ from onnx import numpy_helper
 from torch import nn
 
 from pixelwise.errors import WeightsError
-from pixelwise.inference.predictor import read_weights
+from pixelwise.inference.predictor import Predictor, read_weights
+from pixelwise.networks import Segmenter
 from pixelwise.training.checkpoint import load_checkpoint
 
 Tensors = dict[str, torch.Tensor]
+
+NOISE = 1e-2
+"""Difference of logits that rounding explains, in a deep network and over folded norms."""
 
 LEAST = 0.1
 """Share of a network's weights below which a file is taken for the wrong one."""
@@ -62,6 +66,41 @@ def start_from(network: nn.Module, weights: str, images: torch.Tensor) -> str:
     fresh = sorted({name.rpartition(".")[0] for name in learnt if name not in found})
     rest = f"; random: {', '.join(fresh)}" if fresh else ""
     return f"starting from {weights}: {share:.1%} of the weights{rest}"
+
+
+def keep_classes(network: Segmenter, weights: str, images: torch.Tensor) -> None:
+    """Make sure that a network says of classes what a file says, and set its shift to that end.
+
+    What the file's own training took back of its class weights is a constant of the file's, not a
+    weight that `start_from` finds.
+
+    Parameters
+    ----------
+    network : Segmenter
+        After `start_from`; its ``shift`` is changed in place.
+    weights : str
+        A ``model.onnx``, or the name of weights that come with the package.
+    images : (N, 3, H, W) float32
+        Some crops, RGB, 0..255.
+
+    Raises
+    ------
+    WeightsError
+        The file is none of these, or of another network.
+    """
+    training = network.training
+    with torch.no_grad():
+        found = network.eval()(images)
+    network.train(training)
+    logits = found[0] if isinstance(found, tuple) else found
+    given = torch.from_numpy(
+        Predictor.load(weights).session.run(None, {"image": images.numpy()})[0]
+    )
+    apart = given - logits if given.shape == logits.shape else torch.full((1, 1, 1, 1), torch.inf)
+    shift = apart.mean(dim=(0, 2, 3))
+    if not (apart - shift[:, None, None]).abs().max() < NOISE:
+        raise WeightsError(f"{weights}: not the classes of this network; frozen needs the same")
+    network.shift += shift
 
 
 def _fitting(network: nn.Module, tensors: Tensors) -> Tensors:
