@@ -32,6 +32,7 @@ from pixelwise.training.augment import UNTOLD, Labelled, augment, paste
 from pixelwise.training.calibrate import least_score
 from pixelwise.training.objects import object_loss, object_map, object_targets
 from pixelwise.training.settings import Settings
+from pixelwise.training.start import keep_classes
 from pixelwise.types import Instance
 from tests.conftest import real, run
 from tests.toy import CARD, write_toy
@@ -377,9 +378,12 @@ def test_frozen_classes_stay_as_they_are(tmp_path: Path) -> None:
         np.testing.assert_allclose(was.logits, is_.logits, atol=2e-3)
         assert was.instances is None
         assert is_.instances is not None
-    other = replace(frozen, start="street")
+    with pytest.raises(WeightsError, match="another --size or design"):
+        train([root], tmp_path / "other", replace(frozen, start="street"), str)
     with pytest.raises(WeightsError, match="not the classes of this network"):
-        train([root], tmp_path / "other", other, str)
+        keep_classes(
+            build_network(len(before.classes), "tiny"), str(start), torch.rand(1, 3, 64, 64)
+        )
     with pytest.raises(ArgumentError, match="needs weights to start from"):
         replace(frozen, start="")
     with pytest.raises(ArgumentError, match="expected task=instance and balance=0"):
