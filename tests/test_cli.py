@@ -151,10 +151,11 @@ def test_demo_writes_one_self_contained_page(tmp_path: Path) -> None:
     html = out.read_text(encoding="utf-8")
     found = _Images()
     found.feed(html)
-    assert len(found.sources) == 4 * 6 + 1
+    assert len(found.sources) == 4 * 7 + 1
     assert all(source.startswith("data:image/") for source in found.sources)
     for words in (
         "Semantic",
+        "Instance",
         "25 regions",
         "Background blur",
         " ms",
