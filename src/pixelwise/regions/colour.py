@@ -5,7 +5,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pixelwise.regions.partition import Float32Array, UInt8Array
+from pixelwise.regions.partition import (
+    Arcs,
+    Float32Array,
+    Float64Array,
+    Int32Array,
+    UInt8Array,
+    arcs_between,
+    means,
+)
 
 SCALES = (1.0, 2.0)
 """Standard deviations of the windows, in pixels of the half-size picture."""
@@ -21,6 +29,13 @@ TEXTURE_SCALE, TEXTURE = 4.0, 2.0
 
 COLOUR_SCALE = 15.0
 """Strength of an edge that counts as 1 - 1/e."""
+
+LOOKS_COUNT, ROUGHNESS = 0.7, 4.0
+"""How much the looks of regions count beside the edge between them (the power in a geometric mean,
+0..1; chosen on 50 photos of BSDS500 train), and a difference in texture beside one of colour."""
+
+SPECKS = 0.2
+"""How much sooner small regions are merged: the power of the smaller one's area."""
 
 
 def colour_edges(image: UInt8Array) -> Float32Array:
@@ -92,3 +107,17 @@ def lab_of(image: UInt8Array) -> Float32Array:
     """Return (H, W, 3) float32 CIELAB of an RGB photo, a and b times `CHROMA`."""
     lab = cv2.cvtColor(image.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)
     return np.asarray(lab * np.array([1, CHROMA, CHROMA], dtype=np.float32), dtype=np.float32)
+
+
+def by_looks(
+    region_map: Int32Array, strength: Float32Array, image: UInt8Array
+) -> tuple[Arcs, Float64Array]:
+    """Weigh borders by their edge and by how much two regions differ in colour and texture."""
+    arcs = arcs_between(region_map, strength)
+    lab = lab_of(image)
+    looks, areas = means(region_map, np.dstack([lab, ROUGHNESS * texture(lab)]))
+    differ = np.linalg.norm(looks[arcs.first] - looks[arcs.second], axis=1)
+    smaller = np.minimum(areas[arcs.first], areas[arcs.second]) / areas.sum()
+    weights = arcs.strength ** (1 - LOOKS_COUNT) * (differ + 1e-3) ** LOOKS_COUNT
+    weights *= (100 * smaller) ** SPECKS
+    return arcs, weights

@@ -14,9 +14,8 @@ import numpy.typing as npt
 from pixelwise.defaults import CUT
 from pixelwise.errors import ArgumentError
 from pixelwise.images import to_rgb
-from pixelwise.regions.borders import border_facts
-from pixelwise.regions.colour import COLOUR_SCALE, colour_edges, lab_of, texture
-from pixelwise.regions.learned import learned_borders, learned_edges
+from pixelwise.regions.colour import COLOUR_SCALE, by_looks, colour_edges
+from pixelwise.regions.learned import by_model, learned_edges
 from pixelwise.regions.partition import (
     Arcs,
     Float32Array,
@@ -27,7 +26,6 @@ from pixelwise.regions.partition import (
     arcs_between,
     basins,
     fitted,
-    means,
     pair_keys,
 )
 
@@ -37,18 +35,10 @@ WORK = 640
 COARSE = 400
 """Regions from which on the looks of whole regions count too, beside the edge between them."""
 
-LOOKS_COUNT, ROUGHNESS = 0.7, 4.0
-"""How much the looks of regions count beside the edge between them (the power in a geometric mean,
-0..1; chosen on 50 photos of BSDS500 train), and a difference in texture beside one of colour."""
-
 TINY = 1024
 """Pictures of no more pixels have a leaf a pixel."""
 
-SPECKS = 0.2
-"""How much sooner small regions are merged: the power of the smaller one's area."""
-
-Weighed = tuple[Arcs, Float64Array]
-Weigh = Callable[[Int32Array, Float32Array, UInt8Array], Weighed]
+Weigh = Callable[[Int32Array, Float32Array, UInt8Array], tuple[Arcs, Float64Array]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,24 +190,6 @@ def check_count(n: int, pixels: int) -> None:
     """
     if not 1 <= n <= pixels:
         raise ArgumentError(f"n: expected 1 to {pixels} regions, the picture's pixels; got {n}")
-
-
-def by_looks(region_map: Int32Array, strength: Float32Array, image: UInt8Array) -> Weighed:
-    """Weigh borders by their edge and by how much two regions differ in colour and texture."""
-    arcs = arcs_between(region_map, strength)
-    lab = lab_of(image)
-    looks, areas = means(region_map, np.dstack([lab, ROUGHNESS * texture(lab)]))
-    differ = np.linalg.norm(looks[arcs.first] - looks[arcs.second], axis=1)
-    smaller = np.minimum(areas[arcs.first], areas[arcs.second]) / areas.sum()
-    weights = arcs.strength ** (1 - LOOKS_COUNT) * (differ + 1e-3) ** LOOKS_COUNT
-    weights *= (100 * smaller) ** SPECKS
-    return arcs, weights
-
-
-def by_model(region_map: Int32Array, strength: Float32Array, image: UInt8Array) -> Weighed:
-    """Weigh borders by the share of people who would draw them."""
-    arcs, facts = border_facts(region_map, strength, image)
-    return arcs, learned_borders().probability(facts)
 
 
 EDGES: dict[

@@ -9,8 +9,8 @@ import numpy as np
 
 from pixelwise.defaults import EDGE_WEIGHTS
 from pixelwise.inference.predictor import Predictor
-from pixelwise.regions.borders import BorderModel
-from pixelwise.regions.partition import Float32Array, UInt8Array
+from pixelwise.regions.borders import BorderModel, border_facts
+from pixelwise.regions.partition import Arcs, Float32Array, Float64Array, Int32Array, UInt8Array
 
 LOOKS = ((0.75, False), (1.0, False), (1.0, True), (1.4, False))
 """At what scales the network looks, and whether mirrored; its answers are averaged."""
@@ -57,3 +57,11 @@ def learned_borders() -> BorderModel:
     """Return what was learnt about borders from the edges that the bundled network finds."""
     *weights, bias = edge_network().card.borders
     return BorderModel(tuple(weights), bias)
+
+
+def by_model(
+    region_map: Int32Array, strength: Float32Array, image: UInt8Array
+) -> tuple[Arcs, Float64Array]:
+    """Weigh borders by the share of people who would draw them."""
+    arcs, facts = border_facts(region_map, strength, image)
+    return arcs, learned_borders().probability(facts)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +20,16 @@ from pixelwise.classes import ClassMap
 from pixelwise.datasets.bsds import Divided, read_bsds
 from pixelwise.defaults import EDGE_WEIGHTS, JUDGED_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, PixelwiseError
-from pixelwise.files import written_whole
-from pixelwise.inference import Predictor
 from pixelwise.inference.card import Card
 from pixelwise.networks import build_boundary_network, count_parameters
 from pixelwise.networks.segmenter import STRIDE
 from pixelwise.progress import track
-from pixelwise.regions.borders import border_facts, drawn_share, fit_borders
-from pixelwise.regions.hierarchy import coarsened
-from pixelwise.regions.learned import learned_edges
 from pixelwise.training.augment import recolour
+from pixelwise.training.borders import learn_borders
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelwise.training.distributed import make_fabric
 from pixelwise.training.export import export_onnx
 from pixelwise.training.journal import Journal
-from pixelwise.training.metadata import write_card
 from pixelwise.training.optimize import learning_rate, parameter_groups, update_average
 from pixelwise.training.settings import Settings
 
@@ -187,29 +182,6 @@ def train_boundaries(
     say(f"{model}: largest difference between ONNX Runtime and torch {difference:.1e} (logits)")
     learn_borders(model, training)
     return model
-
-
-def learn_borders(weights: Path, photos: list[Divided]) -> None:
-    """Learn which borders people draw from the edges that a network finds; write it to its card.
-
-    Parameters
-    ----------
-    weights : Path
-        Of `train_boundaries`; rewritten.
-    photos : list of Divided
-    """
-    network = Predictor.load(weights)
-    rows = []
-    for photo in track(photos, "borders", len(photos)):
-        strength = learned_edges(photo.image, network)
-        region_map = coarsened(strength)
-        arcs, facts = border_facts(region_map, strength, photo.image)
-        rows.append((facts, drawn_share(region_map, arcs, photo.region_maps), arcs.length))
-    model = fit_borders(*(np.concatenate(column) for column in zip(*rows, strict=True)))
-    borders = (*model.weights, model.bias)
-    with written_whole(weights) as beside:
-        beside.write_bytes(weights.read_bytes())
-        write_card(beside, replace(network.card, borders=borders))
 
 
 def boundary_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
