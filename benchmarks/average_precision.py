@@ -61,7 +61,7 @@ def reference(truth: Photos, found: Photos, class_ids: list[int]) -> COCOeval:
                     "image_id": k,
                     "category_id": one.class_id,
                     "iscrowd": int(one.crowd),
-                    "area": one.area,
+                    "area": one.area if one.stated_area is None else one.stated_area,
                     "segmentation": rle.encode(np.asfortranarray(one.mask.astype(np.uint8))),
                 }
             )
