@@ -18,8 +18,8 @@ from pycocotools.cocoeval import COCOeval
 from timing import VOC, machine, paired
 
 from pixelwise import open_dataset
-from pixelwise.metrics.average_precision import average_precision
-from pixelwise.types import Instance
+from pixelwise.metrics.coco_ap import average_precision
+from pixelwise.samples import Instance
 
 Photos = list[list[Instance]]
 GUESSES = 4
@@ -90,14 +90,14 @@ def main() -> None:
     class_ids = list(range(1, len(dataset.classes)))
     found = made_up(truth, len(dataset.classes))
     with contextlib.redirect_stdout(io.StringIO()):
-        judge = reference(truth, found, class_ids)
+        evaluate = reference(truth, found, class_ids)
 
     def theirs() -> list[float]:
         with contextlib.redirect_stdout(io.StringIO()):
-            judge.evaluate()
-            judge.accumulate()
-            judge.summarize()
-        return [float(v) for v in judge.stats]
+            evaluate.evaluate()
+            evaluate.accumulate()
+            evaluate.summarize()
+        return [float(v) for v in evaluate.stats]
 
     def ours() -> list[float]:
         return list(average_precision(truth, found, class_ids).as_dict().values())

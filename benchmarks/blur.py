@@ -44,13 +44,13 @@ from pixelwise import (
     read_image,
     read_label_map,
 )
-from pixelwise.effects.steady import steady
-from pixelwise.inference.blur_video import WORK
+from pixelwise.blur.video import WORK
+from pixelwise.effects.temporal import steady
 from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.upsample import decide
+from pixelwise.io.video import ahead, rewrite
 from pixelwise.metrics.boundaries import BoundaryScores, boundary_counts
 from pixelwise.networks import build_network
-from pixelwise.video import ahead, rewrite
 
 UInt8Array = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]

@@ -32,8 +32,8 @@ import numpy.typing as npt
 from skimage.segmentation import felzenszwalb, slic
 from timing import ROOT, machine, paired
 
-from pixelwise.datasets.bsds import Divided, read_bsds
-from pixelwise.metrics.matching import BoundaryCurve, match_counts
+from pixelwise.datasets.bsds import BsdsSample, read_bsds
+from pixelwise.metrics.bsds import BoundaryCurve, match_counts
 from pixelwise.metrics.regions import (
     achievable_accuracy,
     boundary_recall,
@@ -76,7 +76,7 @@ def cuts_of_felzenszwalb(image: UInt8Array) -> Cuts:
     return strength, maps
 
 
-def judge_cuts(photo: Divided, cut: Callable[[UInt8Array], Cuts], levels: Floats) -> Judged:
+def judge_cuts(photo: BsdsSample, cut: Callable[[UInt8Array], Cuts], levels: Floats) -> Judged:
     cv2.setNumThreads(1)
     strength, maps = cut(photo.image)
     people = list(photo.region_maps)
@@ -96,7 +96,7 @@ def _thin(region_map: RegionMap) -> npt.NDArray[np.bool_]:
     return np.asarray(thin(region_borders(region_map)), dtype=np.bool_)
 
 
-def boundaries(photos: list[Divided], pool: ProcessPoolExecutor) -> None:
+def boundaries(photos: list[BsdsSample], pool: ProcessPoolExecutor) -> None:
     counted = np.arange(1, len(SCALES) + 1, dtype=np.float32)
     methods: dict[
         str, tuple[Callable[[UInt8Array], Cuts], Callable[[UInt8Array], object], Floats]
@@ -127,7 +127,7 @@ def boundaries(photos: list[Divided], pool: ProcessPoolExecutor) -> None:
         )
 
 
-def per_second(work: Callable[[UInt8Array], object], photos: Sequence[Divided]) -> float:
+def per_second(work: Callable[[UInt8Array], object], photos: Sequence[BsdsSample]) -> float:
     seconds = []
     work(photos[0].image)
     for photo in photos[:20]:
@@ -162,7 +162,7 @@ def _asked(image: UInt8Array, n: int, method: Callable[..., RegionMap], share: f
     return method(image, round(n * share))
 
 
-def judge_superpixels(photo: Divided, work: Callable[..., RegionMap], n: int) -> list[float]:
+def judge_superpixels(photo: BsdsSample, work: Callable[..., RegionMap], n: int) -> list[float]:
     cv2.setNumThreads(1)
     found = work(photo.image, n)
     tables = [overlaps(found, person) for person in photo.region_maps]
@@ -174,7 +174,7 @@ def judge_superpixels(photo: Divided, work: Callable[..., RegionMap], n: int) ->
     ]
 
 
-def compare_superpixels(photos: list[Divided], pool: ProcessPoolExecutor) -> None:
+def compare_superpixels(photos: list[BsdsSample], pool: ProcessPoolExecutor) -> None:
     methods: dict[str, Callable[..., RegionMap]] = {
         "superpixels": superpixels,
         "slic (scikit-image)": _slic,
@@ -203,7 +203,7 @@ def compare_superpixels(photos: list[Divided], pool: ProcessPoolExecutor) -> Non
             )
 
 
-def growth(photos: list[Divided], _: ProcessPoolExecutor) -> None:
+def growth(photos: list[BsdsSample], _: ProcessPoolExecutor) -> None:
     image = photos[0].image
     for megapixels in (0.15, 0.6, 2.5, 12):
         factor = np.sqrt(megapixels * 1e6 / image[..., 0].size)

@@ -18,15 +18,15 @@ import numpy.typing as npt
 from timing import VOC, machine, paired
 
 from pixelwise import Predictor, open_dataset
-from pixelwise.images import resize_image
-from pixelwise.inference import translated
-from pixelwise.inference.instances import find_instances
+from pixelwise.evaluation import translated
+from pixelwise.inference.grouping import find_instances
 from pixelwise.inference.preprocess import prepare
-from pixelwise.masks import resize_ids
-from pixelwise.metrics.average_precision import AveragePrecision, match_photo, summarise
-from pixelwise.metrics.instances import CellCounts, cell_counts, mask_ious
-from pixelwise.objects import components
-from pixelwise.types import Instance
+from pixelwise.instances import components
+from pixelwise.io.image import resize_image
+from pixelwise.io.mask import resize_ids
+from pixelwise.metrics.coco_ap import AveragePrecision, match_photo, summarise
+from pixelwise.metrics.mask_iou import CellCounts, cell_counts, mask_ious
+from pixelwise.samples import Instance
 
 UInt8Array = npt.NDArray[np.uint8]
 Pair = tuple[UInt8Array, tuple[Instance, Instance]]

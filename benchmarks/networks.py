@@ -24,7 +24,7 @@ from pixelwise.networks import build_network, count_parameters
 from pixelwise.networks.blocks import ResidualBlock, conv_norm, enlarge
 from pixelwise.networks.segmenter import DEVIATION, MEAN
 from pixelwise.training import Recipe, Settings, Source, loop, train
-from pixelwise.training.probe import measure_cost
+from pixelwise.training.cost import measure_cost
 
 CLASSES = (
     *("sky", "building", "pole", "road", "pavement", "tree"),

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import pixelwise
 from pixelwise.drawing import outline_regions, overlay_objects
-from pixelwise.images import resize_image, to_rgb
+from pixelwise.io.image import resize_image, to_rgb
 
 HEIGHT, GAP, CAPTION = 260, 10, 26
 

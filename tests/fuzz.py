@@ -28,7 +28,7 @@ from pixelwise import open_dataset, read_image, read_label_map
 from pixelwise.classes import voc_palette
 from pixelwise.datasets.unpack import unpack
 from pixelwise.errors import DataError
-from pixelwise.masks import read_instance_map
+from pixelwise.io.mask import read_instance_map
 from tests import made
 
 LIMIT_GB = 3

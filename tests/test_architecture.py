@@ -1,4 +1,4 @@
-"""The house: floors, public names, cheap imports, commands that are documented."""
+"""The architecture: layers, circles, public names, cheap imports, documented commands."""
 
 from __future__ import annotations
 
@@ -19,56 +19,37 @@ from tests.conftest import run
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "pixelwise"
 
-# Evaluating weights reads a data set, so inference stands above data sets.
-FLOORS = [
-    {"errors", "defaults", "classes", "types", "files", "progress"},
-    {
-        "decoders",
-        "images",
-        "large",
-        "masks",
-        "metadata",
-        "video",
-        "rle",
-        "objects",
-        "metrics",
-        "drawing",
-        "effects",
-    },
+LAYERS = [
+    {"errors", "defaults", "classes", "progress", "samples", "concurrency"},
+    {"io", "instances", "metrics", "drawing", "effects"},
+    {"weights"},
     {"datasets"},
     {"inference"},
-    {"regions"},
+    {"regions", "blur", "evaluation"},
     {"networks"},
     {"training"},
     {"cli", "__main__", "__init__"},
 ]
-FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-# Within a floor a file may import files of its own room; these few are ground for their floor.
-GROUND = {
-    *("errors", "defaults", "classes", "types", "files", "progress"),
-    *("decoders", "images", "large", "masks", "metadata", "video", "rle", "objects"),
-}
+LAYER_OF = {package: layer for layer, packages in enumerate(LAYERS) for package in packages}
+# Within a layer a file may import files of its own package; these few may be imported by the rest
+# of theirs.
+SHARED = {*LAYERS[0], "io", "instances"}
 ALLOWED = {
     0: {"numpy", "rich"},
     1: {
-        "numpy",
-        "PIL",
-        "cv2",
-        "skimage",
-        "scipy",
-        "simplejpeg",
-        "zlib_ng",
-        "pycocotools",
-        "tifffile",
-        "av",
+        *("numpy", "PIL", "cv2", "skimage", "scipy", "simplejpeg", "zlib_ng", "pycocotools"),
+        *("tifffile", "av"),
     },
-    2: {"numpy", "PIL", "cv2", "scipy", "yaml", "filelock"},
-    3: {"numpy", "PIL", "cv2", "scipy", "onnxruntime", "av"},
-    4: {"numpy", "cv2", "scipy", "skimage", "higra"},
-    5: {"torch", "transformers"},
-    6: {"torch", "numpy", "cv2", "onnx", "onnxruntime", "lightning_fabric", "psutil"},
-    7: {"typer", "rich", "skimage", "numpy", "PIL"},
+    2: {"numpy"},
+    3: {"numpy", "PIL", "cv2", "scipy", "yaml", "filelock"},
+    4: {"numpy", "PIL", "cv2", "scipy", "onnxruntime"},
+    5: {"numpy", "PIL", "cv2", "scipy", "skimage", "higra", "av"},
+    6: {"torch", "transformers"},
+    7: {"torch", "numpy", "cv2", "onnx", "onnxruntime", "lightning_fabric", "psutil"},
+    8: {"typer", "rich", "skimage", "numpy", "PIL"},
 }
+MOST_LINES, MOST_PARAMETERS = 60, 8
+"""Lines of code in a function, and parameters in a signature."""
 
 
 def modules() -> list[Path]:
@@ -86,44 +67,131 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def room(path: Path) -> str:
+def package(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def strangers(path: Path) -> list[str]:
-    """Return the imports of a file that its floor does not allow."""
-    here = room(path)
-    floor = FLOOR_OF[here]
+def disallowed(path: Path) -> list[str]:
+    """Return the imports of a file that its layer does not allow."""
+    here = package(path)
+    layer = LAYER_OF[here]
     wrong = []
     for name in imports(path):
         top, _, rest = name.partition(".")
         if top != "pixelwise":
-            if top not in sys.stdlib_module_names and top not in ALLOWED[floor]:
+            if top not in sys.stdlib_module_names and top not in ALLOWED[layer]:
                 wrong.append(name)
             continue
         there = rest.partition(".")[0] or "__init__"
-        below = FLOOR_OF[there] < floor or (FLOOR_OF[there] == floor and there in GROUND)
-        if there != here and not below and floor != len(FLOORS) - 1:
+        below = LAYER_OF[there] < layer or (LAYER_OF[there] == layer and there in SHARED)
+        if there != here and not below and layer != len(LAYERS) - 1:
             wrong.append(name)
     return wrong
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SOURCE)))
-def test_a_file_imports_only_from_its_room_and_lower_floors(path: Path) -> None:
-    assert room(path) in FLOOR_OF, "a new room needs a floor"
-    assert strangers(path) == []
+def test_a_file_imports_only_from_its_package_and_lower_layers(path: Path) -> None:
+    assert package(path) in LAYER_OF, "a new package needs a layer"
+    assert disallowed(path) == []
 
 
-def test_the_floors_are_really_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_layers_are_really_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.test_architecture.SOURCE", tmp_path)
-    bad = tmp_path / "images.py"
+    bad = tmp_path / "effects.py"
     bad.write_text("import torch\nfrom pixelwise.datasets import open_dataset\nimport os\n")
-    assert sorted(strangers(bad)) == ["pixelwise.datasets", "torch"]
+    assert sorted(disallowed(bad)) == ["pixelwise.datasets", "torch"]
 
 
-def test_files_stay_small() -> None:
-    long = {p.name: n for p in modules() if (n := len(p.read_text().splitlines())) > 320}
+def module_name(path: Path) -> str:
+    parts = ["pixelwise", *path.relative_to(SOURCE).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Return which files each file imports; a package's face stands for what it hands on."""
+    names = {module_name(path) for path in modules()}
+    graph: dict[str, set[str]] = {}
+    for path in modules():
+        found = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                inside = {f"{node.module}.{alias.name}" for alias in node.names}
+                found |= (inside & names) or {node.module}
+        graph[module_name(path)] = found & names - {"pixelwise"}
+    return graph
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Return files that import each other in a loop, empty where there are none."""
+    done: set[str] = set()
+
+    def visit(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return way[way.index(name) :]
+        if name in done:
+            return []
+        for other in sorted(graph[name]):
+            if found := visit(other, [*way, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next((found for name in sorted(graph) if (found := visit(name, []))), [])
+
+
+def test_no_files_import_each_other() -> None:
+    assert circle(import_graph()) == []
+
+
+def test_a_circle_would_be_found() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
+
+
+def functions() -> list[tuple[str, ast.FunctionDef, list[str]]]:
+    """Return every function with its place and the lines of its file."""
+    return [
+        (f"{path.relative_to(SOURCE)}:{node.name}", node, text.splitlines())
+        for path in modules()
+        for text in [path.read_text(encoding="utf-8")]
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef)
+    ]
+
+
+def code_lines(function: ast.FunctionDef, lines: list[str]) -> int:
+    """Count the lines of a function's body that hold code: no docstring, comment or blank line."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    if not body:
+        return 0
+    inside = [line.strip() for line in lines[body[0].lineno - 1 : body[-1].end_lineno]]
+    return sum(1 for line in inside if line and not line.startswith("#"))
+
+
+def test_functions_stay_short() -> None:
+    long = {name: n for name, f, lines in functions() if (n := code_lines(f, lines)) > MOST_LINES}
     assert long == {}
+
+
+def test_signatures_stay_short() -> None:
+    wide = {}
+    for name, function, _ in functions():
+        own = [a.arg for a in (*function.args.args, *function.args.kwonlyargs)]
+        n = len([a for a in own if a not in ("self", "cls")])
+        if n > MOST_PARAMETERS and not name.startswith("cli/"):
+            wide[name] = n
+    assert wide == {}
+
+
+def test_no_module_has_the_name_of_its_public_function() -> None:
+    wrong = [
+        f"{name}.{public}"
+        for name in PUBLIC_PACKAGES
+        for public in importlib.import_module(name).__all__
+        if (SOURCE / name.partition(".")[2] / f"{public}.py").is_file()
+    ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("statement", ["import pixelwise", "import pixelwise.cli.main"])
@@ -151,21 +219,24 @@ def test_lazy_names_are_the_public_ones() -> None:
         _ = pixelwise.segment
 
 
-PUBLIC_ROOMS = [
+PUBLIC_PACKAGES = [
+    "pixelwise.blur",
     "pixelwise.datasets",
     "pixelwise.drawing",
     "pixelwise.effects",
+    "pixelwise.evaluation",
     "pixelwise.inference",
     "pixelwise.metrics",
     "pixelwise.networks",
     "pixelwise.regions",
     "pixelwise.training",
+    "pixelwise.weights",
 ]
 
 
 def public_things() -> list[tuple[str, object]]:
     things: dict[str, object] = {}
-    for module_name in ("pixelwise", *PUBLIC_ROOMS):
+    for module_name in ("pixelwise", *PUBLIC_PACKAGES):
         module = importlib.import_module(module_name)
         for name in module.__all__:
             thing = getattr(module, name)

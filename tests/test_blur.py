@@ -10,11 +10,11 @@ import pytest
 from PIL import Image, ImageCms
 
 from pixelwise import Predictor, find_subject, read_image
-from pixelwise.effects import read_alpha
+from pixelwise.blur import Look, blur_files
+from pixelwise.blur.subject import subject_ids
 from pixelwise.errors import ArgumentError, LabelError
-from pixelwise.inference import Look, blur_files
-from pixelwise.inference.subject import subject_ids
 from pixelwise.inference.upsample import decide
+from pixelwise.io.alpha import read_alpha
 from tests.conftest import real, run
 from tests.toy import write_toy
 

@@ -14,13 +14,13 @@ from pixelwise.datasets.bsds import read_bsds
 from pixelwise.errors import ArgumentError, DataError
 from pixelwise.inference import Predictor
 from pixelwise.networks import build_boundary_network, count_parameters
-from pixelwise.training.boundaries import (
+from pixelwise.training.checkpoint import load_checkpoint
+from pixelwise.training.edges.task import (
     BoundarySettings,
     crop,
     people_share,
     train_boundaries,
 )
-from pixelwise.training.checkpoint import load_checkpoint
 from tests.conftest import run
 
 QUICK = BoundarySettings(epochs=2, batch=2, crop=64)
@@ -126,7 +126,7 @@ def test_the_bundled_network_is_as_small_as_promised() -> None:
     assert predictor.card.licence == "MIT"
     session = predictor.session
     assert isinstance(session, onnxruntime.InferenceSession)
-    import pixelwise.inference.weights as weights
+    import pixelwise.weights as weights
 
     size = (Path(str(weights.__file__)).parent / "edges.onnx").stat().st_size
     assert size < 2e6

@@ -18,8 +18,8 @@ from PIL import Image
 from pixelwise import check, read_label_map
 from pixelwise.classes import ClassMap
 from pixelwise.datasets import KINDS, Report, stop_on_findings
-from pixelwise.datasets.check import suggested_weights
-from pixelwise.datasets.examine import Look
+from pixelwise.datasets.checks.checker import suggested_weights
+from pixelwise.datasets.checks.examine import Look
 from pixelwise.errors import AmbiguousError, DataError, NotADatasetError
 from tests import made
 from tests.conftest import real, run

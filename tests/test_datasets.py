@@ -19,7 +19,7 @@ from pixelwise.errors import (
     LabelError,
     NotADatasetError,
 )
-from pixelwise.masks import encode_rgb
+from pixelwise.io.mask import encode_rgb
 from tests.conftest import real
 
 

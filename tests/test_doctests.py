@@ -26,6 +26,6 @@ def test_examples(name: str) -> None:
 
 
 def test_examples_are_found() -> None:
-    from pixelwise import masks
+    from pixelwise.io import mask
 
-    assert doctest.testmod(masks).attempted >= 2
+    assert doctest.testmod(mask).attempted >= 2

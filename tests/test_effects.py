@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pixelwise import blur_background, cut_out, replace_background, soft_alpha
 from pixelwise.effects.blur import SHAPES, ground_share
-from pixelwise.effects.steady import steady
+from pixelwise.effects.temporal import steady
 from pixelwise.errors import ArgumentError
 
 Bytes = npt.NDArray[np.uint8]

@@ -1,9 +1,10 @@
 """Answers of the bundled weights that a change of the code must not change.
 
-The label maps and instance maps under ``golden/`` are what the weights said of 20 images of VOC 2012
-val. Processors round differently, so a few pixels may differ.
+The label maps and instance maps under ``golden/`` are what the weights said of 20 images of VOC
+2012 val. Processors round differently, so a few pixels may differ.
 
-To write them anew, after new weights and never to make a test pass: ``python -m tests.test_golden``.
+To write them anew, after new weights and never to make a test pass:
+``python -m tests.test_golden``.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def predictor(weights: str) -> pixelwise.Predictor:
 
 
 def answer(weights: str, image: npt.NDArray[np.uint8]) -> dict[str, Image.Image]:
-    """Return a label map as a palette image, and an instance map where the weights have instances."""
+    """Return a label map as a palette image, and an instance map where there are instances."""
     prediction = predictor(weights).predict(image)
     found = {weights: Image.fromarray(prediction.label_map, "P")}
     if prediction.instance_map is not None:

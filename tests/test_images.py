@@ -13,7 +13,7 @@ from PIL import Image
 
 from pixelwise import read_image, write_image
 from pixelwise.errors import ArgumentError, ImageFileError
-from pixelwise.images import find_images, resize_image, to_rgb
+from pixelwise.io.image import find_images, resize_image, to_rgb
 from tests.conftest import real
 
 RAMP = np.broadcast_to(np.arange(60, 100, dtype=np.uint8)[None, :, None], (24, 40, 3)).copy()

@@ -12,13 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelwise import ClassMap, Prediction, Predictor, evaluate, open_dataset
-from pixelwise.defaults import BUNDLED
 from pixelwise.errors import ArgumentError, WeightsError
-from pixelwise.inference import translated
-from pixelwise.inference.card import Card
-from pixelwise.inference.edges import check_edges, decide_along_edges
+from pixelwise.evaluation import translated
 from pixelwise.inference.preprocess import prepare, working_size
+from pixelwise.inference.refine import check_edges, decide_along_edges
 from pixelwise.inference.upsample import decide, probability, upsampled
+from pixelwise.weights.card import ModelCard
 from tests.conftest import real
 from tests.toy import CARD, write_toy
 
@@ -144,26 +143,26 @@ def test_weights_that_are_not_ours(tmp_path: Path) -> None:
 
 
 def test_a_card_survives_its_text() -> None:
-    again = Card.from_json(CARD.to_json(), "x")
+    again = ModelCard.from_json(CARD.to_json(), "x")
     assert again == CARD
     newer = json.dumps(json.loads(CARD.to_json()) | {"format": 99})
     with pytest.raises(WeightsError, match="weights format 99, this pixelwise reads 3"):
-        Card.from_json(newer, "x")
+        ModelCard.from_json(newer, "x")
     for damaged in ("", "[]", "{}", '{"format": 1, "classes": {"names": []}}'):
         with pytest.raises(WeightsError, match="damaged"):
-            Card.from_json(damaged, "x")
+            ModelCard.from_json(damaged, "x")
 
 
 def test_evaluate_counts_every_pixel_once(toy: Predictor, shapes: Path) -> None:
     target = toy.classes
     dataset = open_dataset(shapes, "val").remapped({"*": "background"}, target)
-    scores = evaluate(toy, dataset)
+    scores = evaluate(dataset, toy).scores
     labelled = sum(int((s.label_map != 255).sum()) for s in dataset)
     assert scores.matrix.sum() == labelled
     assert scores.images == 4
     assert scores.source == "shapes val"
     with pytest.raises(ArgumentError, match="tell apart background, red, green"):
-        evaluate(toy, open_dataset(shapes, "val"))
+        evaluate(open_dataset(shapes, "val"), toy)
 
 
 def test_translation_is_given_known_clear_or_refused(toy: Predictor, shapes: Path) -> None:
@@ -182,7 +181,7 @@ def test_translation_is_given_known_clear_or_refused(toy: Predictor, shapes: Pat
 
 
 def test_bundled_weights_say_what_they_are() -> None:
-    for name in BUNDLED:
+    for name in ("subjects", "street", "nuclei"):
         card = Predictor.load(name).card
         assert card.name == name
         assert card.licence.startswith("MIT")
@@ -195,7 +194,7 @@ def test_bundled_weights_say_what_they_are() -> None:
 def test_bundled_subjects_on_real_photos(folder: str, least: float) -> None:
     predictor = Predictor.load("subjects")
     dataset, _ = translated(open_dataset(real(folder), "val"), predictor)
-    scores = evaluate(predictor, dataset)
+    scores = evaluate(dataset, predictor).scores
     assert scores.foreground_iou >= least
     # The card's figure is measured, not written: it must come out again.
     recorded = predictor.card.score[f"{folder} val"]

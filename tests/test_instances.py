@@ -1,4 +1,4 @@
-"""Objects: targets and grouping, the commands that write and judge them, training them."""
+"""Objects: targets and grouping, the commands that write and evaluate them, training them."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from pixelwise import Predictor, open_dataset
 from pixelwise.datasets import draw_shapes
 from pixelwise.drawing import object_colours, overlay_objects
 from pixelwise.errors import ArgumentError, DataError, WeightsError
-from pixelwise.inference.instances import find_instances
+from pixelwise.inference.grouping import find_instances
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.preprocess import normalise, prepare
-from pixelwise.masks import read_instance_map, read_label_map, write_instance_map
-from pixelwise.metrics.instances import mask_ious
+from pixelwise.instances import components, instances_of
+from pixelwise.io.mask import read_instance_map, read_label_map, write_instance_map
+from pixelwise.metrics.mask_iou import mask_ious
 from pixelwise.networks import build_network
-from pixelwise.objects import components, instances_of
+from pixelwise.samples import Instance
 from pixelwise.training import Recipe, train
 from pixelwise.training.augment import UNTOLD, Labelled, augment, paste
 from pixelwise.training.calibrate import least_score
-from pixelwise.training.objects import object_loss, object_map, object_targets
+from pixelwise.training.instance_targets import object_loss, object_map, object_targets
+from pixelwise.training.pretrained import keep_classes
 from pixelwise.training.settings import Settings
-from pixelwise.training.start import keep_classes
-from pixelwise.types import Instance
 from tests.conftest import real, run
 from tests.toy import CARD, write_toy
 

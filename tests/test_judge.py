@@ -15,8 +15,8 @@ from sklearn import metrics as sklearn_metrics
 from pixelwise import ClassMap, confusion_matrix, open_dataset
 from pixelwise.datasets import draw_shapes
 from pixelwise.errors import DataError, LabelError
-from pixelwise.inference import judge, saved_predictions
-from pixelwise.masks import write_label_map
+from pixelwise.evaluation import evaluate, saved_predictions
+from pixelwise.io.mask import write_label_map
 from pixelwise.metrics import BoundaryScores, SemanticScores, boundary_counts
 from tests.conftest import run
 from tests.toy import write_toy
@@ -155,18 +155,18 @@ def predictions(shapes: Path, tmp_path: Path) -> Path:
 
 def test_a_judgement_names_the_worst_photo(shapes: Path, predictions: Path) -> None:
     dataset = open_dataset(shapes, "val", say=str)
-    judgement = judge(dataset, saved_predictions(predictions))
-    assert judgement.names[judgement.worst(1)[0]] == "val_002"
-    assert judgement.image_miou[[0, 1, 3]].tolist() == [1.0, 1.0, 1.0]
-    assert judgement.per_image_miou == pytest.approx(judgement.image_miou.mean())
-    assert judgement.void_pixels == sum(int((s.label_map == 255).sum()) for s in dataset)
-    assert set(judgement.figures()) == set(judgement.as_dict()["definitions"])  # type: ignore[call-overload]
+    evaluation = evaluate(dataset, saved_predictions(predictions))
+    assert evaluation.names[evaluation.worst(1)[0]] == "val_002"
+    assert evaluation.image_miou[[0, 1, 3]].tolist() == [1.0, 1.0, 1.0]
+    assert evaluation.per_image_miou == pytest.approx(evaluation.image_miou.mean())
+    assert evaluation.void_pixels == sum(int((s.label_map == 255).sum()) for s in dataset)
+    assert set(evaluation.figures()) == set(evaluation.as_dict()["definitions"])  # type: ignore[call-overload]
 
 
 def test_per_image_and_data_set_figures_differ(tmp_path: Path) -> None:
     dataset = open_dataset(draw_shapes(tmp_path, train=6, val=1, seed=3), say=str)
-    judgement = judge(dataset, lambda sample: ((sample.label_map > 0).astype(np.uint8), None))
-    assert judgement.per_image_miou != pytest.approx(judgement.scores.miou, abs=0.01)
+    evaluation = evaluate(dataset, lambda sample: ((sample.label_map > 0).astype(np.uint8), None))
+    assert evaluation.per_image_miou != pytest.approx(evaluation.scores.miou, abs=0.01)
 
 
 def test_the_command_judges_saved_label_maps(
@@ -190,13 +190,13 @@ def test_saved_label_maps_that_do_not_fit_are_named(shapes: Path, predictions: P
     path = predictions / "val_001.png"
     write_label_map(path, np.full((64, 80), 9, np.uint8), dataset.classes)
     with pytest.raises(LabelError, match=r"val_001\.png: label 9, but the data set has 4 classes"):
-        judge(dataset, saved_predictions(predictions))
+        evaluate(dataset, saved_predictions(predictions))
     write_label_map(path, np.zeros((9, 9), np.uint8), dataset.classes)
     with pytest.raises(LabelError, match=r"val_001\.png: 9 x 9, but the photo is 64 x 80"):
-        judge(dataset, saved_predictions(predictions))
+        evaluate(dataset, saved_predictions(predictions))
     path.unlink()
     with pytest.raises(DataError, match=r"val_001\.png: missing"):
-        judge(dataset, saved_predictions(predictions))
+        evaluate(dataset, saved_predictions(predictions))
 
 
 def test_the_command_wants_weights_or_predictions(shapes: Path, tmp_path: Path) -> None:

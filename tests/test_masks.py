@@ -14,7 +14,7 @@ from PIL import Image
 
 from pixelwise import VOC, read_label_map, write_label_map
 from pixelwise.errors import ArgumentError, ImageFileError, LabelError
-from pixelwise.masks import decode_rgb, encode_rgb, mask_encoding, resize_ids
+from pixelwise.io.mask import decode_rgb, encode_rgb, mask_encoding, resize_ids
 from tests.conftest import real
 
 ALL_IDS = np.arange(256, dtype=np.uint8).reshape(16, 16)

@@ -14,7 +14,7 @@ from sklearn.metrics import rand_score
 
 from pixelwise.datasets.bsds import read_bsds
 from pixelwise.errors import LabelError
-from pixelwise.metrics.matching import REACH, BoundaryCurve, match_boundaries, match_counts
+from pixelwise.metrics.bsds import REACH, BoundaryCurve, match_boundaries, match_counts
 from pixelwise.metrics.regions import (
     achievable_accuracy,
     boundary_recall,

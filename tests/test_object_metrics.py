@@ -19,16 +19,16 @@ from pycocotools.cocoeval import COCOeval
 
 from pixelwise import open_dataset
 from pixelwise.classes import ClassMap
-from pixelwise.metrics.average_precision import average_precision
-from pixelwise.metrics.instances import (
+from pixelwise.metrics.coco_ap import average_precision
+from pixelwise.metrics.instance_scores import DEFINITIONS, ObjectCounter
+from pixelwise.metrics.mask_iou import (
     CellCounts,
     PanopticQuality,
     cell_counts,
     mask_ious,
     panoptic_counts,
 )
-from pixelwise.metrics.objects import DEFINITIONS, ObjectCounter
-from pixelwise.types import Instance, paint_label_map
+from pixelwise.samples import Instance, paint_label_map
 from tests.conftest import real
 
 SIZE = 60, 80
@@ -75,11 +75,11 @@ def reference(content: dict[str, Any], results: list[dict[str, Any]]) -> list[fl
         truths = COCO()
         truths.dataset = content
         truths.createIndex()
-        judge = COCOeval(truths, truths.loadRes(results), "segm")
-        judge.evaluate()
-        judge.accumulate()
-        judge.summarize()
-    return [float(v) for v in judge.stats]
+        evaluate = COCOeval(truths, truths.loadRes(results), "segm")
+        evaluate.evaluate()
+        evaluate.accumulate()
+        evaluate.summarize()
+    return [float(v) for v in evaluate.stats]
 
 
 def as_results(found: Photos, image_ids: list[int], category: list[int]) -> list[dict[str, Any]]:

@@ -19,9 +19,9 @@ from pixelwise.errors import ArgumentError, WeightsError
 from pixelwise.networks import build_network, count_parameters
 from pixelwise.training import Recipe, Settings, train
 from pixelwise.training.checkpoint import load_checkpoint
-from pixelwise.training.optimize import class_weights
+from pixelwise.training.optim import class_weights
 from pixelwise.training.plan import Cost, Look, look_at, make_plan
-from pixelwise.training.start import start_from
+from pixelwise.training.pretrained import start_from
 from tests.conftest import real, run
 
 EVEN = np.array([100, 120, 90])

@@ -31,7 +31,7 @@ from pixelwise.regions.borders import (
     drawn_share,
     fit_borders,
 )
-from pixelwise.regions.hierarchy import COARSE, coarsened
+from pixelwise.regions.hierarchical import COARSE, coarsened
 from pixelwise.regions.partition import connected, fitted
 from tests.conftest import real, run
 

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from pycocotools import mask as reference
 
 from pixelwise.errors import LabelError
-from pixelwise.rle import decode_rle, draw_polygons, encode_rle
+from pixelwise.io.rle import decode_rle, draw_polygons, encode_rle
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 """pycocotools' own, of numpy 2."""

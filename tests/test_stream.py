@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pixelwise import Predictor, open_dataset, read_label_map, write_image
 from pixelwise.errors import ArgumentError
 from pixelwise.inference import predict_files
-from pixelwise.objects import without_specks
+from pixelwise.instances import without_specks
 from tests.conftest import run
 from tests.toy import write_toy
 

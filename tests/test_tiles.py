@@ -21,11 +21,11 @@ from PIL import Image
 
 from pixelwise import VOC, Predictor
 from pixelwise.errors import ArgumentError, ImageFileError
-from pixelwise.images import read_image
-from pixelwise.inference.card import KEY
 from pixelwise.inference.tiles import _places, _ramps, label_bands
-from pixelwise.large import label_rows, large_size, photo_rows
-from pixelwise.masks import read_label_map
+from pixelwise.io.image import read_image
+from pixelwise.io.mask import read_label_map
+from pixelwise.io.tiff import label_rows, large_size, photo_rows
+from pixelwise.weights.card import KEY
 from tests.conftest import run
 from tests.toy import CARD, write_toy
 

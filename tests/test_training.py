@@ -24,7 +24,7 @@ from pixelwise.training import Recipe, Settings, Source, train
 from pixelwise.training.augment import Labelled, augment, paste
 from pixelwise.training.batches import Batches
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
-from pixelwise.training.optimize import learning_rate, pixel_loss
+from pixelwise.training.optim import learning_rate, pixel_loss
 from tests.conftest import real, run
 
 TINY = {"epochs": 2, "crop": 64, "first_crop": 32, "side": 80, "batch": 4}

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pytest
 
 from pixelwise import Predictor, blur_video
+from pixelwise.blur import Look
+from pixelwise.blur.camera import blur_camera
 from pixelwise.errors import ArgumentError, MissingExtraError, VideoFileError
-from pixelwise.inference import Look
-from pixelwise.inference.camera import blur_camera
-from pixelwise.video import ahead
+from pixelwise.io.video import ahead
 from tests.conftest import real, run
 from tests.toy import write_toy
 
@@ -246,7 +246,7 @@ def test_a_thread_hands_on_errors_and_stops_with_its_reader() -> None:
 
 def test_memory_does_not_grow_with_the_clip(toy: Path) -> None:
     """What is alive at once, counted in frames, is the same for 60 frames and for 240."""
-    from pixelwise.inference.blur_video import blurred_frames
+    from pixelwise.blur.video import blurred_frames
 
     predictor = Predictor.load(toy)
 
@@ -301,7 +301,7 @@ def test_a_calm_clip_needs_every_other_frame_only(toy: Path, tmp_path: Path) -> 
 def test_a_real_clip_is_no_worse_for_being_steady() -> None:
     """On davis: IoU of the smoothed alpha not below that of frame by frame."""
     from pixelwise import find_subject, read_image, read_label_map
-    from pixelwise.effects.steady import steady
+    from pixelwise.effects.temporal import steady
 
     folder = real("davis")
     predictor = Predictor.load()

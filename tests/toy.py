@@ -9,9 +9,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from pixelwise import ClassMap
-from pixelwise.inference.card import KEY, Card
+from pixelwise.weights.card import KEY, ModelCard
 
-CARD = Card(
+CARD = ModelCard(
     name="toy",
     classes=ClassMap(("background", "red", "green"), ((0, 0, 0), (230, 159, 0), (0, 158, 115))),
     side=64,
@@ -21,7 +21,7 @@ CARD = Card(
 )
 
 
-def write_toy(path: Path, card: Card | None = CARD) -> Path:
+def write_toy(path: Path, card: ModelCard | None = CARD) -> Path:
     """Write an ONNX file: logits (0, red - blue, green - blue) / 10; no card where None.
 
     With ``things`` on the card, every second pixel says whether it is a centre, (green - 200) / 10,

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pixelwise.blur import blur_video, find_subject
     from pixelwise.classes import VOC, VOID, ClassMap
     from pixelwise.datasets import (
         Dataset,
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
     from pixelwise.drawing import overlay, show
     from pixelwise.effects import blur_background, cut_out, replace_background, soft_alpha
     from pixelwise.errors import PixelwiseError
-    from pixelwise.images import read_image, write_image
-    from pixelwise.inference import Prediction, Predictor, blur_video, evaluate, find_subject
-    from pixelwise.masks import read_label_map, write_label_map
+    from pixelwise.evaluation import evaluate
+    from pixelwise.inference import Prediction, Predictor
+    from pixelwise.io.image import read_image, write_image
+    from pixelwise.io.mask import read_label_map, write_label_map
     from pixelwise.metrics import SemanticScores, confusion_matrix
     from pixelwise.regions import Hierarchy, hierarchy, refine, superpixels
-    from pixelwise.types import Instance, Sample
+    from pixelwise.samples import Instance, Sample
 
 __version__ = "0.1.0"
 
@@ -48,23 +50,23 @@ _HOMES = {
     "replace_background": "effects",
     "soft_alpha": "effects",
     "PixelwiseError": "errors",
-    "read_image": "images",
-    "write_image": "images",
+    "read_image": "io.image",
+    "write_image": "io.image",
     "Prediction": "inference",
     "Predictor": "inference",
-    "blur_video": "inference",
-    "evaluate": "inference",
-    "find_subject": "inference",
-    "read_label_map": "masks",
-    "write_label_map": "masks",
+    "blur_video": "blur",
+    "evaluate": "evaluation",
+    "find_subject": "blur",
+    "read_label_map": "io.mask",
+    "write_label_map": "io.mask",
     "SemanticScores": "metrics",
     "confusion_matrix": "metrics",
     "Hierarchy": "regions",
     "hierarchy": "regions",
     "refine": "regions",
     "superpixels": "regions",
-    "Instance": "types",
-    "Sample": "types",
+    "Instance": "samples",
+    "Sample": "samples",
 }
 
 __all__ = [

@@ -9,16 +9,13 @@ BLUR_STRENGTH = 2.0
 TRAIN_SPLIT = "train"
 """The list of a data set that is opened where none is named."""
 
-JUDGED_SPLIT = "val"
+EVALUATION_SPLIT = "val"
 """The list of a data set that weights are judged on."""
 
 WEIGHTS = "subjects"
 """The bundled weights that are used where none are named."""
 
-BUNDLED = (WEIGHTS, "street", "nuclei")
-"""The weights that come with the package, by name."""
-
-NAMED_WEIGHTS = f"A name ({', '.join(BUNDLED)}) or a model.onnx."
+NAMED_WEIGHTS = "A name that 'pixelwise weights' lists, or a model.onnx."
 """How the command line explains where weights are named."""
 
 TILE = 8192

@@ -56,3 +56,53 @@ class ArgumentError(PixelwiseError, ValueError):
 
 class MissingExtraError(PixelwiseError, ImportError):
     """A part of pixelwise that needs an optional install, e.g. ``pixelwise[train]``."""
+
+
+def missing_extra(what: str, package: str, extra: str) -> MissingExtraError:
+    """Return the error for a part of pixelwise whose optional packages are not installed.
+
+    Parameters
+    ----------
+    what : str
+        What needs them, in words, e.g. ``"training"``.
+    package : str
+        The first package that could not be imported.
+    extra : str
+        The extra that brings it: ``train``, ``hub`` or ``video``.
+
+    Examples
+    --------
+    >>> print(missing_extra("training", "torch", "train"))
+    training needs torch, which is not installed: pip install -c constraints.txt '.[train]'
+    """
+    return MissingExtraError(
+        f"{what} needs {package}, which is not installed: "
+        f"pip install -c constraints.txt '.[{extra}]'"
+    )
+
+
+def size_mismatch(
+    where: str, what: str, size: tuple[int, ...], expected: tuple[int, ...], fix: str
+) -> LabelError:
+    """Return the error for a mask, label map or instance whose size is not its image's.
+
+    Parameters
+    ----------
+    where : str
+        The file or sample.
+    what : str
+        What has the wrong size, e.g. ``"mask"``.
+    size, expected : (height, width)
+        Its own, and the image's.
+    fix : str
+        How to fix it.
+
+    Examples
+    --------
+    >>> print(size_mismatch("a.png", "mask", (3, 4), (6, 8), "annotate the image again"))
+    a.png: the image is 6 x 8 but its mask is 3 x 4 (height x width); annotate the image again
+    """
+    return LabelError(
+        f"{where}: the image is {expected[0]} x {expected[1]} but its {what} is "
+        f"{size[0]} x {size[1]} (height x width); {fix}"
+    )

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.apply import Weights
+from pixelwise.cli.predict import Weights
 from pixelwise.defaults import BLUR_STRENGTH, WEIGHTS
 from pixelwise.errors import ArgumentError, ImageFileError
 
 if TYPE_CHECKING:
-    from pixelwise.inference import Look, Predictor
+    from pixelwise.blur import Look
+    from pixelwise.inference import Predictor
 
 NOTHING_FOUND = 3
 """Exit code where a photo shows no subject: nothing failed, but nothing was written."""
@@ -70,16 +71,17 @@ def blur(
 
     Where nothing shows a subject, nothing is written, and the exit code is 3.
     """
-    from pixelwise.images import find_images
-    from pixelwise.inference import Look, Predictor
-    from pixelwise.video import is_video
+    from pixelwise.blur import Look
+    from pixelwise.inference import Predictor
+    from pixelwise.io.image import find_images
+    from pixelwise.io.video import is_video
 
     look = Look(background, sigma, strength, shape, ground)
     wanted = tuple(name for names in subject or ["all"] for name in names.split(",") if name)
     if alpha and subject:
         raise ArgumentError("--alpha says what the subject is; leave --subject away")
     if camera is not None:
-        from pixelwise.inference.camera import blur_camera
+        from pixelwise.blur.camera import blur_camera
 
         if inputs:
             raise ArgumentError("--camera takes no other input")
@@ -113,7 +115,7 @@ def _photos(
     save_alpha: Path | None,
     into_folder: bool,
 ) -> bool:
-    from pixelwise.inference import blur_files
+    from pixelwise.blur import blur_files
 
     if (into_folder or len(photos) > 1) and out.suffix:
         raise ArgumentError(f"{out}: several inputs need a folder, not a file")
@@ -130,7 +132,7 @@ def _photos(
 def _clips(
     predictor: Predictor, clips: list[Path], out: Path, look: Look, wanted: tuple[str, ...]
 ) -> bool:
-    from pixelwise.inference import blur_video
+    from pixelwise.blur import blur_video
 
     if len(clips) > 1 and out.suffix:
         raise ArgumentError(f"{out}: several inputs need a folder, not a file")
@@ -149,6 +151,6 @@ def _clips(
 
 
 def _asked(predictor: Predictor, wanted: tuple[str, ...]) -> str:
-    from pixelwise.inference.subject import subject_ids
+    from pixelwise.blur.subject import subject_ids
 
     return ", ".join(predictor.classes.names[i] for i in subject_ids(predictor, wanted))

@@ -44,9 +44,9 @@ def demo(
     import skimage.data
 
     from pixelwise.drawing.page import page
-    from pixelwise.files import written_whole
-    from pixelwise.images import to_rgb
     from pixelwise.inference import Predictor
+    from pixelwise.io.files import written_whole
+    from pixelwise.io.image import to_rgb
     from pixelwise.progress import track
 
     predictor = Predictor.load()
@@ -67,11 +67,11 @@ def demo(
 def _photo(
     title: str, image: npt.NDArray[np.uint8], predictor: Predictor
 ) -> tuple[Section, Section]:
+    from pixelwise.blur import find_subject
     from pixelwise.drawing import outline_regions, overlay
     from pixelwise.drawing.kinds import instance_panel
     from pixelwise.drawing.page import Figure, Section
     from pixelwise.effects import blur_background
-    from pixelwise.inference import find_subject
     from pixelwise.regions import hierarchy
 
     classes = predictor.classes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from pixelwise.datasets.findings import KINDS, Report
+from pixelwise.datasets.checks.findings import KINDS, Report
 
 LISTED = 8
 """Findings of one kind that a terminal shows; the JSON file and the page have all."""

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import typer
 
 import pixelwise
-from pixelwise.cli.apply import predict
 from pixelwise.cli.bench import bench
 from pixelwise.cli.blur import blur
-from pixelwise.cli.data import check, convert, download
+from pixelwise.cli.check import check, convert, download
 from pixelwise.cli.demo import demo
-from pixelwise.cli.learn import evaluate, export, quantise, train
-from pixelwise.cli.look import show
+from pixelwise.cli.predict import predict
 from pixelwise.cli.regions import regions, train_edges
+from pixelwise.cli.show import show
+from pixelwise.cli.train import evaluate, export, quantise, train
 from pixelwise.errors import PixelwiseError
 
 COMMANDS: dict[str, Callable[..., Any]] = {

@@ -43,7 +43,7 @@ def regions(
     Writes DIR/<stem>_regions.png (16-bit region ids), <stem>_parts.jpg (mean colours) and, but for
     superpixels, <stem>_contours.png (strength of every contour, 0 to 65535).
     """
-    from pixelwise.images import find_images, read_image
+    from pixelwise.io.image import find_images, read_image
     from pixelwise.progress import track
 
     if superpixels is not None and (n is not None or level is not None):
@@ -79,8 +79,8 @@ def _write(
 
     from pixelwise import regions
     from pixelwise.drawing import outline_regions
-    from pixelwise.images import save_picture
-    from pixelwise.masks import write_instance_map
+    from pixelwise.io.image import save_picture
+    from pixelwise.io.mask import write_instance_map
 
     def beside(ending: str) -> Path:
         return stem.with_name(stem.name + ending)
@@ -114,7 +114,7 @@ def train_edges(
     """
     from dataclasses import replace
 
-    from pixelwise.training.boundaries import BoundarySettings, train_boundaries
+    from pixelwise.training.edges.task import BoundarySettings, train_boundaries
 
     settings = BoundarySettings()
     settings = settings if epochs is None else replace(settings, epochs=epochs)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pixelwise.datasets.check import check, stop_on_findings, suggested_weights
-from pixelwise.datasets.convert import convert
+from pixelwise.datasets.checks.checker import check, stop_on_findings, suggested_weights
+from pixelwise.datasets.checks.findings import KINDS, Finding, Report
+from pixelwise.datasets.conversion import convert
 from pixelwise.datasets.dataset import Dataset, Entry
-from pixelwise.datasets.download import DOWNLOADS, Download, download
-from pixelwise.datasets.findings import KINDS, Finding, Report
-from pixelwise.datasets.opening import FORMATS, list_splits, open_dataset
+from pixelwise.datasets.fetch import DOWNLOADS, Download, download
+from pixelwise.datasets.registry import FORMATS, list_splits, open_dataset
 from pixelwise.datasets.shapes import draw_shapes
 
 __all__ = [

@@ -10,13 +10,13 @@ import numpy.typing as npt
 from scipy.io import loadmat
 
 from pixelwise.errors import DataError
-from pixelwise.images import read_image
+from pixelwise.io.image import read_image
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True, eq=False)
-class Divided:
+class BsdsSample:
     """A photo and how people divided it.
 
     Parameters
@@ -34,7 +34,7 @@ class Divided:
     region_maps: tuple[npt.NDArray[np.int32], ...]
 
 
-def read_bsds(root: Path, split: str) -> list[Divided]:
+def read_bsds(root: Path, split: str) -> list[BsdsSample]:
     """Read one split of BSDS500 (Arbelaez et al., 2011).
 
     Parameters
@@ -47,7 +47,7 @@ def read_bsds(root: Path, split: str) -> list[Divided]:
 
     Returns
     -------
-    list of Divided
+    list of BsdsSample
         By name.
 
     Raises
@@ -67,7 +67,7 @@ def read_bsds(root: Path, split: str) -> list[Divided]:
         maps = _region_maps(root / "groundTruth" / split / f"{path.stem}.mat")
         if any(m.shape != image.shape[:2] for m in maps):
             raise DataError(f"{path}: its ground truth is of another size than {image.shape[:2]}")
-        found.append(Divided(path.stem, image, maps))
+        found.append(BsdsSample(path.stem, image, maps))
     return found
 
 

@@ -17,7 +17,7 @@ from filelock import FileLock
 from pixelwise.datasets.dataset import Dataset, Entry, Labels
 from pixelwise.errors import DataError
 from pixelwise.progress import track
-from pixelwise.types import Instance, Sample
+from pixelwise.samples import Instance, Sample
 
 UInt8Array = npt.NDArray[np.uint8]
 

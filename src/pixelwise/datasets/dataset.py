@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import VOID, ClassMap
-from pixelwise.images import read_bytes, read_image, read_size
+from pixelwise.io.image import read_bytes, read_image, read_size
 from pixelwise.progress import track
-from pixelwise.types import Instance, Sample
+from pixelwise.samples import Instance, Sample
 
 UInt8Array = npt.NDArray[np.uint8]
 Labels = tuple[UInt8Array, tuple[Instance, ...] | None]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pixelwise.classes import ClassMap
 from pixelwise.errors import ArgumentError, DataError
-from pixelwise.images import IMAGE_SUFFIXES
+from pixelwise.io.image import IMAGE_SUFFIXES
 
 WHOLE = "all"
 """The split of a data set that has none."""

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.errors import ArgumentError
-from pixelwise.files import written_whole
-from pixelwise.images import write_image
-from pixelwise.masks import write_label_map
+from pixelwise.io.files import written_whole
+from pixelwise.io.image import write_image
+from pixelwise.io.mask import write_label_map
 
 SHAPES = ClassMap(
     ("background", "disc", "square", "triangle"),

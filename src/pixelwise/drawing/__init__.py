@@ -2,8 +2,8 @@
 
 from pixelwise.drawing.curves import draw_curves
 from pixelwise.drawing.grid import legend, show, with_legend
-from pixelwise.drawing.objects import object_colours, object_overlay, overlay_objects
-from pixelwise.drawing.overlay import colourise, outline_regions, overlay
+from pixelwise.drawing.instances import object_colours, object_overlay, overlay_objects
+from pixelwise.drawing.overlays import colourise, outline_regions, overlay
 
 __all__ = [
     "colourise",

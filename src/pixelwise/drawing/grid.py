@@ -9,11 +9,11 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from pixelwise.classes import VOID, ClassMap
-from pixelwise.drawing.overlay import colourise, overlay
+from pixelwise.drawing.overlays import colourise, overlay
 from pixelwise.errors import ArgumentError
-from pixelwise.images import resize_image
-from pixelwise.masks import count_ids, resize_ids
-from pixelwise.types import Sample
+from pixelwise.io.image import resize_image
+from pixelwise.io.mask import count_ids, resize_ids
+from pixelwise.samples import Sample
 
 GAP = 8
 TEXT = 14

@@ -11,11 +11,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.drawing.grid import GAP, INK, PAPER, TEXT, colour_key, present
-from pixelwise.drawing.objects import NAMED, object_colours, overlay_objects
-from pixelwise.drawing.overlay import outline_regions, overlay
+from pixelwise.drawing.instances import NAMED, object_colours, overlay_objects
+from pixelwise.drawing.overlays import outline_regions, overlay
 from pixelwise.errors import ArgumentError
-from pixelwise.images import resize_image
-from pixelwise.types import Instance, numbers
+from pixelwise.io.image import resize_image
+from pixelwise.samples import Instance, numbers
 
 UInt8Array = npt.NDArray[np.uint8]
 

@@ -1,6 +1,5 @@
 """What a mask is good for: mattes, background blur, other backgrounds."""
 
-from pixelwise.effects.alpha_files import read_alpha, write_alpha
 from pixelwise.effects.blending import cut_out, replace_background
 from pixelwise.effects.blur import SHAPES, blur_background
 from pixelwise.effects.matte import soft_alpha
@@ -9,8 +8,6 @@ __all__ = [
     "SHAPES",
     "blur_background",
     "cut_out",
-    "read_alpha",
     "replace_background",
     "soft_alpha",
-    "write_alpha",
 ]

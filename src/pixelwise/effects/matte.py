@@ -7,7 +7,7 @@ import numpy as np
 
 from pixelwise.effects.blending import Float32Array, UInt8Array, enlarged, in_strips, shrunk
 from pixelwise.errors import ArgumentError
-from pixelwise.types import check_image
+from pixelwise.samples import check_image
 
 NOISE = 1e-4
 """Variance of colour (of 0..1) below which a window holds no edge to follow."""

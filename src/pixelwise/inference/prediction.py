@@ -13,9 +13,9 @@ import numpy.typing as npt
 from pixelwise.classes import BACKGROUND, ClassMap
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.upsample import Float32Array, probability
-from pixelwise.masks import count_ids
-from pixelwise.objects import without_specks
-from pixelwise.types import Instance, check_label_map, paint_instance_map
+from pixelwise.instances import without_specks
+from pixelwise.io.mask import count_ids
+from pixelwise.samples import Instance, check_label_map, paint_instance_map
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +10,15 @@ import numpy.typing as npt
 import onnxruntime
 
 from pixelwise.classes import ClassMap
-from pixelwise.defaults import BUNDLED, EDGE_WEIGHTS, WEIGHTS
+from pixelwise.defaults import WEIGHTS
 from pixelwise.errors import ArgumentError, WeightsError
-from pixelwise.inference.card import KEY, Card
-from pixelwise.inference.edges import decide_along_edges
-from pixelwise.inference.instances import find_instances
+from pixelwise.inference.grouping import find_instances
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.preprocess import prepare
+from pixelwise.inference.refine import decide_along_edges
 from pixelwise.inference.upsample import Float32Array, decide, upsampled
+from pixelwise.weights.card import KEY, ModelCard
+from pixelwise.weights.catalogue import find_weights, read_weights
 
 DEVICES = {
     "cpu": "CPUExecutionProvider",
@@ -41,14 +40,14 @@ class Predictor:
 
     Parameters
     ----------
-    card : Card
+    card : ModelCard
         What the weights file says about itself.
     session : onnxruntime.InferenceSession
         Takes (N, 3, H, W) float32 RGB in 0..255, gives (N, C, H, W) float32 logits, and objects
         where ``card.things`` are any.
     """
 
-    card: Card
+    card: ModelCard
     session: onnxruntime.InferenceSession
 
     @classmethod
@@ -84,7 +83,7 @@ class Predictor:
                 f"device {device!r}: the installed onnxruntime cannot use it; "
                 "install its package for that device (onnxruntime-gpu for cuda)"
             )
-        path, data = _find(weights), read_weights(weights)
+        path, data = find_weights(weights), read_weights(weights)
         # What the device has no kernel for falls back to the processor.
         providers = list(dict.fromkeys([DEVICES[device], DEVICES["cpu"]]))
         try:
@@ -99,7 +98,7 @@ class Predictor:
                 f"{path}: no {KEY!r} entry in its metadata, so its classes and preprocessing are "
                 "unknown; use a model.onnx that 'pixelwise train' wrote"
             )
-        return cls(Card.from_json(metadata[KEY], str(path)), session)
+        return cls(ModelCard.from_json(metadata[KEY], str(path)), session)
 
     @property
     def classes(self) -> ClassMap:
@@ -202,25 +201,3 @@ class Predictor:
         seen = prepare(image, side, self.card.normalised)
         logits, *objects = self.session.run(None, {"image": seen})
         return np.array(logits[0], dtype=np.float32), objects[0][0] if objects else None
-
-
-def read_weights(weights: str | Path) -> bytes:
-    """Return the bytes of weights that came with the package, or of a file.
-
-    Raises
-    ------
-    WeightsError
-        No such name or file.
-    """
-    return _find(weights).read_bytes()
-
-
-def _find(weights: str | Path) -> Traversable:
-    if str(weights) in (*BUNDLED, EDGE_WEIGHTS):
-        return resources.files("pixelwise.inference.weights") / f"{weights}.onnx"
-    path = Path(weights)
-    if not path.is_file():
-        raise WeightsError(
-            f"{weights}: no such weights; name a file, or one of: {', '.join(BUNDLED)}"
-        )
-    return path

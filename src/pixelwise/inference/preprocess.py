@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.images import resize_image
-from pixelwise.types import check_image
+from pixelwise.io.image import resize_image
+from pixelwise.samples import check_image
 
 SMALLEST = 16
 """Pixels that the shorter side keeps at least, so that strips do not vanish."""

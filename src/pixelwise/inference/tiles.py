@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import ArgumentError
-from pixelwise.images import resize_image
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.upsample import decide, upsampled
+from pixelwise.io.image import resize_image
 
 UInt8Array = npt.NDArray[np.uint8]
 Float32Array = npt.NDArray[np.float32]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.errors import ArgumentError, LabelError
-from pixelwise.types import check_label_map
+from pixelwise.samples import check_label_map
 
 UInt8Array = npt.NDArray[np.uint8]
 Int64Array = npt.NDArray[np.int64]

@@ -9,7 +9,7 @@ from pixelwise.networks.blocks import DifferenceConv
 from pixelwise.networks.decoder import PyramidDecoder
 from pixelwise.networks.encoder import ResidualEncoder
 from pixelwise.networks.hub import HubSegmenter
-from pixelwise.networks.objects import ObjectBranch
+from pixelwise.networks.instance_branch import ObjectBranch
 from pixelwise.networks.segmenter import Segmenter
 
 __all__ = ["Network", "Segmenter", "build_boundary_network", "build_network", "count_parameters"]

@@ -8,7 +8,7 @@ from torch import nn
 from pixelwise.networks.blocks import enlarge
 from pixelwise.networks.decoder import PyramidDecoder
 from pixelwise.networks.encoder import ResidualEncoder
-from pixelwise.networks.objects import ObjectBranch
+from pixelwise.networks.instance_branch import ObjectBranch
 
 # Channel means and the mean deviation of ImageNet's photos, the usual ones, in 0..255.
 MEAN = (123.7, 116.3, 103.5)

@@ -7,18 +7,18 @@ are first used and need the extra ``pixelwise[train]``, or ``pixelwise[hub]``.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pixelwise.errors import MissingExtraError
+from pixelwise.errors import missing_extra
 from pixelwise.training.recipe import Recipe, Source
 from pixelwise.training.settings import Settings
 
 if TYPE_CHECKING:
-    from pixelwise.training.eight_bit import quantise
-    from pixelwise.training.hub import export_hub
+    from pixelwise.training.export.hub import export_hub
+    from pixelwise.training.export.quantisation import quantise
     from pixelwise.training.loop import train
 
 __all__ = ["Recipe", "Settings", "Source", "export_hub", "quantise", "train"]
 
-_HOMES = {"train": "loop", "quantise": "eight_bit", "export_hub": "hub"}
+_HOMES = {"train": "loop", "quantise": "export.quantisation", "export_hub": "export.hub"}
 
 
 def __getattr__(name: str) -> Any:
@@ -29,7 +29,4 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("pixelwise"):
             raise
-        raise MissingExtraError(
-            f"this needs {error.name}, which is not installed; "
-            "install it with: pip install 'pixelwise[train]'"
-        ) from None
+        raise missing_extra("training", error.name, "train") from None

@@ -14,11 +14,11 @@ from lightning_fabric import Fabric
 
 from pixelwise.datasets import Dataset
 from pixelwise.errors import ArgumentError
-from pixelwise.images import resize_image
 from pixelwise.inference.preprocess import normalise
-from pixelwise.masks import resize_ids
+from pixelwise.io.image import resize_image
+from pixelwise.io.mask import resize_ids
 from pixelwise.training.augment import Labelled, augment, paste
-from pixelwise.training.objects import Float32Array, object_map, object_targets
+from pixelwise.training.instance_targets import Float32Array, object_map, object_targets
 from pixelwise.training.settings import Settings
 
 Crop = tuple[Labelled, Float32Array | None]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from pixelwise.errors import DataError
-from pixelwise.files import written_whole
+from pixelwise.io.files import written_whole
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

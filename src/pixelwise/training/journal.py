@@ -10,8 +10,8 @@ import numpy as np
 
 from pixelwise.drawing import draw_curves
 from pixelwise.errors import MissingExtraError
-from pixelwise.files import written_whole
-from pixelwise.images import save_picture
+from pixelwise.io.files import written_whole
+from pixelwise.io.image import save_picture
 
 CURVES = ("loss", "miou", "foreground_iou")
 """Columns of the log that are drawn."""

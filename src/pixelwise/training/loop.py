@@ -15,12 +15,11 @@ from lightning_fabric import Fabric
 
 from pixelwise.classes import VOID
 from pixelwise.datasets import list_splits
-from pixelwise.defaults import JUDGED_SPLIT, TRAIN_SPLIT
+from pixelwise.defaults import EVALUATION_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, PixelwiseError
-from pixelwise.files import written_whole
 from pixelwise.inference import Predictor
-from pixelwise.inference.card import Card
-from pixelwise.inference.edges import check_edges
+from pixelwise.inference.refine import check_edges
+from pixelwise.io.files import written_whole
 from pixelwise.networks import Network, Segmenter, build_network, count_parameters
 from pixelwise.networks.hub import load_hub_model
 from pixelwise.progress import track
@@ -28,13 +27,13 @@ from pixelwise.training.augment import LABEL_STRIDE
 from pixelwise.training.batches import Batches
 from pixelwise.training.calibrate import least_score
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
+from pixelwise.training.cost import measure_cost
 from pixelwise.training.distributed import make_fabric, reduced, share_batch_norms
-from pixelwise.training.export import export_network, judge_export
+from pixelwise.training.export.metadata import add_score
+from pixelwise.training.export.onnx import export_network, judge_export
+from pixelwise.training.instance_targets import object_loss
 from pixelwise.training.journal import Journal
-from pixelwise.training.judging import judge_network
-from pixelwise.training.metadata import add_score
-from pixelwise.training.objects import object_loss
-from pixelwise.training.optimize import (
+from pixelwise.training.optim import (
     class_weights,
     learning_rate,
     parameter_groups,
@@ -42,10 +41,11 @@ from pixelwise.training.optimize import (
     update_average,
 )
 from pixelwise.training.plan import Cost, Plan, look_at, make_plan
-from pixelwise.training.probe import measure_cost
+from pixelwise.training.pretrained import keep_classes, start_from
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.settings import Settings
-from pixelwise.training.start import keep_classes, start_from
+from pixelwise.training.validate import judge_network
+from pixelwise.weights.card import ModelCard
 
 
 def train(
@@ -102,8 +102,10 @@ def train(
     say = say if fabric.is_global_zero else _quiet
     asked.check(paths)
     training = asked.open(paths, TRAIN_SPLIT, say)
-    with_val = [p for p in paths if JUDGED_SPLIT in list_splits(p, format=asked.source(p).format)]
-    judged = asked.open(with_val, JUDGED_SPLIT, say)
+    with_val = [
+        p for p in paths if EVALUATION_SPLIT in list_splits(p, format=asked.source(p).format)
+    ]
+    judged = asked.open(with_val, EVALUATION_SPLIT, say)
     classes = training[0].classes
     repeats = [asked.source(path).repeat for path in paths]
     instances = Settings.of(asked.settings).task == "instance"
@@ -169,7 +171,7 @@ def train(
         if fabric.is_global_zero:
             with written_whole(out / "plan.json") as beside:
                 beside.write_text(json.dumps(plan.recipe.as_dict(), indent=1), encoding="utf-8")
-    card = Card(
+    card = ModelCard(
         name=out.resolve().name,
         classes=classes,
         side=settings.side,

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from pixelwise.classes import VOID
 from pixelwise.datasets import Dataset
 from pixelwise.errors import DataError
-from pixelwise.masks import count_ids
+from pixelwise.io.mask import count_ids
 from pixelwise.training.augment import UNTOLD
-from pixelwise.training.objects import object_map
-from pixelwise.training.optimize import class_weights
+from pixelwise.training.instance_targets import object_map
+from pixelwise.training.optim import class_weights
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.settings import Settings
 
@@ -278,7 +278,7 @@ def make_plan(
     choose("epochs", epochs, why)
     epochs = values["epochs"]
     every = max(1, min(math.ceil(judging / (JUDGING * epoch)), epochs // 10))
-    choose("judge_every", every, f"epochs; {look.judged} photos to judge")
+    choose("judge_every", every, f"epochs; {look.judged} photos to evaluate")
     steps = epochs * max(1, look.photos // batch)
     ema = round(1 - 1 / min(1000, max(10, steps / 50)), 4)
     choose("ema", ema, "averages the weights over the last fiftieth of the steps, at most 1,000")

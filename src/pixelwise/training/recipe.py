@@ -17,7 +17,7 @@ from pixelwise.datasets import (
     stop_on_findings,
 )
 from pixelwise.datasets.options import WHOLE
-from pixelwise.defaults import JUDGED_SPLIT, TRAIN_SPLIT
+from pixelwise.defaults import EVALUATION_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, DataError
 from pixelwise.training.settings import KINDS, Settings, refuse_unknown
 
@@ -205,7 +205,7 @@ class Recipe:
             report = check(
                 path,
                 fast=True,
-                splits=tuple(s for s in (TRAIN_SPLIT, JUDGED_SPLIT) if s in splits) or None,
+                splits=tuple(s for s in (TRAIN_SPLIT, EVALUATION_SPLIT) if s in splits) or None,
                 classes=source.classes,
                 format=source.format,
                 encoding=source.encoding,

@@ -1,0 +1,95 @@
+"""``pixelwise show``.
+
+Libraries are imported inside the commands, so that ``--help`` costs none of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pixelwise.cli.options import DATA, Classes, Encoding, Format, Labels, Void, opened
+from pixelwise.defaults import CUT, EDGES, NAMED_WEIGHTS, WEIGHTS
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+KINDS = ("semantic", "instance", "regions")
+
+
+def show(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help=f"{DATA} With --kinds: a photo.")],
+    kinds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="semantic,instance,regions",
+            help="Segment a photo in these ways and draw them side by side.",
+        ),
+    ] = None,
+    weights: Annotated[str, typer.Option(help=f"For --kinds. {NAMED_WEIGHTS}")] = WEIGHTS,
+    split: Annotated[
+        str | None, typer.Option(help="Which part of it; train where not given.")
+    ] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many samples.")] = 5,
+    out: Annotated[Path, typer.Option(help="Picture to write.")] = Path("grid.png"),
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Blend the label maps over the photos.")
+    ] = False,
+    format: Format = None,
+    encoding: Encoding = None,
+    void: Void = None,
+    labels: Labels = None,
+    classes: Classes = None,
+) -> None:
+    """Draw a grid of a data set: photos above, their label maps below, with a legend.
+
+    With --kinds draw one photo, the kinds of its segmentation side by side.
+    """
+    from pixelwise.drawing import show
+    from pixelwise.io.image import save_picture
+
+    if kinds is not None:
+        save_picture(out, _kinds(path, [kind.strip() for kind in kinds.split(",")], weights))
+        print(f"wrote {out}: {kinds} of {path}")
+        return
+    dataset = opened(path, split, format, encoding, void, labels, classes)
+    save_picture(out, show(dataset[:n], overlaid=overlay))
+    print(f"wrote {out}: {min(n, len(dataset))} of {len(dataset)} samples")
+
+
+def _kinds(photo: Path, kinds: list[str], weights: str) -> Image:
+    from pixelwise.drawing.kinds import (
+        Panel,
+        instance_panel,
+        regions_panel,
+        semantic_panel,
+        side_by_side,
+    )
+    from pixelwise.errors import ArgumentError
+    from pixelwise.inference import Predictor
+    from pixelwise.io.image import read_image
+    from pixelwise.regions import hierarchy
+
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise ArgumentError(f"--kinds: unknown {unknown[0]!r}; there is: {', '.join(KINDS)}")
+    if photo.is_dir():
+        raise ArgumentError(f"{photo}: --kinds draws one photo; name it")
+    image = read_image(photo)
+    panels = [Panel("photo", f"{image.shape[1]} x {image.shape[0]} pixels", image)]
+    if set(kinds) != {"regions"}:
+        prediction = Predictor.load(weights).predict(image)
+        if "instance" in kinds and prediction.instances is None:
+            raise ArgumentError(f"the weights {weights!r} tell no objects apart")
+    for kind in kinds:
+        if kind == "semantic":
+            panels.append(semantic_panel(image, prediction.label_map, prediction.classes))
+        elif kind == "instance":
+            found = prediction.instances or ()
+            panels.append(instance_panel(image, found, prediction.classes))
+        else:
+            n = min(CUT, image.shape[0] * image.shape[1])
+            panels.append(regions_panel(image, hierarchy(image, EDGES).cut(n)))
+    return side_by_side(panels)

@@ -1,0 +1,247 @@
+"""What is wrong with a data set, found before a training run stumbles over it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import VOID, ClassMap
+from pixelwise.datasets.checks.examine import Look, examine
+from pixelwise.datasets.checks.findings import KINDS, Finding, Report
+from pixelwise.datasets.dataset import Dataset
+from pixelwise.datasets.formats.voc import MASKS, PHOTOS
+from pixelwise.datasets.options import Options, Problem, photos_in
+from pixelwise.datasets.registry import FORMATS, find, without_unions
+from pixelwise.errors import AmbiguousError, DataError
+from pixelwise.progress import track
+
+HASH_DISTANCE = 8
+"""Of 64 bits; up to it, the thumbnails of two photos are compared."""
+
+ALIKE = 0.95
+"""Correlation of two thumbnails (32 x 32, grey) from which two photos are nearly the same."""
+
+
+def check(
+    path: str | Path,
+    *,
+    fast: bool = False,
+    splits: tuple[str, ...] | None = None,
+    classes: ClassMap | None = None,
+    format: str | None = None,
+    encoding: str | None = None,
+    void: int | None = None,
+    labels: str | None = None,
+) -> Report:
+    """Check every sample of a data set.
+
+    Parameters
+    ----------
+    path : str or Path
+        A data set, as for `open_dataset`.
+    fast : bool
+        Leave out what needs the photos decoded: damage in the middle of a file, and photos of
+        one split that are in another one, too.
+    splits : tuple of str, optional
+        Which ones; all where not given. A split that is the others together is left out.
+    classes, format, encoding, void, labels
+        How it is to be read, as for `open_dataset`.
+
+    Returns
+    -------
+    Report
+        Its ``findings`` are empty where nothing is wrong.
+
+    Raises
+    ------
+    NotADatasetError
+        The folder is no data set.
+    DataError
+        It can be read in two ways; the message lists them with the flag that chooses.
+    """
+    started = time.perf_counter()
+    root, name = find(Path(path), format)
+    problems: list[Problem] = []
+    options = Options(classes, encoding, void, labels, problems)
+    datasets, findings = [], []
+    for split in splits or FORMATS[name].splits(root, options):
+        noted = len(problems)
+        try:
+            datasets.append(FORMATS[name].open(root, split, options))
+        except AmbiguousError:
+            raise
+        except DataError as error:
+            findings.append(Finding("split", split, (root,), str(error)))
+        for problem in problems[noted:]:
+            files = (problem.path, problem.shown) if problem.shown else (problem.path,)
+            findings.append(Finding(problem.kind, split, files, problem.text))
+    datasets = without_unions(datasets)
+    told = {file for finding in findings for file in finding.files}
+    findings += _strays(root, name, datasets, told)
+    looks = [_look(dataset, fast) for dataset in datasets]
+    for dataset, seen in zip(datasets, looks, strict=True):
+        for place, look in enumerate(seen):
+            findings += [
+                Finding(kind, dataset.split, (file,), text, ((dataset.split, place),))
+                for kind, file, text in look.faults
+            ]
+    if not fast:
+        for (a, looks_a), (b, looks_b) in combinations(zip(datasets, looks, strict=True), 2):
+            findings += _twins(a, looks_a, b, looks_b)
+    counts = [sum((look.counts for look in seen), np.zeros(256, np.int64)) for seen in looks]
+    findings += _absent(datasets, looks, counts)
+    order = list(KINDS)
+    findings.sort(key=lambda finding: order.index(finding.kind))
+    return Report(
+        Path(path),
+        tuple(dataset.found for dataset in datasets),
+        {dataset.split: len(dataset) for dataset in datasets},
+        tuple(dict.fromkeys(findings)),
+        {
+            dataset.split: dict(zip(dataset.classes.names, count.tolist(), strict=False))
+            for dataset, count in zip(datasets, counts, strict=True)
+        },
+        suggested_weights(datasets[0].classes, looks[0]) if datasets else {},
+        time.perf_counter() - started,
+        tuple(datasets),
+    )
+
+
+def stop_on_findings(report: Report) -> None:
+    """Raise where a check found what training would stumble over or learn wrongly.
+
+    Raises
+    ------
+    DataError
+        It tells the first such finding and how many there are.
+    """
+    stopping = [finding for finding in report.findings if KINDS[finding.kind].stops]
+    if stopping:
+        first = stopping[0]
+        more = f" ({len(stopping) - 1} more: pixelwise check {report.path})"
+        raise DataError(
+            f"{first.files[0]}: {first.text}; {KINDS[first.kind].mend}"
+            + (more if len(stopping) > 1 else "")
+        )
+
+
+def suggested_weights(classes: ClassMap, looks: list[Look]) -> dict[str, float]:
+    """Suggest class weights for a loss by median frequency balancing.
+
+    Returns
+    -------
+    dict of str to float
+        Classes that no photo shows are left out. For the definition see
+        ``pixelwise.datasets.checks.findings.WEIGHTS_DEFINITION`` (Eigen and Fergus, 2015).
+    """
+    table = np.array([look.counts[: len(classes)] for look in looks], dtype=np.float64)
+    labelled = table.sum(axis=1, keepdims=True)
+    shown = np.asarray(table.sum(axis=0) > 0)
+    frequency = table.sum(axis=0)[shown] / ((table > 0) * labelled).sum(axis=0)[shown]
+    weights = np.median(frequency) / frequency if shown.any() else frequency
+    names = [name for name, there in zip(classes.names, shown, strict=True) if there]
+    return {name: round(float(w), 4) for name, w in zip(names, weights, strict=True)}
+
+
+def _strays(root: Path, format: str, datasets: list[Dataset], told: set[Path]) -> Iterator[Finding]:
+    """Yield the files that lie among those of a data set, but that no sample uses.
+
+    VOC's unlabelled photos are part of its design and left out; photos and masks in pairs are
+    compared when they are opened.
+    """
+    entries = [entry for dataset in datasets for entry in dataset.entries]
+    used = {path for entry in entries for path in entry.paths}
+    if format == "voc":
+        there = sorted((root / MASKS).glob("*.png"))
+        photos = {photo.stem for photo in (root / PHOTOS).iterdir()}
+        strays, lacks = [p for p in there if p.stem not in photos], "photo"
+    elif format == "yolo":
+        folders = {entry.label_path.parent for entry in entries}
+        there = sorted(p for folder in folders for p in folder.glob("*.txt"))
+        # labelImg leaves its list of names among the labels.
+        strays, lacks = [p for p in there if p not in used and p.name != "classes.txt"], "photo"
+    elif format in ("coco", "labelme"):
+        folders = {entry.image_path.parent for entry in entries}
+        there = sorted(p for folder in folders for p in photos_in(folder))
+        strays, lacks = [p for p in there if p not in used], "annotation"
+    else:
+        return
+    for path in strays:
+        if path not in told:
+            yield Finding("unpaired", "", (path,), f"no {lacks} belongs to it")
+
+
+def _look(dataset: Dataset, fast: bool) -> list[Look]:
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        looks = pool.map(lambda entry: examine(dataset, entry, fast), dataset.entries)
+        return list(track(looks, f"checking {dataset.split}", len(dataset)))
+
+
+def _twins(a: Dataset, looks_a: list[Look], b: Dataset, looks_b: list[Look]) -> Iterator[Finding]:
+    by_digest = {look.digest: i for i, look in enumerate(looks_b) if look.digest}
+    same = set()
+    for i, look in enumerate(looks_a):
+        j = by_digest.get(look.digest)
+        if j is not None:
+            same.add((i, j))
+            yield _pair("same", a, i, b, j, "the same file")
+    for i, j, likeness in _alike(looks_a, looks_b):
+        if (i, j) not in same:
+            yield _pair("alike", a, i, b, j, f"thumbnails agree to {likeness:.3f}")
+
+
+def _pair(kind: str, a: Dataset, i: int, b: Dataset, j: int, how: str) -> Finding:
+    here, there = a.entries[i], b.entries[j]
+    text = f"{here.name} in '{a.split}' and {there.name} in '{b.split}': {how}"
+    files = (here.image_path, there.image_path)
+    return Finding(kind, a.split, files, text, ((a.split, i), (b.split, j)))
+
+
+def _alike(looks_a: list[Look], looks_b: list[Look]) -> Iterator[tuple[int, int, float]]:
+    """Yield the pairs of photos that look alike."""
+    rows = [i for i, look in enumerate(looks_a) if look.hash is not None]
+    columns = [j for j, look in enumerate(looks_b) if look.hash is not None]
+    if not rows or not columns:
+        return
+    theirs = np.stack([_hash(looks_b[j]) for j in columns])
+    for start in range(0, len(rows), 1024):  # bounded memory, whatever the number of photos
+        band = rows[start : start + 1024]
+        # Of two vectors of +1 and -1, the product is 64 less twice the number of differences.
+        near = np.stack([_hash(looks_a[i]) for i in band]) @ theirs.T >= 64 - 2 * HASH_DISTANCE
+        for x, y in zip(*np.nonzero(near), strict=True):
+            i, j = band[x], columns[y]
+            one, other = looks_a[i].thumbnail, looks_b[j].thumbnail
+            if one is not None and other is not None:
+                likeness = float(one.astype(np.float32) @ other.astype(np.float32))
+                if likeness >= ALIKE:
+                    yield i, j, likeness
+
+
+def _hash(look: Look) -> npt.NDArray[np.float32]:
+    return look.hash if look.hash is not None else np.zeros(64, np.float32)
+
+
+def _absent(
+    datasets: list[Dataset], looks: list[list[Look]], counts: list[npt.NDArray[np.int64]]
+) -> Iterator[Finding]:
+    longest = max((d.classes for d in datasets), key=len, default=None)
+    for a, b in combinations(range(len(datasets)), 2):
+        for here, there in ((a, b), (b, a)):
+            lacking = np.flatnonzero((counts[there][:VOID] > 0) & (counts[here][:VOID] == 0))
+            if lacking.size and counts[here].any() and longest is not None:
+                names = ", ".join(longest.names[i] for i in lacking)
+                split, other = datasets[here].split, datasets[there].split
+                text = f"no pixel in '{split}' of: {names} ({len(lacking)} classes of '{other}')"
+                # The page shows a photo of the other split with one of these classes in it.
+                example = next(
+                    i for i, look in enumerate(looks[there]) if look.counts[lacking].any()
+                )
+                files = (datasets[here].root, datasets[there].entries[example].label_path)
+                yield Finding("absent", split, files, text, ((other, example),))

@@ -1,0 +1,205 @@
+"""A close look at one sample of a data set."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import BACKGROUND, VOID
+from pixelwise.datasets.dataset import Dataset, Entry, Outlines
+from pixelwise.datasets.formats.mask_reader import MaskFiles
+from pixelwise.errors import ImageFileError, LabelError
+from pixelwise.io.decoders import JPEG_END, JPEG_START
+from pixelwise.io.image import image_of_bytes, read_size
+from pixelwise.io.mask import count_ids
+
+UInt8Array = npt.NDArray[np.uint8]
+
+RAMP = 0.05
+"""Share of a mask's edges that lead over a number in between, above which it was blended. Of 1,588
+real masks none has more than 0.016; blended in any common way, none has less than 0.067."""
+
+
+@dataclass(eq=False)
+class Look:
+    """What was seen of one sample.
+
+    Parameters
+    ----------
+    faults : list of (kind, file, text)
+    counts : (256,) int64
+        Pixels of each class id.
+    digest : bytes
+        Of the photo's file.
+    hash : (64,) float32 or None
+        The photo's perceptual hash, +1 or -1.
+    thumbnail : (1024,) float16 or None
+        The photo at 32 x 32 in grey, with mean 0 and length 1; half precision, since all photos'
+        are kept until the splits are compared.
+    """
+
+    faults: list[tuple[str, Path, str]] = field(default_factory=list)
+    counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
+    digest: bytes = b""
+    hash: npt.NDArray[np.float32] | None = None
+    thumbnail: npt.NDArray[np.float16] | None = None
+
+
+def examine(dataset: Dataset, entry: Entry, fast: bool) -> Look:
+    """Look at one sample; ``fast`` leaves out decoding its photo where the file looks whole."""
+    look = Look()
+    try:
+        data, _ = dataset.reader.photo(entry)
+        size, turned = read_size(entry.image_path, data)
+        look.digest = hashlib.blake2b(data, digest_size=16).digest()
+        cut = data.startswith(JPEG_START) and not data.endswith(JPEG_END)
+        if cut or not fast:
+            image = image_of_bytes(data, entry.image_path)
+            if not fast:
+                look.hash, look.thumbnail = fingerprints(image)
+    except ImageFileError as error:
+        look.faults.append(("unreadable", entry.image_path, _without(error, entry.image_path)))
+        return look
+    try:
+        _examine_labels(dataset, entry, size, turned, look)
+    except ImageFileError as error:
+        look.faults.append(("unreadable", entry.label_path, _without(error, entry.label_path)))
+    return look
+
+
+def _examine_labels(
+    dataset: Dataset, entry: Entry, size: tuple[int, int], turned: bool, look: Look
+) -> None:
+    reader = dataset.reader
+    if isinstance(reader, MaskFiles) and reader.has_labels:
+        shape = _examine_mask(reader, entry, look)
+        if shape is not None and shape != size:
+            look.faults.append(_size_fault(entry.label_path, size, shape, turned))
+        if look.faults:
+            return
+    try:
+        label_map, instances = dataset.read_labels(entry, size)
+    except LabelError as error:
+        look.faults.append(("annotation", entry.label_path, _without(error, entry.label_path)))
+        return
+    if label_map.shape != size:
+        shape = label_map.shape[0], label_map.shape[1]
+        look.faults.append(_size_fault(entry.label_path, size, shape, turned))
+        return
+    look.counts = count_ids(label_map)
+    outlines = getattr(reader, "outlines", None)
+    if outlines is not None:
+        look.faults += _outside(outlines(entry, size), entry, size)
+    labelled = look.counts[:VOID].sum()
+    if not labelled:
+        text = f"{entry.name}: all {label_map.size:,} pixels are void"
+        look.faults.append(("void", entry.label_path, text))
+    elif look.counts[0] == labelled and dataset.classes.names[0] in BACKGROUND and not instances:
+        look.faults.append(("empty", entry.label_path, f"{entry.name}: no class but background"))
+
+
+def _examine_mask(reader: MaskFiles, entry: Entry, look: Look) -> tuple[int, int] | None:
+    """Look at the numbers of a mask file; return its size, None where it has none."""
+    path = entry.label_path
+    try:
+        levels = reader.levels(path)
+    except LabelError as error:
+        look.faults.append(("blended", path, _without(error, path)))
+        return None
+    counts = count_ids(levels)
+    shown = np.flatnonzero(counts)
+    share, ramps = ramp(levels) if len(shown) > 2 else (0.0, 0)
+    if share > RAMP and ramps >= 8:
+        text = (
+            f"{len(shown)} different numbers; {share:.0%} of the edges lead over a number in "
+            "between, as interpolation and JPEG leave them"
+        )
+        look.faults.append(("blended", path, text))
+    elif not reader.binary and shown.tolist() == [0, VOID]:
+        text = f"0 and 255 only: {counts[VOID]:,} pixels would be void"
+        look.faults.append(("binary", path, text))
+    elif not reader.binary:
+        strange = np.flatnonzero((counts > 0) & (reader.table < 0))
+        if strange.size:
+            listed = ", ".join(f"{i} in {counts[i]:,} pixels" for i in strange[:5])
+            text = f"label {listed}, but {reader.known}"
+            look.faults.append(("range", path, text))
+    return levels.shape[0], levels.shape[1]
+
+
+def ramp(levels: UInt8Array) -> tuple[float, int]:
+    """Return how often a pixel's number lies strictly between those of two opposite neighbours.
+
+    Parameters
+    ----------
+    levels : (H, W) uint8
+
+    Returns
+    -------
+    share : float
+        Of all places where opposite neighbours differ.
+    count : int
+        Such pixels.
+    """
+    between = edges = 0
+    for plane in (levels, levels.T):
+        before, here, after = plane[:, :-2], plane[:, 1:-1], plane[:, 2:]
+        rising, falling = (before < here) & (here < after), (before > here) & (here > after)
+        between += int(np.count_nonzero(rising | falling))
+        edges += int(np.count_nonzero(before != after))
+    return between / max(1, edges), between
+
+
+def fingerprints(image: UInt8Array) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float16]]:
+    """Return the perceptual hash of a photo and its thumbnail.
+
+    The hash is the sign of the 64 lowest frequencies but the mean, against their median, of the
+    cosine transform of the photo at 32 x 32 in grey (pHash, Zauner 2010).
+
+    Returns
+    -------
+    hash : (64,) float32
+        +1 or -1.
+    thumbnail : (1024,) float16
+        Grey, mean 0, length 1; all 0 for a photo of one colour.
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+    low = cv2.dct(small)[:8, :8].ravel()
+    hash_ = np.where(low > np.median(low[1:]), 1, -1).astype(np.float32)
+    flat = (small - small.mean()).ravel()
+    length = float(np.linalg.norm(flat))
+    return hash_, (flat / length if length > 1e-3 else np.zeros_like(flat)).astype(np.float16)
+
+
+def _outside(
+    outlines: Outlines, entry: Entry, size: tuple[int, int]
+) -> list[tuple[str, Path, str]]:
+    faults = []
+    limit = np.array([size[1], size[0]])
+    for what, points in outlines:
+        # A pixel of tolerance: tools disagree on whether the last pixel ends at W - 1 or at W.
+        beyond = float(np.maximum(-points, points - limit).max())
+        if beyond > 1:
+            text = f"{what} of {entry.name} reaches {beyond:.1f} px out of {limit[0]} x {limit[1]}"
+            faults.append(("outside", entry.label_path, text))
+    return faults
+
+
+def _size_fault(
+    path: Path, photo: tuple[int, int], mask: tuple[int, int], turned: bool
+) -> tuple[str, Path, str]:
+    text = f"the photo is {photo[0]} x {photo[1]}, its mask {mask[0]} x {mask[1]} (height x width)"
+    if turned and mask == (photo[1], photo[0]):
+        return "turned", path, f"{text}; EXIF orientation turns the photo, and not the mask"
+    return "size", path, text
+
+
+def _without(error: Exception, path: Path) -> str:
+    """Return an error's words without the file they begin with, which the finding names."""
+    return str(error).removeprefix(f"{path}: ")

@@ -1,0 +1,118 @@
+"""The page of a check: every kind of finding with thumbnails, and the class histogram."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from pixelwise.datasets.checks.findings import KINDS, WEIGHTS_DEFINITION, Finding, Report
+from pixelwise.datasets.dataset import Dataset
+from pixelwise.drawing.overlays import colourise, overlay
+from pixelwise.drawing.page import Figure, Section, Table, page
+from pixelwise.errors import PixelwiseError
+from pixelwise.io.image import resize_image
+from pixelwise.io.mask import read_levels, resize_ids
+
+UInt8Array = npt.NDArray[np.uint8]
+
+SIDE = 320
+"""Longer side of a thumbnail, in pixels."""
+
+SHOWN = 24
+"""Findings of one kind that are shown; the others are counted."""
+
+
+def check_page(report: Report) -> str:
+    """Return the HTML page of a check, with no file beside it."""
+    datasets = {dataset.split: dataset for dataset in report.datasets}
+    sections = []
+    for kind, findings in report.by_kind().items():
+        figures = [_figure(finding, datasets) for finding in findings[:SHOWN]]
+        more = f" The first {SHOWN} are shown." if len(findings) > SHOWN else ""
+        title = f"{KINDS[kind].title} ({len(findings):,})"
+        text = f"To mend: {KINDS[kind].mend}.{more}"
+        sections.append(Section(title, text, figures, small=True))
+    sections.append(_histogram(report))
+    n = len(report.findings)
+    found = "Nothing wrong was found." if not n else f"{n:,} finding{'s' if n > 1 else ''}."
+    text = f"{found} {'. '.join(report.found)}. Checked in {report.seconds:.1f} s."
+    return page(f"Check of {report.path.resolve().name}", text, sections)
+
+
+def _figure(finding: Finding, datasets: dict[str, Dataset]) -> Figure:
+    pictures = [_thumbnail(datasets[split], place, finding) for split, place in finding.shown]
+    pictures = pictures or [_of_file(finding)]
+    return Figure(_beside(pictures), finding.files[0].name, finding.text)
+
+
+def _beside(pictures: list[UInt8Array]) -> UInt8Array:
+    height = max(picture.shape[0] for picture in pictures)
+    padded = [
+        np.pad(picture, ((0, height - picture.shape[0]), (0, 6), (0, 0)), constant_values=255)
+        for picture in pictures
+    ]
+    return np.concatenate(padded, axis=1)[:, :-6]
+
+
+def _thumbnail(dataset: Dataset, place: int, finding: Finding) -> UInt8Array:
+    """Draw a sample's photo with its labels over it, as far as they can be read."""
+    entry = dataset.entries[place]
+    try:
+        image = dataset.reader.image(entry)
+    except PixelwiseError:
+        return _of_file(finding)
+    size = _fitted((image.shape[0], image.shape[1]))
+    small = resize_image(image, size)
+    if finding.kind in ("same", "alike"):
+        return small
+    try:
+        label_map, _ = dataset.read_labels(entry, (image.shape[0], image.shape[1]))
+    except PixelwiseError:
+        return _beside([small, _of_file(finding)])
+    if label_map.shape != image.shape[:2]:
+        labels = resize_ids(label_map, _fitted((label_map.shape[0], label_map.shape[1])))
+        return _beside([small, colourise(labels, dataset.classes)])
+    drawn = overlay(small, resize_ids(label_map, size), dataset.classes)
+    return _beside([drawn, _of_file(finding)]) if finding.kind in ("blended", "binary") else drawn
+
+
+def _of_file(finding: Finding) -> UInt8Array:
+    """Draw the first file of a finding that can be drawn; words on grey where none can."""
+    for path in finding.files:
+        try:
+            levels = read_levels(path)
+        except PixelwiseError:
+            continue
+        if levels.ndim == 2:
+            # Class ids lie close together: stretched, so that they can be told apart.
+            stretched = levels.astype(np.float32) * (255 / max(1, int(levels.max())))
+            levels = np.repeat(stretched.astype(np.uint8)[..., None], 3, axis=2)
+        picture = levels.astype(np.uint8)
+        return resize_image(picture, _fitted((picture.shape[0], picture.shape[1])))
+    blank = Image.new("RGB", (SIDE * 3 // 4, SIDE // 2), (225, 225, 225))
+    draw, middle = ImageDraw.Draw(blank), (blank.width / 2, blank.height / 2)
+    font = ImageFont.load_default(16)
+    draw.text(middle, "cannot be drawn", fill=(90, 90, 90), font=font, anchor="mm")
+    return np.asarray(blank)
+
+
+def _fitted(size: tuple[int, int]) -> tuple[int, int]:
+    scale = min(1.0, SIDE / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _histogram(report: Report) -> Section:
+    names: list[str] = max((list(h) for h in report.histogram.values()), key=len, default=[])
+    totals = {split: max(1, sum(h.values())) for split, h in report.histogram.items()}
+    rows = []
+    for name in names:
+        shares = [
+            f"{100 * counts.get(name, 0) / totals[split]:.3f} %"
+            for split, counts in report.histogram.items()
+        ]
+        weight = report.weights.get(name)
+        rows.append([name, *shares, "absent" if weight is None else f"{weight:.3f}"])
+    header = ["class", *(f"{split}, share of pixels" for split in report.histogram), "weight"]
+    text = f"Void left out. Suggested weight: {WEIGHTS_DEFINITION}."
+    return Section("Class histogram", text, [], Table(header, rows))

@@ -1,0 +1,193 @@
+"""From one format of data sets to another, without losing a pixel unless told to."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.classes import BACKGROUND, ClassMap
+from pixelwise.datasets.dataset import Dataset, Labels
+from pixelwise.datasets.formats.writer import Item
+from pixelwise.datasets.options import Options
+from pixelwise.datasets.registry import FORMATS, find, without_unions
+from pixelwise.errors import ArgumentError, DataError
+from pixelwise.progress import track
+from pixelwise.samples import Instance
+
+
+def convert(
+    source: str | Path,
+    target: str | Path,
+    to: str,
+    *,
+    lossy: bool = False,
+    classes: ClassMap | None = None,
+    format: str | None = None,
+    encoding: str | None = None,
+    void: int | None = None,
+    labels: str | None = None,
+    say: Callable[[str], object] = print,
+) -> Path:
+    """Write all splits of a data set in another format.
+
+    Photos are copied as the files they are. What was written is read back and compared with the
+    source, label map by label map and object by object, before ``target`` appears.
+
+    Parameters
+    ----------
+    source : str or Path
+        A data set, as for `open_dataset`.
+    target : str or Path
+        A folder that is not there yet, or is empty.
+    to : str
+        One of voc, coco, yolo, labelme, pairs.
+    lossy : bool
+        Write what the format can hold where it cannot hold everything.
+    classes, format, encoding, void, labels
+        How the source is to be read, as for `open_dataset`.
+    say : callable
+        Takes each line of the report.
+
+    Returns
+    -------
+    Path
+        ``target``.
+
+    Raises
+    ------
+    ArgumentError
+        An unknown format, or a target that is in use.
+    DataError
+        The format cannot hold everything; the message says what would be lost. Nothing is
+        written then.
+    """
+    source, target = Path(source), Path(target)
+    if to not in FORMATS:
+        raise ArgumentError(f"unknown format {to!r}; there is: {', '.join(FORMATS)}")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ArgumentError(f"{target}: is there already; name a new folder")
+    options = Options(classes, encoding, void, labels)
+    root, name = find(source, format)
+    splits = FORMATS[name].splits(root, options)
+    datasets = [FORMATS[name].open(root, split, options) for split in splits]
+    for dataset in datasets:
+        say(dataset.found)
+    datasets = _same_classes(without_unions(datasets, say))
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        losses = _write(datasets, part, to, say)
+        losses += _compare(datasets, part, to, losses)
+        words = "; ".join(f"{what} ({count:,})" for what, count in losses.most_common() if count)
+        if words and not lossy:
+            raise DataError(
+                f"{source}: {to} cannot hold everything; lost would be: {words}. "
+                "Say --lossy to write what it can hold"
+            )
+        if target.exists():
+            target.rmdir()
+        part.replace(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    splits = tuple(dataset.split for dataset in datasets)
+    total = sum(map(len, datasets))
+    outcome = f"lost: {words}" if words else "read back and found identical"
+    say(f"wrote {target}: {to}, {total:,} samples in {', '.join(splits)}; {outcome}")
+    return target
+
+
+def _stems(datasets: list[Dataset]) -> dict[tuple[str, str], str]:
+    """Return each sample's new name: its own, after its split where two photos share it."""
+    photos: dict[str, set[Path]] = {}
+    for dataset in datasets:
+        for entry in dataset.entries:
+            photos.setdefault(entry.name, set()).add(entry.image_path)
+    return {
+        (d.split, e.name): e.name if len(photos[e.name]) == 1 else f"{d.split}/{e.name}"
+        for d in datasets
+        for e in d.entries
+    }
+
+
+def _same_classes(datasets: list[Dataset]) -> list[Dataset]:
+    """Bring the splits of unnamed data, which were numbered one by one, to the same classes."""
+    longest = max((d.classes for d in datasets), key=len)
+    if any(d.classes.names != longest.names[: len(d.classes)] for d in datasets):
+        listed = "; ".join(f"{d.split}: {', '.join(d.classes.names)}" for d in datasets)
+        raise DataError(f"the splits have different classes ({listed}); say --classes")
+    return [d.remapped({}, longest) if d.classes != longest else d for d in datasets]
+
+
+def _write(
+    datasets: list[Dataset], part: Path, to: str, say: Callable[[str], object]
+) -> Counter[str]:
+    first = datasets[0]
+    part.mkdir(parents=True)
+    writer = FORMATS[to].writer(part, first.classes, first.file_ids)
+    names, told = _stems(datasets), False
+    for dataset in datasets:
+        for entry in track(dataset.entries, f"writing {dataset.split}", len(dataset)):
+            photo, suffix = dataset.reader.photo(entry)
+            size = dataset.reader.size(entry)
+            label_map, instances = dataset.read_labels(entry, size)
+            if label_map.shape != size:
+                raise DataError(
+                    f"{entry.label_path}: the photo is {size[0]} x {size[1]} but its mask is "
+                    f"{label_map.shape[0]} x {label_map.shape[1]} (height x width)"
+                )
+            if instances is None and not told and to in ("coco", "yolo", "labelme"):
+                say(
+                    f"{dataset.root.name} tells no objects apart: each connected area of one "
+                    "class becomes an object"
+                )
+                told = True
+            name = names[dataset.split, entry.name]
+            writer.add(Item(dataset.split, name, photo, suffix, label_map, instances))
+    writer.close()
+    return +writer.losses
+
+
+def _compare(datasets: list[Dataset], part: Path, to: str, known: Counter[str]) -> Counter[str]:
+    """Read back what was written; count the differences that the writer did not tell of."""
+    found: Counter[str] = Counter()
+    stems = _stems(datasets)
+    for dataset in datasets:
+        written = FORMATS[to].open(part, dataset.split, Options())
+        names = dataset.classes.names
+        if written.classes.names[1:] != names[1:] or (
+            written.classes.names[0] != names[0] and names[0] not in BACKGROUND
+        ):
+            found["class names"] += 1
+        there = {entry.name: entry for entry in written.entries}
+        for entry in track(dataset.entries, f"comparing {dataset.split}", len(dataset)):
+            size = dataset.reader.size(entry)
+            before = dataset.read_labels(entry, size)
+            twin = there[stems[dataset.split, entry.name].replace("/", "_")]
+            for what in _differences(before, written.read_labels(twin, size)):
+                found[what] += 1
+    # Whatever follows from a loss that the writer counted is no news.
+    return Counter() if known else found
+
+
+def _differences(before: Labels, after: Labels) -> list[str]:
+    found = []
+    if (before[0] != after[0]).any():
+        found.append("photos whose label map would change")
+    if before[1] is not None:
+        ours, theirs = ([_key(i) for i in side] for side in (before[1], after[1] or ()))
+        if sorted(ours) != sorted(theirs):
+            found.append("photos whose objects would change")
+    return found
+
+
+def _key(instance: Instance) -> tuple[object, ...]:
+    return (
+        instance.class_id,
+        instance.box,
+        instance.crowd,
+        np.packbits(instance.patch).tobytes(),
+    )

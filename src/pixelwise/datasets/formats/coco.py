@@ -1,0 +1,291 @@
+"""COCO instances JSON: polygons, run-length codes, crowds (Lin et al., 2014)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pixelwise.classes import BACKGROUND, VOID, ClassMap
+from pixelwise.datasets.dataset import Dataset, Entry, Labels, Outlines, PhotoFiles
+from pixelwise.datasets.formats.class_names import VOID_NAMES
+from pixelwise.datasets.formats.coco_file import KEYS, note_ids, photo_name, read_coco
+from pixelwise.datasets.formats.writer import AREAS, Item, as_objects, put
+from pixelwise.datasets.options import WHOLE, Options, checked, choose_split
+from pixelwise.errors import DataError, LabelError
+from pixelwise.io.files import is_file
+from pixelwise.io.rle import draw_segmentation, encode_rle, points_of
+from pixelwise.samples import Instance, paint_label_map
+
+LOOKED_FOR = "annotations/instances_*.json, or one JSON file with images, annotations, categories"
+VOID_CATEGORY = "void"
+OBJECT_ID = "object_id"
+"""Our own key: the id an object has within its photo, where the annotation's is another."""
+
+
+def is_coco(path: Path) -> bool:
+    """Tell whether a folder, or a JSON file itself, holds COCO annotations."""
+    return bool(_files(path))
+
+
+def splits_of_coco(root: Path, options: Options) -> tuple[str, ...]:  # noqa: ARG001 -- of every format
+    """Return the splits, by the names of the files without ``instances_`` and the year."""
+    return tuple(_files(root))
+
+
+def open_coco(root: Path, split: str | None, options: Options) -> Dataset:
+    """Open one split of COCO annotations.
+
+    Raises
+    ------
+    DataError
+        An unknown split, a file that is no COCO JSON, or a photo that is missing.
+    """
+    files = _files(root)
+    if split is not None and split not in files:
+        split = next((s for s, p in files.items() if p.stem == f"instances_{split}"), split)
+    split = choose_split(split, tuple(files), root)
+    path = files[split]
+    content = read_coco(path)
+    classes, ids, table = _classes_of(path, content["categories"], options)
+    by_image: dict[str, list[Mapping[str, Any]]] = {}
+    for annotation in content["annotations"]:
+        by_image.setdefault(repr(annotation.get("image_id")), []).append(annotation)
+    note_ids(path, content, options)
+    folders = _photo_folders(path, split)
+    files_ = [photo_name(image, path) for image in content["images"]]
+    in_one_folder = len({file.parent for file in files_}) == 1
+    entries, annotations = [], {}
+    for image, file in zip(content["images"], files_, strict=True):
+        name = file.stem if in_one_folder else file.with_suffix("").as_posix()
+        if name in annotations:
+            raise DataError(f"{path}: two images are called {name!r}")
+        photo = next((f / file for f in folders if is_file(f / file)), None)
+        if photo is None:
+            looked = ", ".join(sorted({f.name + "/" for f in folders if f.is_dir()}))
+            options.trouble("unpaired", path, f"photo {str(file)!r} is missing; looked in {looked}")
+            continue
+        entries.append(Entry(name, photo, path))
+        annotations[name] = tuple(by_image.get(repr(image.get("id")), ()))
+    if not entries:
+        raise DataError(f"{path}: the split is empty")
+    n_objects = sum(map(len, annotations.values()))
+    found = (
+        f"{root.resolve().name}: COCO annotations, {len(entries)} samples in '{split}', "
+        f"{n_objects} objects, {len(classes)} classes with background, void {VOID}"
+    )
+    info = content.get("info")
+    areas = isinstance(info, dict) and info.get(AREAS) is True
+    reader = CocoReader(annotations, table, areas)
+    return Dataset(root, split, classes, tuple(entries), found, reader, "coco", ids)
+
+
+@dataclass(frozen=True, eq=False)
+class CocoReader(PhotoFiles):
+    """Reads the annotations of one JSON file.
+
+    Parameters
+    ----------
+    annotations : mapping
+        The name of a sample to its annotations as they stand in the file.
+    table : mapping of int to int
+        Category id to class id.
+    areas : bool
+        The objects are only areas of a label map.
+    """
+
+    annotations: Mapping[str, tuple[Mapping[str, Any], ...]]
+    table: Mapping[int, int]
+    areas: bool
+
+    def labels(self, entry: Entry, size: tuple[int, int]) -> Labels:
+        """Draw the objects: crowds first, then large to small, void last.
+
+        Raises
+        ------
+        LabelError
+            An annotation that cannot be drawn; the message gives its id.
+        """
+        objects = []
+        for annotation in self.annotations[entry.name]:
+            where = f"{entry.label_path}: annotation {annotation.get('id')!r} of {entry.name}"
+            category = annotation.get("category_id")
+            if not isinstance(category, int) or category not in self.table:
+                raise LabelError(f"{where}: category {category!r} is not in the file's list")
+            mask = draw_segmentation(annotation.get("segmentation"), size, where)
+            if mask.any():
+                id_ = annotation.get(OBJECT_ID, annotation.get("id"))
+                instance = Instance.of(
+                    mask,
+                    self.table[category],
+                    id_ if isinstance(id_, int) else 0,
+                    annotation.get("iscrowd") in (1, True),
+                )
+                area = annotation.get("area")
+                stated = float(area) if isinstance(area, int | float) else None
+                objects.append(replace(instance, stated_area=stated))
+        objects.sort(key=painting_order)
+        instances = tuple(o for o in objects if o.class_id not in (0, VOID))
+        return paint_label_map(objects, size), None if self.areas else instances
+
+    def outlines(self, entry: Entry, size: tuple[int, int]) -> Outlines:
+        """Yield the polygons as they stand in the file."""
+        for annotation in self.annotations[entry.name]:
+            where, parts = f"annotation {annotation.get('id')!r}", annotation["segmentation"]
+            if isinstance(parts, list):
+                for part in parts if isinstance(parts[0], list) else [parts]:
+                    yield where, points_of(part, size, where)
+
+
+def painting_order(instance: Instance) -> tuple[int, bool, int]:
+    """Sort objects for painting: crowds under single objects, large under small, void on top."""
+    return instance.class_id == VOID, not instance.crowd, -instance.area
+
+
+def _files(path: Path) -> dict[str, Path]:
+    """Return the annotation files of a folder by split."""
+    if is_file(path):
+        return {WHOLE: path} if path.suffix == ".json" and _is_coco_file(path) else {}
+    named = sorted((path / "annotations").glob("instances_*.json"))
+    if named:
+        stems = [p.stem.removeprefix("instances_") for p in named]
+        short = [s.rstrip("0123456789") or s for s in stems]
+        return dict(zip(short if len(set(short)) == len(short) else stems, named, strict=True))
+    # Roboflow writes one file into each split's folder.
+    inside = sorted(path.glob("*/_annotations.coco.json"))
+    if inside:
+        return {p.parent.name: p for p in inside}
+    for folder in (path, path / "annotations"):
+        # A folder of many JSON files is labelme's, and each may embed a photo.
+        files = [p for p in sorted(folder.glob("*.json"))[:8] if _is_coco_file(p)]
+        if len(files) == 1:
+            return {WHOLE: files[0]}
+        if files:
+            return {p.stem: p for p in files}
+    return {}
+
+
+def _is_coco_file(path: Path) -> bool:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return False
+    return all(f'"{key}"'.encode() in content for key in KEYS)
+
+
+def _classes_of(
+    path: Path, categories: list[dict[str, Any]], options: Options
+) -> tuple[ClassMap, tuple[int, ...], dict[int, int]]:
+    """Return the classes, their category ids, and the table from category id to class id."""
+    ids: list[Any] = [category.get("id") for category in categories]
+    names: list[Any] = [category.get("name") for category in categories]
+    if not all(isinstance(i, int) and i >= 0 for i in ids) or len(set(ids)) != len(ids):
+        raise DataError(f"{path}: every category needs an id of its own, 0 or more")
+    if not all(isinstance(name, str) and name for name in names):
+        raise DataError(f"{path}: every category needs a name")
+    table: dict[int, int] = {}
+    kept, kept_ids = ["background"], [0]
+    for id_, name in sorted(zip(ids, names, strict=True)):
+        if name.casefold() in VOID_NAMES:
+            table[id_] = VOID
+        elif id_ == 0 and name.casefold() in ("background", "_background_"):
+            table[id_] = 0
+        else:
+            table[id_] = len(kept)
+            kept.append(name)
+            kept_ids.append(id_)
+    if options.classes is not None:
+        if len(options.classes) != len(kept):
+            raise DataError(
+                f"{path}: {len(kept)} classes with background, "
+                f"but {len(options.classes)} names are given"
+            )
+        return options.classes, tuple(kept_ids), table
+    return checked(lambda: ClassMap(tuple(kept)), path), tuple(kept_ids), table
+
+
+def _photo_folders(path: Path, split: str) -> list[Path]:
+    root = path.parent.parent if path.parent.name == "annotations" else path.parent
+    year = path.stem.removeprefix("instances_")
+    images = root / "images"
+    below = (root / year, root / split, images / year, images / split)
+    return [*below, images, root, path.parent]
+
+
+class CocoWriter:
+    """Writes COCO annotations, masks as RLE, so that every pixel comes back."""
+
+    def __init__(self, root: Path, classes: ClassMap, file_ids: tuple[int, ...] | None) -> None:
+        self.losses: Counter[str] = Counter()
+        self._root = root
+        self._ids = file_ids or tuple(range(len(classes)))
+        self._void_id = max(self._ids) + 1
+        self._has_void, self._areas = False, False
+        self._classes = classes
+        self._splits: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        self._taken: set[int] = set()
+        self._next = 1
+        self._images = 0
+        if classes.names[0] not in BACKGROUND:
+            self.losses[f"the name {classes.names[0]!r} of class 0, which is background here"] = 1
+
+    def add(self, item: Item) -> None:
+        """Write the photo of one sample and keep its annotations."""
+        file = f"{item.stem}{item.suffix}"
+        put(self._root / item.split / file, item.photo)
+        self.annotate(item, file)
+
+    def annotate(self, item: Item, file: str) -> None:
+        """Keep the annotations of one sample whose photo stands under a name already."""
+        split = self._splits.setdefault(item.split, {"images": [], "annotations": []})
+        height, width = item.size
+        self._images += 1
+        image_id = self._images
+        split["images"].append(
+            {"id": image_id, "file_name": file, "height": height, "width": width}
+        )
+        self._areas |= item.instances is None
+        for instance in as_objects(item):
+            is_void = instance.class_id == VOID
+            self._has_void |= is_void
+            top, left, bottom, right = instance.box
+            id_ = self._own_id(instance.id)
+            split["annotations"].append(
+                {
+                    "id": id_,
+                    "image_id": image_id,
+                    "category_id": self._void_id if is_void else self._ids[instance.class_id],
+                    "segmentation": encode_rle(instance.mask),
+                    "area": instance.area,
+                    "bbox": [left, top, right - left, bottom - top],
+                    # Evaluators leave crowds out of the score, which is what void means.
+                    "iscrowd": int(instance.crowd or is_void),
+                }
+                | ({} if id_ == instance.id else {OBJECT_ID: instance.id})
+            )
+
+    def content(self, split: str) -> dict[str, Any]:
+        """Return what the JSON file of a split says."""
+        pairs = list(zip(self._ids, self._classes.names, strict=True))[1:]
+        categories = [{"id": id_, "name": name, "supercategory": ""} for id_, name in pairs]
+        if self._has_void:
+            categories.append({"id": self._void_id, "name": VOID_CATEGORY, "supercategory": ""})
+        info = {AREAS: True} if self._areas else {}
+        return {"info": info, "licenses": [], **self._splits[split], "categories": categories}
+
+    def close(self) -> None:
+        """Write one JSON file a split."""
+        for split in self._splits:
+            text = json.dumps(self.content(split), ensure_ascii=False)
+            put(self._root / "annotations" / f"instances_{split}.json", text.encode())
+
+    def _own_id(self, wanted: int) -> int:
+        """Keep an annotation's id where it is free: in COCO it is unlike all others."""
+        if wanted <= 0 or wanted in self._taken:
+            wanted = self._next
+        self._taken.add(wanted)
+        self._next = max(self._next, wanted + 1)
+        return wanted

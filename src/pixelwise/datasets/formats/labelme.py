@@ -1,0 +1,293 @@
+"""labelme's JSON: one file a photo, with polygons and other shapes.
+
+Shapes are drawn as labelme itself draws them when it exports: by Pillow, borders included, in the
+order of the file.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import BACKGROUND, VOID, ClassMap
+from pixelwise.datasets.dataset import Dataset, Entry, Labels, Outlines
+from pixelwise.datasets.formats.class_names import find_names, read_json
+from pixelwise.datasets.formats.labelme_shapes import draw_shape, shapes_of
+from pixelwise.datasets.formats.writer import AREAS, Item, as_objects, put
+from pixelwise.datasets.options import WHOLE, Options, checked, choose_split
+from pixelwise.errors import DataError, ImageFileError, LabelError
+from pixelwise.io.files import is_file
+from pixelwise.io.image import image_of_bytes, read_bytes, read_size
+from pixelwise.io.rle import BoolArray, points_of
+from pixelwise.samples import Instance, paint_label_map
+
+LOOKED_FOR = "labelme's *.json with shapes"
+IGNORE = "__ignore__"
+BACKGROUND_LABEL = "_background_"
+CROWD = "crowd"
+
+
+def is_labelme(path: Path) -> bool:
+    """Tell whether a folder, or every one of its subfolders, holds labelme files."""
+    if not path.is_dir():
+        return False
+    if _files(path):
+        return _is_labelme_file(_files(path)[0])
+    inside = _split_folders(path)
+    return bool(inside) and all(_files(f) and _is_labelme_file(_files(f)[0]) for f in inside)
+
+
+def splits_of_labelme(root: Path, options: Options) -> tuple[str, ...]:  # noqa: ARG001 -- of every format
+    """Return the subfolders that hold labelme files; ``all`` where they lie in the folder."""
+    if _files(root):
+        return (WHOLE,)
+    return tuple(folder.name for folder in _split_folders(root))
+
+
+def open_labelme(root: Path, split: str | None, options: Options) -> Dataset:
+    """Open a folder of labelme files.
+
+    Raises
+    ------
+    DataError
+        An unknown split, or a file that is no labelme JSON.
+    """
+    split = choose_split(split, splits_of_labelme(root, options), root)
+    folder = root if split == WHOLE else root / split
+    files = _files(folder)
+    with ThreadPoolExecutor() as pool:
+        looked = list(pool.map(lambda file: _look(file, options), files))
+    there = [(file, photo) for file, (photo, _) in zip(files, looked, strict=True) if photo]
+    entries = tuple(Entry(file.stem, photo, file) for file, photo in there)
+    if not entries:
+        raise DataError(f"{folder}: no sample can be read")
+    classes, named_by = _classes_of(
+        root, {label for _, labels in looked for label in labels}, options
+    )
+    embedded = sum(entry.image_path == entry.label_path for entry in entries)
+    found = (
+        f"{root.resolve().name}: labelme files, {len(entries)} samples in '{split}' "
+        f"({embedded} with embedded photos), {len(classes)} classes with background "
+        f"{named_by}, void {VOID}"
+    )
+    return Dataset(root, split, classes, entries, found, LabelmeReader(classes), "labelme")
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.json"))
+
+
+def _split_folders(root: Path) -> list[Path]:
+    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _is_labelme_file(path: Path) -> bool:
+    with path.open("rb") as file:
+        # The keys may stand behind an embedded photo of megabytes.
+        return b'"shapes"' in file.read(1 << 26)
+
+
+@dataclass(frozen=True)
+class LabelmeReader:
+    """Reads labelme files.
+
+    Parameters
+    ----------
+    classes : ClassMap
+        By the labels of the shapes; ``__ignore__`` is void.
+    """
+
+    classes: ClassMap
+
+    def image(self, entry: Entry) -> npt.NDArray[np.uint8]:
+        """Read the photo, (H, W, 3) uint8 RGB."""
+        return image_of_bytes(self.photo(entry)[0], entry.image_path)
+
+    def size(self, entry: Entry) -> tuple[int, int]:
+        """Read the photo's (height, width) from its header."""
+        if entry.image_path != entry.label_path:
+            return read_size(entry.image_path)[0]
+        return read_size(entry.image_path, self.photo(entry)[0])[0]
+
+    def photo(self, entry: Entry) -> tuple[bytes, str]:
+        """Return the photo's file as it is, and its suffix; an embedded one is taken out."""
+        if entry.image_path != entry.label_path:
+            return read_bytes(entry.image_path), entry.image_path.suffix.lower()
+        data = _embedded(read_json(entry.label_path), entry.label_path)
+        kinds = {
+            b"\xff\xd8": ".jpg",
+            b"\x89P": ".png",
+            b"BM": ".bmp",
+            b"GI": ".gif",
+            b"RI": ".webp",
+        }
+        return data, kinds.get(data[:2], ".tif")
+
+    def labels(self, entry: Entry, size: tuple[int, int]) -> Labels:
+        """Draw the shapes; those of one label and ``group_id`` are one object.
+
+        Raises
+        ------
+        LabelError
+            A shape that bounds no pixels, or a label that is no class.
+        """
+        groups: dict[tuple[str, Any], list[BoolArray]] = {}
+        crowds = set()
+        content = read_json(entry.label_path)
+        for i, shape in enumerate(_shapes(content, entry.label_path)):
+            where = f"{entry.label_path}: shape {i + 1}"
+            label, group = shape.get("label"), shape.get("group_id")
+            if not isinstance(label, str) or not isinstance(group, int | None):
+                raise LabelError(f"{where}: expected a label, and a whole number as group_id")
+            key = (label, f"shape {i}" if group is None else group)
+            groups.setdefault(key, []).append(draw_shape(shape, size, where))
+            flags = shape.get("flags")
+            if isinstance(flags, dict) and flags.get(CROWD):
+                crowds.add(key)
+        objects = []
+        ids = [group for _, group in groups]
+        if not all(isinstance(i, int) and i > 0 for i in ids) or len(set(ids)) != len(ids):
+            ids = list(range(1, len(ids) + 1))
+        for number, (key, masks) in zip(ids, groups.items(), strict=True):
+            class_id = self._class_id(key[0], entry.label_path)
+            mask = np.logical_or.reduce(masks)
+            if mask.any():
+                objects.append(Instance.of(mask, class_id, number, key in crowds))
+        instances = tuple(o for o in objects if o.class_id not in (0, VOID))
+        areas = content.get(AREAS) is True
+        return paint_label_map(objects, size), None if areas else instances
+
+    def outlines(self, entry: Entry, size: tuple[int, int]) -> Outlines:
+        """Yield the polygons as they stand in the file."""
+        for i, shape in enumerate(_shapes(read_json(entry.label_path), entry.label_path), 1):
+            if shape.get("shape_type") in (None, "polygon"):
+                yield f"shape {i}", points_of(shape["points"], size, f"shape {i}")
+
+    def _class_id(self, label: str, path: Path) -> int:
+        if label == IGNORE:
+            return VOID
+        if label == BACKGROUND_LABEL and label not in self.classes.names:
+            return 0
+        if label not in self.classes.names:
+            known = ", ".join(self.classes.names)
+            raise LabelError(f"{path}: label {label!r} is none of the classes: {known}")
+        return self.classes.index(label)
+
+
+def annotation(item: Item, classes: ClassMap, photo: str) -> dict[str, Any]:
+    """Return what a labelme file says about one sample.
+
+    Parameters
+    ----------
+    item : Item
+    classes : ClassMap
+    photo : str
+        Path of its photo, from where the file will be.
+    """
+    objects = as_objects(item)
+    ids = [instance.id for instance in objects]
+    if len(set(ids)) != len(ids) or min(ids, default=1) < 1:
+        ids = list(range(1, len(ids) + 1))
+    shapes = []
+    for group, instance in zip(ids, objects, strict=True):
+        void = instance.class_id == VOID
+        shared = {
+            "label": IGNORE if void else classes.names[instance.class_id],
+            "group_id": group,
+            "description": "",
+            "flags": {CROWD: True} if instance.crowd else {},
+        }
+        shapes += [shared | outline for outline in shapes_of(instance)]
+    content: dict[str, Any] = {
+        "version": "5.5.0",
+        "flags": {},
+        "shapes": shapes,
+        "imagePath": photo,
+        "imageData": None,
+        "imageHeight": item.size[0],
+        "imageWidth": item.size[1],
+    }
+    if item.instances is None:
+        content[AREAS] = True
+    return content
+
+
+class LabelmeWriter:
+    """Writes labelme files: polygons where they give every pixel back, masks where they do not."""
+
+    def __init__(self, root: Path, classes: ClassMap, file_ids: tuple[int, ...] | None) -> None:  # noqa: ARG002
+        self.losses: Counter[str] = Counter()
+        self._root = root
+        self._classes = classes
+        if classes.names[0] not in BACKGROUND:
+            self.losses[f"the name {classes.names[0]!r} of class 0, which is background here"] = 1
+
+    def add(self, item: Item) -> None:
+        """Write the photo and its annotation side by side, in a folder a split."""
+        folder = self._root if item.split == WHOLE else self._root / item.split
+        photo = f"{item.stem}{item.suffix}"
+        put(folder / photo, item.photo)
+        content = annotation(item, self._classes, photo)
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        put(folder / f"{item.stem}.json", text.encode())
+
+    def close(self) -> None:
+        """Write labels.txt, as labelme's own exporters want it."""
+        lines = [IGNORE, BACKGROUND_LABEL, *self._classes.names[1:]]
+        put(self._root / "labels.txt", ("\n".join(lines) + "\n").encode())
+
+
+def _shapes(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
+    shapes = content.get("shapes")
+    if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
+        raise DataError(f"{path}: not a labelme file; expected a list under 'shapes'")
+    return shapes
+
+
+def _look(path: Path, options: Options) -> tuple[Path | None, set[str]]:
+    """Return where the photo is (the file itself where embedded) and the labels."""
+    content = read_json(path)
+    labels = {str(shape.get("label")) for shape in _shapes(content, path)}
+    name = content.get("imagePath")
+    if isinstance(name, str) and "\0" not in name:
+        # Windows writes backslashes; the photo may have been moved beside its annotation.
+        relative = name.replace("\\", "/")
+        for photo in (path.parent / relative, path.parent / Path(relative).name):
+            if is_file(photo):
+                return photo, labels
+    if content.get("imageData"):
+        return path, labels
+    options.trouble("unpaired", path, f"its photo {name!r} is missing, and none is embedded")
+    return None, set()
+
+
+def _embedded(content: dict[str, Any], path: Path) -> bytes:
+    data = content.get("imageData")
+    try:
+        return base64.b64decode(data if isinstance(data, str) else "", validate=True)
+    except (binascii.Error, ValueError):
+        raise ImageFileError(f"{path}: its embedded photo is no base64") from None
+
+
+def _classes_of(root: Path, labels: set[str], options: Options) -> tuple[ClassMap, str]:
+    if options.classes is not None:
+        return options.classes, "(given)"
+    # labelme's examples keep the list beside the folder of annotations.
+    listed = find_names([root, root.parent])
+    if listed is not None:
+        path, names = listed
+        kept = tuple(n for i, n in enumerate(names.names) if i != names.void)
+        if kept[:1] != ("background",):
+            kept = ("background", *kept)
+        return checked(lambda: ClassMap(kept), path), f"({path.name})"
+    kept = tuple(sorted(labels - {IGNORE, BACKGROUND_LABEL, "background"}))
+    return checked(lambda: ClassMap(("background", *kept)), root), "(its labels, sorted)"

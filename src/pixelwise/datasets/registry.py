@@ -1,0 +1,186 @@
+"""The door that opens every format: looks at a folder, says what it is, refuses to guess."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixelwise.classes import ClassMap
+from pixelwise.datasets.dataset import Dataset
+from pixelwise.datasets.formats import coco, labelme, pairs, voc, yolo
+from pixelwise.datasets.formats.writer import Writer
+from pixelwise.datasets.options import Options
+from pixelwise.errors import AmbiguousError, ArgumentError, NotADatasetError
+
+
+@dataclass(frozen=True)
+class Format:
+    """What pixelwise can do with one format of data sets.
+
+    Parameters
+    ----------
+    is_here : callable
+        Tells whether a folder holds it.
+    splits : callable
+        Its splits' names.
+    open : callable
+        Opens a split; None is the usual one.
+    writer : callable
+        Makes a writer for a new folder.
+    looked_for : str
+        What it is recognised by.
+    """
+
+    is_here: Callable[[Path], bool]
+    splits: Callable[[Path, Options], tuple[str, ...]]
+    open: Callable[[Path, str | None, Options], Dataset]
+    writer: Callable[[Path, ClassMap, tuple[int, ...] | None], Writer]
+    looked_for: str
+
+
+FORMATS: dict[str, Format] = {
+    "voc": Format(voc.is_voc, voc.splits_of_voc, voc.open_voc, voc.VocWriter, voc.LOOKED_FOR),
+    "coco": Format(
+        coco.is_coco, coco.splits_of_coco, coco.open_coco, coco.CocoWriter, coco.LOOKED_FOR
+    ),
+    "yolo": Format(
+        yolo.is_yolo, yolo.splits_of_yolo, yolo.open_yolo, yolo.YoloWriter, yolo.LOOKED_FOR
+    ),
+    "labelme": Format(
+        labelme.is_labelme,
+        labelme.splits_of_labelme,
+        labelme.open_labelme,
+        labelme.LabelmeWriter,
+        labelme.LOOKED_FOR,
+    ),
+    "pairs": Format(
+        pairs.is_pairs, pairs.splits_of_pairs, pairs.open_pairs, pairs.PairsWriter, pairs.LOOKED_FOR
+    ),
+}
+"""Every format by its name; a further one is a line here."""
+
+
+def open_dataset(
+    path: str | Path,
+    split: str | None = None,
+    classes: ClassMap | None = None,
+    *,
+    format: str | None = None,
+    encoding: str | None = None,
+    void: int | None = None,
+    labels: str | None = None,
+    say: Callable[[str], object] = print,
+) -> Dataset:
+    """Open one split of a data set; samples are read when they are asked for.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder in one of the layouts that ``docs/data.md`` lists, a folder above exactly one,
+        or a COCO JSON or YOLO YAML file.
+    split : str, optional
+        Which one to take. Where not given: ``train``, else the only one, else all.
+    classes : ClassMap, optional
+        What the ids mean. Where not given: the names that the format carries, else the
+        folder's ``classes.txt`` (a name a line), else VOC's 21 in the VOC layout where they
+        fit, else numbers.
+    format : str, optional
+        One of voc, coco, yolo, labelme, pairs, where several could be meant.
+    encoding : str, optional
+        How the numbers of mask files are meant: ids, binary or instances.
+    void : int, optional
+        An id in mask files that stands for void, beside 255. Ids above it move down by one.
+    labels : str, optional
+        The folder of label maps, where several could be meant.
+    say : callable
+        Takes the line that tells what the folder was taken for.
+
+    Returns
+    -------
+    Dataset
+        ``dataset[i]`` is a `Sample` with ``.name``, ``.image`` (H, W, 3) uint8, ``.label_map``
+        (H, W) uint8, and ``.instances`` where objects are told apart.
+
+    Raises
+    ------
+    NotADatasetError
+        The folder has another layout; the message says what was looked for.
+    DataError
+        An unknown or empty split, a missing file, or two possible readings; the message lists
+        them with the flag that chooses.
+    ArgumentError
+        An unknown format or encoding.
+    """
+    options = Options(classes, encoding, void, labels)
+    root, name = find(Path(path), format)
+    dataset = FORMATS[name].open(root, split, options)
+    say(dataset.found)
+    return dataset
+
+
+def list_splits(path: str | Path, *, format: str | None = None) -> tuple[str, ...]:
+    """Return the names of the splits of a data set, sorted; ``("all",)`` where it has none.
+
+    Raises
+    ------
+    NotADatasetError
+        The folder has another layout; the message says what was looked for.
+    """
+    root, name = find(Path(path), format)
+    return tuple(sorted(FORMATS[name].splits(root, Options())))
+
+
+def find(path: Path, format: str | None = None) -> tuple[Path, str]:
+    """Return the folder of the data set at ``path``, or the only one below, and its format.
+
+    Raises
+    ------
+    NotADatasetError
+        None there, several below, or one that could be several formats.
+    ArgumentError
+        An unknown format.
+    """
+    if format is not None and format not in FORMATS:
+        raise ArgumentError(f"unknown format {format!r}; there is: {', '.join(FORMATS)}")
+    tried = [format] if format else list(FORMATS)
+    if not path.exists():
+        raise NotADatasetError(f"{path}: no such folder")
+    here = [name for name in tried if FORMATS[name].is_here(path)]
+    if len(here) > 1:
+        readings = " or ".join(f"--format {name}" for name in here)
+        raise AmbiguousError(f"{path}: it can be read in several ways; say {readings}")
+    if here:
+        return path, here[0]
+    looked_for = "; ".join(f"{name}: {FORMATS[name].looked_for}" for name in tried)
+    if not path.is_dir():
+        raise NotADatasetError(f"{path}: a file, not a folder; a data set is one of {looked_for}")
+    below = [
+        (inside, name)
+        for depth in ("*", "*/*")
+        for inside in sorted(path.glob(depth))
+        if inside.is_dir()
+        for name in tried
+        if FORMATS[name].is_here(inside)
+    ]
+    folders = list(dict.fromkeys(inside for inside, _ in below))
+    if len(folders) > 1:
+        listed = ", ".join(str(folder) for folder in folders[:8])
+        raise NotADatasetError(f"{path}: several data sets inside, name one: {listed}")
+    if folders:
+        return find(folders[0], format)
+    raise NotADatasetError(f"{path}: not a data set; looked for {looked_for}")
+
+
+def without_unions(datasets: list[Dataset], say: Callable[[str], object] = str) -> list[Dataset]:
+    """Leave out splits that are others put together, as VOC's trainval is."""
+    photos = {d.split: {entry.image_path for entry in d.entries} for d in datasets}
+    kept = []
+    for dataset in datasets:
+        own = photos[dataset.split]
+        parts = {split: some for split, some in photos.items() if some < own}
+        if len(parts) > 1 and own == set().union(*parts.values()):
+            say(f"'{dataset.split}' is {' and '.join(parts)} together, and left out")
+        else:
+            kept.append(dataset)
+    return kept

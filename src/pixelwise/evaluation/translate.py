@@ -1,0 +1,52 @@
+"""Bringing the classes of a data set to those of some weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pixelwise.datasets import Dataset
+from pixelwise.errors import ArgumentError
+from pixelwise.inference.predictor import Predictor
+
+
+def translated(
+    dataset: Dataset, predictor: Predictor, rules: Mapping[str, str] | None = None
+) -> tuple[Dataset, str]:
+    """Bring the classes of a data set to those of some weights.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    predictor : Predictor
+    rules : mapping of str to str, optional
+        As for `ClassMap.remap`. Where not given: none are needed if the classes are the same;
+        else those the weights were trained with on a folder of this name; else, if the data set
+        has every class of the weights, its other classes count as background.
+
+    Returns
+    -------
+    dataset : Dataset
+        With the predictor's classes.
+    how : str
+        One line saying what was translated, empty where nothing was.
+
+    Raises
+    ------
+    ArgumentError
+        A class has no clear place; the message says how to give it one.
+    """
+    target = predictor.classes
+    if rules is None:
+        if dataset.classes.names == target.names:
+            return dataset, ""
+        rules = predictor.card.rules.get(dataset.root.resolve().name)
+    if rules is None:
+        missing = [name for name in target.names if name not in dataset.classes.names]
+        if missing:
+            raise ArgumentError(
+                f"the weights tell apart {', '.join(target.names)}, but the data set has no "
+                f"{', '.join(missing)}; say what its classes are, e.g. --map '*={target.names[-1]}'"
+            )
+        rules = {name: name for name in target.names} | {"*": target.names[0]}
+    said = ", ".join(f"{here} -> {there}" for here, there in rules.items() if here != there)
+    return dataset.remapped(rules, target), said

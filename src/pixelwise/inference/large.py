@@ -1,0 +1,105 @@
+"""One large photo to its results, none of which is ever whole in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.drawing import overlay, with_legend
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.tiles import label_bands
+from pixelwise.io.image import resize_image, save_picture
+from pixelwise.io.tiff import label_rows, large_size, photo_rows
+
+UInt8Array = npt.NDArray[np.uint8]
+
+OVERLAY_SIDE = 2048
+"""Longer side of the overlay of a large photo, px, at most."""
+
+
+def goes_in_tiles(size: tuple[int, int], tile: int) -> bool:
+    """Tell whether a photo of this (height, width) is labelled in tiles.
+
+    One that is long but thinner than a pixel of its own overlay is small enough as a whole.
+    """
+    return max(size) > tile and min(size) >= _step(size)
+
+
+def _step(size: tuple[int, int]) -> int:
+    return math.ceil(max(size) / OVERLAY_SIDE)
+
+
+def label_large(
+    predictor: Predictor,
+    photo: Path,
+    label_map: Path,
+    picture: Path | None,
+    tile: int,
+    tta: tuple[str, ...] = (),
+) -> None:
+    """Label a photo in tiles and write the label map as it comes.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    photo : Path
+        A TIFF is read in bands; other formats are decoded whole first.
+    label_map : Path
+        Palette PNG to write, of the photo's size.
+    picture : Path or None
+        Overlay to write, at most `OVERLAY_SIDE` px long.
+    tile : int
+        As for `pixelwise.inference.tiles.label_bands`.
+    tta : tuple of str
+        As for `Predictor.predict`.
+
+    Raises
+    ------
+    ImageFileError
+        The photo cannot be read.
+    """
+    size = large_size(photo)
+    step = _step(size)
+    small = _Thumbnail(size, step), _Thumbnail(size, step)
+    with photo_rows(photo) as bands, label_rows(label_map, size, predictor.classes) as out:
+        for labels in label_bands(predictor, size, small[0].watched(bands), tile, tta):
+            small[1].add(labels)
+            out.write(labels)
+    if picture is not None:
+        image, labels = small[0].array(), small[1].array()
+        drawn = overlay(image, labels, predictor.classes)
+        save_picture(picture, with_legend(drawn, labels, predictor.classes))
+
+
+class _Thumbnail:
+    """A photo, or a label map, at 1 / step, made from the rows that pass."""
+
+    def __init__(self, size: tuple[int, int], step: int) -> None:
+        self.step, self.width = step, size[1] // step * step
+        self._left: list[UInt8Array] = []
+        self._rows: list[UInt8Array] = []
+
+    def watched(self, bands: Iterator[UInt8Array]) -> Iterator[UInt8Array]:
+        for band in bands:
+            self.add(band)
+            yield band
+
+    def add(self, rows: UInt8Array) -> None:
+        left = np.concatenate([*self._left, rows[:, : self.width]])
+        whole = len(left) // self.step
+        self._left = [left[whole * self.step :].copy()]
+        if not whole:
+            return
+        block = left[: whole * self.step]
+        if rows.ndim == 2:
+            middle = self.step // 2
+            self._rows.append(block[middle :: self.step, middle :: self.step].copy())
+        else:
+            self._rows.append(resize_image(block, (whole, self.width // self.step)))
+
+    def array(self) -> UInt8Array:
+        return np.concatenate(self._rows)

@@ -1,1 +1,0 @@
-"""Weights that travel with the package, one ONNX file each."""

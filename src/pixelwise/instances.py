@@ -1,0 +1,155 @@
+"""From instance maps to objects, and from objects to outlines."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from pixelwise.classes import VOID
+from pixelwise.samples import Instance
+
+BoolArray = npt.NDArray[np.bool_]
+UInt8Array = npt.NDArray[np.uint8]
+
+
+def instances_of(
+    instance_map: npt.NDArray[np.uint16], label_map: UInt8Array | None = None
+) -> tuple[Instance, ...]:
+    """Return the objects of an instance map, in the order of their ids.
+
+    Parameters
+    ----------
+    instance_map : (H, W) uint16
+        0 = none.
+    label_map : (H, W) uint8, optional
+        An object's class is the one that most of its pixels have here, void left out; an object
+        of void alone is left out. Where not given, every object has class 1.
+    """
+    size = instance_map.shape[0], instance_map.shape[1]
+    found = []
+    for before, place in enumerate(ndimage.find_objects(instance_map.astype(np.int32))):
+        if place is None:
+            continue
+        patch = instance_map[place] == before + 1
+        class_id = 1
+        if label_map is not None:
+            counts = np.bincount(label_map[place][patch], minlength=VOID + 1)[:VOID]
+            if not counts.any():
+                continue
+            class_id = int(counts.argmax())
+        corner = int(place[0].start), int(place[1].start)
+        found.append(Instance(patch, corner, size, class_id, before + 1))
+    return tuple(found)
+
+
+def components(label_map: UInt8Array, class_ids: list[int], first_id: int) -> list[Instance]:
+    """Return each connected area (8 neighbours) of some classes as an object.
+
+    Parameters
+    ----------
+    label_map : (H, W) uint8
+    class_ids : list of int
+        The classes to look at.
+    first_id : int
+        The objects are numbered from here.
+    """
+    size = label_map.shape[0], label_map.shape[1]
+    found: list[Instance] = []
+    for class_id in class_ids:
+        _, areas = cv2.connectedComponents((label_map == class_id).astype(np.uint8))
+        for before, place in enumerate(ndimage.find_objects(areas)):
+            corner = int(place[0].start), int(place[1].start)
+            patch = areas[place] == before + 1
+            found.append(Instance(patch, corner, size, class_id, first_id + len(found)))
+    return found
+
+
+def without_specks(label_map: UInt8Array, min_area: int) -> UInt8Array:
+    """Give connected areas (8 neighbours) that are too small to the class nearest to them.
+
+    Parameters
+    ----------
+    label_map : (H, W) uint8
+    min_area : int
+        Pixels that an area of one class needs to stay.
+
+    Returns
+    -------
+    (H, W) uint8
+        The same map where no area would stay.
+
+    Examples
+    --------
+    >>> speck = np.array([[2, 2, 2, 2], [2, 7, 2, 1], [2, 2, 1, 1]], dtype=np.uint8)
+    >>> without_specks(speck, 2).tolist()
+    [[2, 2, 2, 2], [2, 2, 2, 1], [2, 2, 1, 1]]
+    """
+    small = np.zeros(label_map.shape, dtype=np.uint8)
+    for class_id in np.unique(label_map):
+        mask = (label_map == class_id).astype(np.uint8)
+        _, areas, stats, _ = cv2.connectedComponentsWithStats(mask)
+        is_small = stats[:, cv2.CC_STAT_AREA] < min_area
+        is_small[0] = False  # what is not of this class
+        small |= is_small[areas]
+    if not small.any() or small.all():
+        return label_map.copy()
+    _, nearest = cv2.distanceTransformWithLabels(
+        small, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    # Labels of kept pixels are 1, 2, ... in an order of OpenCV's own.
+    class_of = np.zeros(int(nearest.max()) + 1, dtype=np.uint8)
+    kept = small == 0
+    class_of[nearest[kept]] = label_map[kept]
+    return np.asarray(class_of[nearest], dtype=np.uint8)
+
+
+def outlines(mask: BoolArray) -> tuple[list[npt.NDArray[np.int32]], int]:
+    """Trace the parts of a mask along the centres of their border pixels.
+
+    Parameters
+    ----------
+    mask : (H, W) bool
+
+    Returns
+    -------
+    parts : list of (N, 2) int32
+        x, y of the corners of each part's outer border, largest part first. Filling them with
+        their border gives the mask back, but for its holes.
+    holes : int
+        How many holes the mask has.
+    """
+    found, tree = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    if tree is None:
+        return [], 0
+    links = tree.reshape(-1, 4)
+    # The fourth link leads from a hole to the border around it.
+    outer = [c.reshape(-1, 2) for c, link in zip(found, links, strict=True) if link[3] < 0]
+    outer.sort(key=lambda c: -abs(cv2.contourArea(c)))
+    return [np.asarray(c, dtype=np.int32) for c in outer], len(found) - len(outer)
+
+
+def joined(mask: BoolArray) -> BoolArray:
+    """Join the parts of a mask by lines one pixel wide between their nearest border corners.
+
+    Parameters
+    ----------
+    mask : (H, W) bool
+
+    Returns
+    -------
+    (H, W) bool
+        One connected part (8 neighbours), its holes filled.
+    """
+    canvas = np.zeros(mask.shape, dtype=np.uint8)
+    parts, _ = outlines(mask)
+    cv2.drawContours(canvas, parts, -1, 1, thickness=cv2.FILLED)
+    hub = parts[0]
+    for part in parts[1:]:
+        distances = np.linalg.norm(hub[:, None] - part[None], axis=-1)
+        here, there = np.unravel_index(int(distances.argmin()), distances.shape)
+        ends = [tuple(int(v) for v in p) for p in (hub[here], part[there])]
+        cv2.line(canvas, ends[0], ends[1], 1)
+        hub = np.concatenate([hub, part])
+    return canvas.astype(np.bool_)

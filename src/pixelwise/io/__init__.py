@@ -1,0 +1,1 @@
+"""Everything that touches an image, clip or text file."""

@@ -1,0 +1,105 @@
+"""What a photo file says besides its pixels, and how to hand it on."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelwise.io.decoders import ORIENTATION
+from pixelwise.io.image import PICTURE_FORMATS, image_of_bytes, read_bytes, save_picture
+
+PROFILE_OF = {b"RGB ": ("RGB", "RGBA", "P", "PA"), b"GRAY": ("L", "LA", "I", "I;16", "1")}
+"""Modes of a picture's pixels that a colour profile of some kind can describe."""
+
+XMP_ORIENTATION = re.compile(rb'tiff:Orientation(="\d+"|>\d+</tiff:Orientation)')
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What is handed from a photo to the picture made from it.
+
+    Parameters
+    ----------
+    options : dict
+        For Pillow's ``save``: ``exif`` (upright, without the thumbnail), ``icc_profile``, ``xmp``,
+        ``dpi``, as far as they are there.
+    grey : bool
+        The photo has no colours.
+    """
+
+    options: dict[str, Any]
+    grey: bool
+
+    def save(self, path: str | Path, pixels: npt.NDArray[np.uint8]) -> None:
+        """Write a picture with this metadata; the suffix chooses the format.
+
+        Parameters
+        ----------
+        path : str or Path
+        pixels : (H, W, 3) or (H, W, 4) uint8
+            RGB or RGBA. A grey photo that is still grey is written as one.
+
+        Raises
+        ------
+        ArgumentError
+            A suffix that stands for no picture format.
+        """
+        options = dict(self.options)
+        if self.grey and pixels.shape[2] == 3 and (pixels == pixels[..., :1]).all():
+            picture = Image.fromarray(np.ascontiguousarray(pixels[..., 0]))
+        else:
+            picture = Image.fromarray(pixels)
+            if self.grey:  # a grey profile does not describe colours
+                options.pop("icc_profile", None)
+        save_picture(path, picture, **options)
+
+
+def read_photo(path: str | Path) -> tuple[npt.NDArray[np.uint8], Metadata]:
+    """Read a photo, upright, and what its file says besides.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    image : (H, W, 3) uint8
+        As of `pixelwise.read_image`.
+    metadata : Metadata
+
+    Raises
+    ------
+    ImageFileError
+        The file is missing, truncated, or no picture.
+    """
+    data = read_bytes(path)
+    image = image_of_bytes(data, path)
+    # Its pixels have been decoded; this reads the header only.
+    with Image.open(io.BytesIO(data), formats=PICTURE_FORMATS) as picture:
+        mode, info = picture.mode, dict(picture.info)
+        exif = picture.getexif()
+    options: dict[str, Any] = {name: info[name] for name in ("dpi",) if name in info}
+    # The pixels are turned upright, so nobody may turn them again. Pillow writes no thumbnail,
+    # which is as well: it would show the photo as it was.
+    exif.pop(ORIENTATION, None)
+    if len(exif):
+        options["exif"] = exif.tobytes()
+    profile = info.get("icc_profile")
+    if profile and mode in PROFILE_OF.get(profile[16:20], ()):
+        options["icc_profile"] = profile
+    xmp = info.get("xmp")
+    if xmp:
+        xmp = xmp.encode() if isinstance(xmp, str) else xmp
+        options["xmp"] = XMP_ORIENTATION.sub(_upright, xmp)
+    return image, Metadata(options, mode in PROFILE_OF[b"GRAY"])
+
+
+def _upright(found: re.Match[bytes]) -> bytes:
+    return re.sub(rb"\d+", b"1", found[0])

@@ -1,0 +1,349 @@
+"""Photos in and out: always (H, W, 3) uint8 RGB inside, whatever the file holds."""
+
+from __future__ import annotations
+
+import io
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from pixelwise.errors import ArgumentError, ImageFileError
+from pixelwise.io.decoders import MAX_PIXELS, ORIENTATION, decode_jpeg
+from pixelwise.io.files import written_whole
+from pixelwise.samples import check_image
+
+UInt8Array = npt.NDArray[np.uint8]
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
+"""The file endings that a folder of photos is searched for."""
+
+# Pillow imports these two only when nothing else fits, but asks that a format named be there.
+import_module("PIL.TiffImagePlugin")
+import_module("PIL.WebPImagePlugin")
+
+PICTURE_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
+"""What Pillow may take a file for. Its other readers include one that starts a program (EPS)."""
+
+
+def read_image(path: str | Path) -> UInt8Array:
+    """Read a photo.
+
+    EXIF orientation is applied, transparency is laid over white, 16-bit is scaled to 8,
+    greyscale and CMYK become RGB.
+
+    Parameters
+    ----------
+    path : str or Path
+        JPEG, PNG, TIFF, WebP, BMP or GIF (its first picture).
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        RGB.
+
+    Raises
+    ------
+    ImageFileError
+        The file is missing, truncated, or no picture; the message names it.
+    """
+    return image_of_bytes(read_bytes(path), path)
+
+
+def image_of_bytes(data: bytes, path: str | Path) -> UInt8Array:
+    """Decode a photo that is in memory, as `read_image` does.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole picture file.
+    path : str or Path
+        What to call it in an error.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        RGB.
+
+    Raises
+    ------
+    ImageFileError
+        It is truncated, or no picture.
+    """
+    try:
+        image = decode_jpeg(data)
+    except EOFError as error:
+        raise ImageFileError(f"{path}: truncated or damaged ({error})") from None
+    if image is not None:
+        return image
+    with open_picture(path, data) as picture:
+        return _flatten(picture, path)
+
+
+def to_rgb(array: npt.NDArray[np.generic]) -> UInt8Array:
+    """Turn an array that some other library read into the one layout used here.
+
+    Parameters
+    ----------
+    array : (H, W), (H, W, 3) or (H, W, 4) uint8, or (H, W) uint16
+        Grey, RGB or RGBA; transparency is laid over white, 16 bits are scaled to 8.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        RGB.
+
+    Raises
+    ------
+    ArgumentError
+        Another shape or dtype.
+    """
+    grey, coloured = array.ndim == 2, array.ndim == 3 and array.shape[2] in (3, 4)
+    fits = array.dtype == np.uint8 and (grey or coloured)
+    if not array.size or not (fits or (grey and array.dtype == np.uint16)):
+        raise ArgumentError(
+            "expected (H, W), (H, W, 3) or (H, W, 4) uint8, or (H, W) uint16, "
+            f"got {array.shape} {array.dtype}"
+        )
+    return _flatten(Image.fromarray(np.ascontiguousarray(array)), "array")
+
+
+def open_picture(path: str | Path, data: bytes | None = None) -> Image.Image:
+    """Open a picture file with Pillow and decode it whole.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; it is named in errors.
+    data : bytes, optional
+        Its bytes, where they have been read already.
+
+    Raises
+    ------
+    ImageFileError
+        The file is missing, truncated, or no picture.
+    """
+    path = Path(path)
+    if data is None:
+        data = read_bytes(path)
+    try:
+        picture = Image.open(io.BytesIO(data), formats=PICTURE_FORMATS)
+        if picture.width * picture.height > MAX_PIXELS:
+            raise Image.DecompressionBombError(f"{picture.width} x {picture.height} pixels")
+        picture.load()
+    except UnidentifiedImageError:
+        raise ImageFileError(f"{path}: not a picture that can be read") from None
+    except Image.DecompressionBombError as error:
+        raise ImageFileError(f"{path}: refused, {error}") from None
+    except MemoryError:
+        raise ImageFileError(f"{path}: too large for the memory of this machine") from None
+    # Pillow's readers meet damaged files with many kinds of exception; all mean the same here.
+    except Exception as error:
+        raise ImageFileError(f"{path}: truncated or damaged ({error})") from None
+    return picture
+
+
+def write_image(path: str | Path, image: UInt8Array) -> None:
+    """Write a photo; the suffix chooses the format (JPEG at quality 92).
+
+    Parameters
+    ----------
+    path : str or Path
+        Where to write. The file appears whole or not at all.
+    image : (H, W, 3) uint8
+        RGB.
+
+    Raises
+    ------
+    ArgumentError
+        An unknown suffix, or an array of another shape or dtype.
+    """
+    check_image(image)
+    save_picture(path, Image.fromarray(image))
+
+
+def save_picture(path: str | Path, picture: Image.Image, **options: Any) -> None:
+    """Save a Pillow image whole or not at all; a suffix Pillow cannot write is an error.
+
+    Raises
+    ------
+    ArgumentError
+        A suffix that stands for no picture format.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in Image.registered_extensions():
+        raise ArgumentError(f"{path}: cannot tell the picture format from {suffix!r}; try .png")
+    if suffix in (".jpg", ".jpeg"):
+        # 4:4:4, since chroma subsampling frays exactly the mask borders people look at.
+        options = {"quality": 92, "subsampling": 0} | options
+    with written_whole(path) as beside:
+        picture.save(beside, **options)
+
+
+def fit_within(size: tuple[int, ...], longest: int, *, enlarge: bool = False) -> tuple[int, int]:
+    """Return the size of an image whose longer side is at most ``longest``, its aspect kept.
+
+    Parameters
+    ----------
+    size : (height, width, ...)
+        E.g. an array's shape; what follows the width is not looked at.
+    longest : int
+        Pixels of the longer side.
+    enlarge : bool
+        Make the longer side exactly ``longest`` where it is shorter.
+
+    Returns
+    -------
+    (height, width)
+        Each at least 1.
+
+    Examples
+    --------
+    >>> fit_within((480, 640), 320)
+    (240, 320)
+    >>> fit_within((48, 64), 320)
+    (48, 64)
+    >>> fit_within((48, 64), 320, enlarge=True)
+    (240, 320)
+    """
+    factor = longest / max(size[:2])
+    if not enlarge:
+        factor = min(1.0, factor)
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def resize_image(image: UInt8Array, size: tuple[int, int]) -> UInt8Array:
+    """Resize a photo, averaging over pixels when it shrinks.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+    size : (height, width)
+
+    Returns
+    -------
+    (height, width, 3) uint8
+    """
+    if image.shape[:2] == size:
+        return image.copy()
+    shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
+    height, width = image.shape[:2]
+    # By a whole number, OpenCV averages blocks, fast and exactly. By any other it is slow, and an
+    # average of averages is nearly the same.
+    while (height % size[0] or width % size[1]) and _halves(height, size[0], width, size[1]):
+        height, width = height // 2, width // 2
+        half = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        image = np.asarray(half, dtype=np.uint8)
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=how), dtype=np.uint8)
+
+
+def _halves(height: int, to_height: int, width: int, to_width: int) -> bool:
+    return not (height % 2 or width % 2) and height >= 2 * to_height and width >= 2 * to_width
+
+
+def find_images(paths: list[Path]) -> list[Path]:
+    """Return the photos among files, folders (not searched deeper) and globs such as ``*.jpg``.
+
+    They are sorted within each of them.
+
+    Raises
+    ------
+    ImageFileError
+        A path does not exist, or a folder holds no photo.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+            if not inside:
+                raise ImageFileError(
+                    f"{path}: no photo in this folder; looked for "
+                    + " ".join(sorted(IMAGE_SUFFIXES))
+                )
+            found += inside
+        elif path.exists():
+            found.append(path)
+        elif matches := _matches(path):
+            found += matches
+        else:
+            raise ImageFileError(f"{path}: no such file or folder")
+    return found
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """Return the photos that a glob names, for shells that leave globs as they are."""
+    if not any(sign in pattern.name for sign in "*?["):
+        return []
+    return sorted(
+        p for p in pattern.parent.glob(pattern.name) if p.suffix.lower() in IMAGE_SUFFIXES
+    )
+
+
+def read_size(path: str | Path, data: bytes | None = None) -> tuple[tuple[int, int], bool]:
+    """Read the size of a photo from its header.
+
+    Parameters
+    ----------
+    path : str or Path
+    data : bytes, optional
+        The file's bytes, where they have been read already.
+
+    Returns
+    -------
+    size : (height, width)
+        As `read_image` gives it, after EXIF orientation.
+    turned : bool
+        EXIF orientation swaps height and width of the pixels in the file.
+
+    Raises
+    ------
+    ImageFileError
+        The file is missing or no picture.
+    """
+    source = path if data is None else io.BytesIO(data)
+    try:
+        with Image.open(source, formats=PICTURE_FORMATS) as picture:
+            turned = picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+            width, height = picture.size
+    except FileNotFoundError:
+        raise ImageFileError(f"{path}: no such file") from None
+    except Exception as error:
+        raise ImageFileError(f"{path}: not a picture that can be read ({error})") from None
+    return ((width, height) if turned else (height, width)), turned
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Read a whole file.
+
+    Raises
+    ------
+    ImageFileError
+        It is missing, a folder, or not to be read.
+    """
+    try:
+        # Making a Path of a Path would parse it again, for every file of a data set.
+        return (path if isinstance(path, Path) else Path(path)).read_bytes()
+    except FileNotFoundError:
+        raise ImageFileError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ImageFileError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _flatten(picture: Image.Image, path: str | Path) -> UInt8Array:
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"):
+        # Pillow would clip 16-bit values at 255 instead of scaling them.
+        deep = np.asarray(picture).astype(np.int64)
+        picture = Image.fromarray((deep.clip(0, 65535) >> 8).astype(np.uint8))
+    elif picture.mode == "F":
+        raise ImageFileError(f"{path}: floating-point pixels have no agreed white; save 16-bit")
+    if picture.has_transparency_data:
+        clear = picture.convert("RGBA")
+        white = Image.new("RGBA", clear.size, (255, 255, 255, 255))
+        picture = Image.alpha_composite(white, clear)
+    return np.array(picture.convert("RGB"), dtype=np.uint8)

@@ -1,0 +1,291 @@
+"""Label maps in and out. The pixels of a mask file are ids, never a picture to interpolate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelwise.classes import VOID, ClassMap, voc_palette
+from pixelwise.errors import ArgumentError, LabelError
+from pixelwise.io.decoders import decode_png_levels
+from pixelwise.io.image import open_picture, read_bytes, save_picture
+from pixelwise.samples import check_label_map
+
+UInt8Array = npt.NDArray[np.uint8]
+T = TypeVar("T", np.uint8, np.uint16)
+
+INSTANCES_SUFFIX = "_instances.png"
+"""What the file of a photo's instance map is called, after the photo's name."""
+
+
+def mask_encoding(path: str | Path) -> str:
+    """Return how a mask file says its ids: ``"palette"``, ``"rgb"``, ``"grey"`` or ``"deep"``.
+
+    "deep" is grey with more than 8 bits a pixel, as instance ids are mostly written.
+
+    Raises
+    ------
+    ImageFileError
+        The file cannot be read.
+    LabelError
+        Its pixels are of a kind that holds no ids, e.g. floating point.
+    """
+    with open_picture(path) as picture:
+        return _encoding_of(picture, path)
+
+
+def read_levels(path: str | Path) -> npt.NDArray[np.uint8] | npt.NDArray[np.int32]:
+    """Read the raw numbers of a mask file.
+
+    Parameters
+    ----------
+    path : str or Path
+        PNG, or any lossless picture.
+
+    Returns
+    -------
+    (H, W) uint8 or int32, or (H, W, 3) uint8
+        Palette indices, never their colours; grey levels; or RGB colours.
+
+    Raises
+    ------
+    ImageFileError
+        The file cannot be read.
+    LabelError
+        Its pixels are of a kind that holds no ids.
+    """
+    data = read_bytes(path)
+    levels = decode_png_levels(data)
+    if levels is not None:
+        return levels
+    with open_picture(path, data) as picture:
+        if _encoding_of(picture, path) == "rgb" and picture.mode != "RGB":
+            picture = picture.convert("RGB")
+        pixels = np.array(picture)
+    return pixels if pixels.dtype == np.uint8 else pixels.astype(np.int32)
+
+
+def read_label_map(path: str | Path, palette: UInt8Array | None = None) -> UInt8Array:
+    """Read a mask file as class ids.
+
+    Palette pictures give their indices, never their colours; RGB pictures are decoded through
+    a colour map; grey ones give their levels.
+
+    Parameters
+    ----------
+    path : str or Path
+        PNG, or any lossless picture.
+    palette : (256, 3) uint8, optional
+        The colour of each id in an RGB picture; the VOC colour map where not given.
+
+    Returns
+    -------
+    (H, W) uint8
+        Class ids, 255 = void.
+
+    Raises
+    ------
+    ImageFileError
+        The file cannot be read.
+    LabelError
+        A colour that is not in the colour map, or an id above 255.
+    """
+    levels = read_levels(path)
+    if levels.ndim == 3:
+        return decode_rgb(levels.astype(np.uint8, copy=False), str(path), palette)
+    if levels.dtype == np.uint8:
+        return levels.astype(np.uint8, copy=False)
+    if levels.max() > VOID or levels.min() < 0:
+        wrong = levels.max() if levels.max() > VOID else levels.min()
+        raise LabelError(f"{path}: class id {wrong} is not in 0..255; is it an instance map?")
+    return levels.astype(np.uint8)
+
+
+def read_instance_map(path: str | Path) -> npt.NDArray[np.uint16]:
+    """Read a file of instance ids, palette or grey, 8 or 16 bits.
+
+    Returns
+    -------
+    (H, W) uint16
+        0 = none.
+
+    Raises
+    ------
+    ImageFileError
+        The file cannot be read.
+    LabelError
+        It has colours, or an id that is not in 0..65535.
+    """
+    levels = read_levels(path)
+    if levels.ndim == 3:
+        raise LabelError(f"{path}: instance ids are palette indices or grey levels, not colours")
+    if levels.dtype != np.uint8 and (levels.max() > 65535 or levels.min() < 0):
+        raise LabelError(f"{path}: instance ids are 0..65535, found {levels.max()}")
+    return levels.astype(np.uint16)
+
+
+def write_instance_map(path: str | Path, instance_map: npt.NDArray[np.uint16]) -> None:
+    """Write instance ids, (H, W) uint16, as a 16-bit grey PNG."""
+    save_picture(path, Image.fromarray(np.ascontiguousarray(instance_map)))
+
+
+def write_label_map(path: str | Path, label_map: UInt8Array, classes: ClassMap) -> None:
+    """Write a palette PNG in the colours of ``classes``.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in ``.png``, the one format every reader takes palette indices from.
+    label_map : (H, W) uint8
+        Class ids, 255 = void.
+    classes : ClassMap
+
+    Raises
+    ------
+    ArgumentError
+        Another suffix, or an array of another shape or dtype.
+    """
+    check_label_map(label_map)
+    if Path(path).suffix.lower() != ".png":
+        raise ArgumentError(f"{path}: label maps are written as palette PNG; end the name in .png")
+    picture = Image.fromarray(label_map, mode="P")
+    picture.putpalette(classes.palette.tobytes())
+    save_picture(path, picture)
+
+
+def encode_rgb(label_map: UInt8Array) -> UInt8Array:
+    """Paint ids in the VOC colour map: (H, W) uint8 to (H, W, 3) uint8 RGB.
+
+    Examples
+    --------
+    >>> encode_rgb(np.array([[0, 15, 255]], dtype=np.uint8)).tolist()
+    [[[0, 0, 0], [192, 128, 128], [224, 224, 192]]]
+    """
+    return voc_palette()[label_map]
+
+
+def decode_rgb(
+    colours: UInt8Array, where: str = "mask", palette: UInt8Array | None = None
+) -> UInt8Array:
+    """Turn colours back into ids: (H, W, 3) uint8 RGB to (H, W) uint8.
+
+    Parameters
+    ----------
+    colours : (H, W, 3) uint8
+        RGB.
+    where : str
+        What to call the picture in an error.
+    palette : (256, 3) uint8, optional
+        The colour of each id; the VOC colour map where not given.
+
+    Raises
+    ------
+    LabelError
+        A colour that is not in the colour map, with its count: the mask was interpolated,
+        saved as JPEG, or painted with other colours.
+
+    Examples
+    --------
+    >>> decode_rgb(np.array([[[0, 0, 0], [192, 128, 128]]], dtype=np.uint8)).tolist()
+    [[0, 15]]
+    """
+    ids, strange = _decode_voc(colours) if palette is None else _decode_any(colours, palette)
+    if cv2.countNonZero(strange):
+        pixels = colours[strange > 0]
+        found, counts = np.unique(pixels, axis=0, return_counts=True)
+        colour = tuple(found[counts.argmax()].tolist())
+        which = "the VOC colour map" if palette is None else "the classes' colours"
+        raise LabelError(
+            f"{where}: {len(pixels)} pixels are not in {which}, most often RGB "
+            f"{colour} ({counts.max()}); was the mask interpolated or saved as JPEG?"
+        )
+    return ids
+
+
+def count_ids(label_map: UInt8Array) -> npt.NDArray[np.int64]:
+    """Count the pixels of each id: (H, W) uint8 to (256,) int64.
+
+    Examples
+    --------
+    >>> count_ids(np.array([[3, 3, 255]], dtype=np.uint8))[[0, 3, 255]].tolist()
+    [0, 2, 1]
+    """
+    counts = np.zeros(VOID + 1, dtype=np.int64)
+    # OpenCV counts several times faster than numpy.bincount and lets other threads read on
+    # meanwhile, but hands out float32, which is exact up to 2^24: hence the bands.
+    rows = max(1, (1 << 24) // label_map.shape[1])
+    for top in range(0, len(label_map), rows):
+        band = np.ascontiguousarray(label_map[top : top + rows])
+        counts += cv2.calcHist([band], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+    return counts
+
+
+def resize_ids(ids: npt.NDArray[T], size: tuple[int, int]) -> npt.NDArray[T]:
+    """Resize a map of ids without inventing any: each new pixel takes the one under its centre.
+
+    Parameters
+    ----------
+    ids : (H, W) uint8 or uint16
+        A label map or an instance map.
+    size : (height, width)
+
+    Returns
+    -------
+    (height, width) of the same dtype
+    """
+    # INTER_NEAREST rounds down and so shifts the map by half a pixel; _EXACT does not.
+    resized = cv2.resize(ids, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.asarray(resized, dtype=ids.dtype)
+
+
+def _encoding_of(picture: Image.Image, path: str | Path) -> str:
+    if picture.mode == "P":
+        return "palette"
+    if picture.mode in ("RGB", "RGBA"):
+        return "rgb"
+    if picture.mode in ("1", "L"):
+        return "grey"
+    if picture.mode.startswith("I"):
+        return "deep"
+    raise LabelError(f"{path}: a mask has palette, RGB or grey pixels, not {picture.mode!r}")
+
+
+def _decode_voc(colours: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
+    # Each channel carries three bits of the id, so three 256-entry tables do the work of the
+    # usual 256^3 one; a value that no id produces is told apart by a fourth plane of marks.
+    ids = np.zeros(colours.shape[:2], dtype=np.uint8)
+    strange = np.zeros(colours.shape[:2], dtype=np.uint8)
+    for channel, plane in enumerate(cv2.split(colours)):
+        cv2.bitwise_or(ids, cv2.LUT(plane, _CHANNEL_BITS[channel]), ids)
+        cv2.bitwise_or(strange, cv2.LUT(plane, _CHANNEL_STRANGE[channel]), strange)
+    return ids, strange
+
+
+def _decode_any(colours: UInt8Array, palette: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
+    known = palette.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)
+    order = np.argsort(known, kind="stable")
+    keys = colours.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)
+    place = np.searchsorted(known, keys, sorter=order).clip(max=len(known) - 1)
+    ids = order[place]
+    return ids.astype(np.uint8), (known[ids] != keys).astype(np.uint8)
+
+
+def _channel_tables() -> tuple[UInt8Array, UInt8Array]:
+    bits = np.zeros((3, 256), dtype=np.uint8)
+    strange = np.full((3, 256), 1, dtype=np.uint8)
+    values = np.arange(256)
+    for channel in range(3):
+        for round_ in range(3):
+            bits[channel] |= (((values >> (7 - round_)) & 1) << (3 * round_ + channel)).astype(
+                np.uint8
+            )
+        strange[channel, voc_palette()[:, channel]] = 0
+    return bits, strange
+
+
+_CHANNEL_BITS, _CHANNEL_STRANGE = _channel_tables()

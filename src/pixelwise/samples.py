@@ -1,0 +1,237 @@
+"""The records that travel between the rooms of pixelwise. They check themselves when made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import VOID, ClassMap
+from pixelwise.errors import ArgumentError, LabelError
+
+UInt8Array = npt.NDArray[np.uint8]
+UInt16Array = npt.NDArray[np.uint16]
+Int32Array = npt.NDArray[np.int32]
+Int64Array = npt.NDArray[np.int64]
+Float32Array = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def check_image(image: npt.NDArray[np.generic], where: str = "image") -> None:
+    """Raise ArgumentError unless ``image`` is an (H, W, 3) uint8 array with a pixel in it."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+        raise ArgumentError(
+            f"{where}: expected an (H, W, 3) uint8 RGB array, got {image.shape} {image.dtype}; "
+            "read files with pixelwise.read_image"
+        )
+
+
+def check_label_map(label_map: npt.NDArray[np.generic], where: str = "label_map") -> None:
+    """Raise ArgumentError unless ``label_map`` is an (H, W) uint8 array with a pixel in it."""
+    if label_map.ndim != 2 or label_map.dtype != np.uint8 or label_map.size == 0:
+        raise ArgumentError(
+            f"{where}: expected an (H, W) uint8 array of class ids, "
+            f"got {label_map.shape} {label_map.dtype}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """One object of a photo. Only the pixels within its box are kept.
+
+    Parameters
+    ----------
+    patch : (h, w) bool
+        The object's pixels within its box. `Instance.of` cuts it from a whole mask.
+    corner : (top, left)
+        Where the box begins, in pixels of the photo.
+    size : (height, width)
+        Of the photo.
+    class_id : int
+        0..254, or 255 for a part of the photo that is to be ignored.
+    id : int
+        The id that the file gives it.
+    crowd : bool
+        The mask covers a group of objects that nobody told apart (COCO's ``iscrowd``).
+    score : float
+        How sure a network is of it, 0..1; 1 for what people drew.
+    stated_area : float, optional
+        Pixels, as the file says it: COCO's is that of the polygon. Benchmarks sort by it.
+
+    Raises
+    ------
+    ArgumentError
+        A patch that is no (h, w) bool array or reaches out of the photo, or a class id out of
+        range.
+    """
+
+    patch: BoolArray
+    corner: tuple[int, int]
+    size: tuple[int, int]
+    class_id: int
+    id: int
+    crowd: bool = False
+    score: float = 1.0
+    stated_area: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.patch.ndim != 2 or self.patch.dtype != np.bool_ or self.patch.size == 0:
+            raise ArgumentError(
+                f"instance {self.id}: expected an (h, w) bool patch, "
+                f"got {self.patch.shape} {self.patch.dtype}"
+            )
+        top, left, bottom, right = self.box
+        if top < 0 or left < 0 or bottom > self.size[0] or right > self.size[1]:
+            raise ArgumentError(
+                f"instance {self.id}: its box {self.box} reaches out of {self.size}"
+            )
+        if not 0 <= self.class_id <= VOID:
+            raise ArgumentError(f"instance {self.id}: class id {self.class_id} is not in 0..255")
+
+    @classmethod
+    def of(cls, mask: BoolArray, class_id: int, id: int, crowd: bool = False) -> Instance:
+        """Make an instance from a whole mask.
+
+        Parameters
+        ----------
+        mask : (H, W) bool
+            At least one pixel set.
+        class_id, id, crowd
+            As for `Instance`.
+
+        Raises
+        ------
+        ArgumentError
+            An empty mask.
+        """
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not rows.size:
+            raise ArgumentError(f"instance {id}: its mask is empty")
+        top, left = int(rows[0]), int(columns[0])
+        patch = mask[top : rows[-1] + 1, left : columns[-1] + 1].copy()
+        return cls(patch, (top, left), (mask.shape[0], mask.shape[1]), class_id, id, crowd)
+
+    @property
+    def mask(self) -> BoolArray:
+        """(H, W) bool: the object's pixels in the whole photo; made anew at each call."""
+        mask = np.zeros(self.size, dtype=np.bool_)
+        self.within(mask)[:] = self.patch
+        return mask
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """(top, left, bottom, right) in pixels, the last two just outside."""
+        (top, left), (height, width) = self.corner, self.patch.shape
+        return top, left, top + height, left + width
+
+    @cached_property
+    def area(self) -> int:
+        """Pixels of the object."""
+        return int(np.count_nonzero(self.patch))
+
+    def within(self, array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """Return the view of an (H, W) array of any dtype that lies in this object's box."""
+        top, left, bottom, right = self.box
+        return array[top:bottom, left:right]
+
+
+def paint_label_map(instances: Iterable[Instance], size: tuple[int, int]) -> UInt8Array:
+    """Lay objects over a background of 0, each in its class id, later ones over earlier ones.
+
+    Returns
+    -------
+    (height, width) uint8
+        Class ids, 255 = void.
+    """
+    label_map = np.zeros(size, dtype=np.uint8)
+    for instance in instances:
+        instance.within(label_map)[instance.patch] = instance.class_id
+    return label_map
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One photo of a data set with its label map and, where it has them, its objects.
+
+    Parameters
+    ----------
+    name : str
+        The file stem, as the data set's lists have it.
+    image : (H, W, 3) uint8
+        The photo, RGB.
+    label_map : (H, W) uint8
+        Class ids, 255 = void, of the photo's own size.
+    classes : ClassMap
+        What the ids mean.
+    instances : tuple of Instance, or None
+        The objects. Where they overlap, later ones lie over earlier ones. None where the data
+        set does not tell objects apart.
+
+    Raises
+    ------
+    ArgumentError
+        An array of another shape or dtype.
+    LabelError
+        Photo and label map, or photo and an object, differ in size.
+    """
+
+    name: str
+    image: UInt8Array
+    label_map: UInt8Array
+    classes: ClassMap
+    instances: tuple[Instance, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_image(self.image, f"{self.name}: image")
+        check_label_map(self.label_map, f"{self.name}: label_map")
+        photo, labels = self.image.shape[:2], self.label_map.shape
+        if photo != labels:
+            raise LabelError(
+                f"{self.name}: the photo is {photo[0]} x {photo[1]} but its mask is "
+                f"{labels[0]} x {labels[1]} (height x width); "
+                "annotate the photo again or resize the mask without interpolation"
+            )
+        for instance in self.instances or ():
+            if instance.size != photo:
+                raise LabelError(
+                    f"{self.name}: the photo is {photo[0]} x {photo[1]} but instance "
+                    f"{instance.id} was made for {instance.size[0]} x {instance.size[1]}"
+                )
+
+    @property
+    def instance_map(self) -> npt.NDArray[np.uint16] | None:
+        """(H, W) uint16: 0 = no object, else its id; None where no objects are told apart.
+
+        Where the ids do not fit 16 bits or one comes twice (COCO's), value k stands for
+        ``instances[k - 1]``. A pixel of several objects shows the last of them.
+        """
+        if self.instances is None:
+            return None
+        return paint_instance_map(self.instances, self.label_map.shape)
+
+
+def paint_instance_map(
+    instances: tuple[Instance, ...], size: tuple[int, ...]
+) -> npt.NDArray[np.uint16]:
+    """Lay objects over each other, each in its number of `numbers`.
+
+    Returns
+    -------
+    (height, width) uint16
+        0 = no object.
+    """
+    instance_map = np.zeros(size, dtype=np.uint16)
+    for number, instance in zip(numbers(instances), instances, strict=True):
+        instance.within(instance_map)[instance.patch] = number
+    return instance_map
+
+
+def numbers(instances: tuple[Instance, ...]) -> list[int]:
+    """Return what stands for each object in a 16-bit map: its id, or its place from 1."""
+    ids = [instance.id for instance in instances]
+    fit = len(set(ids)) == len(ids) and all(0 < i <= 65535 for i in ids)
+    return ids if fit else list(range(1, len(ids) + 1))

@@ -1,0 +1,79 @@
+"""What a training step costs on this machine, measured before the run."""
+
+from __future__ import annotations
+
+import time
+
+import psutil
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from pixelwise.training.augment import LABEL_STRIDE
+from pixelwise.training.optim import pixel_loss
+from pixelwise.training.plan import Cost
+
+PHOTOS, SIDE, STEPS = 4, 256, 3
+
+
+def measure_cost(network: nn.Module, n_classes: int, crop: int, fabric: Fabric) -> Cost:
+    """Run a few steps on made-up crops.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Thrown away after this; its gradients are not used.
+    n_classes : int
+    crop : int
+        Side of the crops to be planned for, px.
+    fabric : Fabric
+        With the device and the precision of the run.
+
+    Returns
+    -------
+    Cost
+        Of one crop of that side.
+    """
+    network = network.to(fabric.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    side = min(crop, SIDE)  # the cost goes by the area, and a small crop tells it soon
+    images = torch.rand(PHOTOS, 3, side, side, device=fabric.device) * 255
+    images = images.contiguous(memory_format=torch.channels_last)
+    half = side // LABEL_STRIDE
+    label_maps = torch.randint(0, n_classes, (PHOTOS, half, half), device=fabric.device)
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+        return tensor
+
+    best = float("inf")
+    for step in range(STEPS):
+        started = time.perf_counter()
+        with fabric.autocast():
+            if step == 0:
+                with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                    loss = _loss(network(images, LABEL_STRIDE), label_maps)
+            else:
+                loss = _loss(network(images, LABEL_STRIDE), label_maps)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if fabric.device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - started)
+    area = (crop / side) ** 2
+    held = round(sum(kept.values()) / PHOTOS * area)
+    return Cost(crop, best / PHOTOS * area, held, free_memory(fabric.device))
+
+
+def _loss(
+    scores: torch.Tensor | tuple[torch.Tensor, torch.Tensor], label_maps: torch.Tensor
+) -> torch.Tensor:
+    if not isinstance(scores, tuple):
+        return pixel_loss(scores, label_maps)
+    return pixel_loss(scores[0], label_maps) + scores[1].float().square().mean()
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that are free on a device; the machine's own where it shares them."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)

@@ -1,0 +1,1 @@
+"""The boundary network: a task of the same training loop."""

@@ -1,0 +1,151 @@
+"""What the object branch learns from: centres and offsets of an instance map, and their loss."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional as F
+
+from pixelwise.classes import VOID
+from pixelwise.instances import components
+from pixelwise.samples import Instance
+from pixelwise.training.augment import LABEL_STRIDE, UNTOLD, UInt8Array, UInt16Array
+
+Float32Array = npt.NDArray[np.float32]
+
+NARROWEST = 1.0
+"""Deviation of the smallest objects' spot on the heat map, in its own pixels."""
+
+SPECK = 1e-3
+"""Share of a photo below which an area is a splinter of an object that something hides."""
+
+
+def object_map(
+    label_map: UInt8Array, instances: tuple[Instance, ...] | None, kind: str
+) -> UInt16Array | None:
+    """Give each object of a photo a number.
+
+    Parameters
+    ----------
+    label_map : (H, W) uint8
+        Class ids, 0 = background, 255 = void.
+    instances : tuple of Instance, or None
+        As the data has them; later ones lie over earlier ones.
+    kind : str
+        One of `settings.KINDS`. ``"areas"``: each connected area of a class is one, void separates
+        those that touch. ``"one"``: all that is labelled is one; others may be in the photo that
+        nobody labelled.
+
+    Returns
+    -------
+    (H, W) uint16, or None
+        Objects 1, 2, ...; 0 = none, `UNTOLD` = nobody says. None where that is so everywhere.
+    """
+    numbers = np.zeros(label_map.shape, dtype=np.uint16)
+    if kind == "one":
+        there = (label_map != 0) & (label_map != VOID)
+        numbers[there] = 1
+        if there.any():
+            top, left, bottom, right = Instance.of(there, 1, 1).box
+            beside = np.ones(label_map.shape, dtype=np.bool_)
+            beside[top:bottom, left:right] = False
+            numbers[beside] = UNTOLD
+        return numbers
+    if kind == "areas":
+        ids = [int(i) for i in np.unique(label_map) if 0 < i < VOID]
+        instances = tuple(components(label_map, ids, 1))
+    if instances is None:
+        return None
+    least = SPECK * label_map.size if kind == "areas" else 0
+    for number, instance in enumerate(instances[: UNTOLD - 1], start=1):
+        untold = instance.crowd or instance.class_id == VOID or instance.area < least
+        instance.within(numbers)[instance.patch] = UNTOLD if untold else number
+    # What is background to the model may lie over an object that is none.
+    numbers[(label_map == 0) & (numbers != UNTOLD)] = 0
+    return numbers
+
+
+def object_targets(
+    instance_map: UInt16Array | None, label_map: UInt8Array, spread: float
+) -> Float32Array:
+    """Draw the centres of objects and the way from each of their pixels there.
+
+    Parameters
+    ----------
+    instance_map : (h, w) uint16, or None
+        Of a crop, at 1 / `LABEL_STRIDE` of its size; as for `augment.Labelled`.
+    label_map : (h, w) uint8
+        255 = void: nothing is told there either.
+    spread : float
+        Deviation of a centre's spot as a share of the object's size, the root of its area.
+
+    Returns
+    -------
+    (4, h, w) float32
+        Heat 0..1, -1 where nobody says; down and right to the centre of mass, in pixels of the
+        crop; and what an error of these counts: 1 / size of the object, 0 beside objects.
+    """
+    found = np.zeros((4, *label_map.shape), dtype=np.float32)
+    if instance_map is None:
+        found[0] = -1
+        return found
+    numbers = np.where(instance_map == UNTOLD, 0, instance_map)
+    areas = np.bincount(numbers.ravel())
+    ids = np.flatnonzero(areas)
+    ids = ids[ids > 0]
+    places = np.indices(numbers.shape, dtype=np.float32)
+    middles = np.zeros((len(areas), 2), dtype=np.float32)
+    for axis in (0, 1):
+        sums = np.bincount(numbers.ravel(), places[axis].ravel(), len(areas))
+        middles[ids, axis] = sums[ids] / areas[ids]
+    inside = numbers > 0
+    found[1:3, inside] = LABEL_STRIDE * (middles[numbers[inside]].T - places[:, inside])
+    found[3, inside] = 1 / (LABEL_STRIDE * np.sqrt(areas[numbers[inside]]))
+    for id_ in ids:
+        deviation = max(NARROWEST, spread * float(np.sqrt(areas[id_])))
+        # The spot's peak stands on a pixel, so that one pixel is the centre.
+        middle = np.round(middles[int(id_)]).astype(np.int64)
+        reach = int(3 * deviation) + 1
+        top, left = np.maximum(middle - reach, 0)
+        bottom, right = middle + reach + 1
+        window = found[0, top:bottom, left:right]
+        down = np.arange(top, top + window.shape[0]) - middle[0]
+        along = np.arange(left, left + window.shape[1]) - middle[1]
+        spot = np.exp(-(down[:, None] ** 2 + along[None] ** 2) / (2 * deviation**2))
+        np.maximum(window, spot.astype(np.float32), out=window)
+    untold = (instance_map == UNTOLD) | (label_map == VOID)
+    found[0, untold & ~inside] = -1
+    return found
+
+
+def object_loss(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """How far the object branch is from its targets; 0 where nobody says anything.
+
+    Centres by the quality focal loss (Li et al., "Generalized focal loss", 2020), as a share of
+    all heat there is; offsets by their absolute error as a share of the object's size, a mean over
+    the objects' pixels. CenterNet's focal loss, with one true pixel an object, was tried first:
+    nobody can say to the pixel where the middle of a large object is, and its heat stayed low.
+
+    Parameters
+    ----------
+    scores : (N, 3, h, w) float
+        Of `networks.objects.ObjectBranch`.
+    targets : (N, 4, h, w) float32
+        Of `object_targets`.
+
+    Returns
+    -------
+    () float32
+    """
+    scores = scores.float()
+    logits, heat = scores[:, 0], targets[:, 0]
+    told = (heat >= 0).float()
+    heat = heat.clamp(min=0)
+    error = F.binary_cross_entropy_with_logits(logits, heat, reduction="none")
+    surprise = (torch.sigmoid(logits) - heat) ** 2
+    centres = (told * surprise * error).sum() / heat.sum().clamp(min=1)
+    weight = targets[:, 3]
+    errors = (scores[:, 1:] - targets[:, 1:3]).abs().sum(dim=1) * weight
+    offsets = errors.sum() / (weight > 0).sum().clamp(min=1)
+    return centres + offsets

@@ -1,0 +1,69 @@
+"""Scores of a network while it is trained, as its exported file will have them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from pixelwise.datasets import Dataset
+from pixelwise.inference.grouping import find_instances
+from pixelwise.inference.preprocess import prepare
+from pixelwise.inference.upsample import decide
+from pixelwise.metrics import SemanticScores, confusion_matrix
+from pixelwise.metrics.mask_iou import CELL_THRESHOLDS, CellCounts, cell_counts
+from pixelwise.progress import track
+from pixelwise.training.distributed import reduced
+from pixelwise.weights.card import ModelCard
+
+
+def judge_network(
+    network: nn.Module, datasets: list[Dataset], card: ModelCard, fabric: Fabric
+) -> tuple[SemanticScores, CellCounts | None]:
+    """Score a network in torch on photos at their own size.
+
+    Parameters
+    ----------
+    network : nn.Module
+        In eval mode.
+    datasets : list of Dataset
+        With the classes of ``card``.
+    card : ModelCard
+        At what size photos are seen, and what comes as objects.
+    fabric : Fabric
+        The photos are dealt out to its processes.
+
+    Returns
+    -------
+    SemanticScores
+        The borders of `ModelCard.edges` are left out.
+    CellCounts, or None
+        One row, the sum over the photos that have objects told apart; None where none has.
+    """
+    classes = datasets[0].classes
+    matrix = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    cells = np.zeros((len(CELL_THRESHOLDS), 3), dtype=np.int64)
+    for dataset in datasets:
+        mine = dataset[fabric.global_rank :: fabric.world_size]
+        for sample in track(mine, f"judging {dataset.root.name}", len(mine)):
+            image = prepare(sample.image, card.side_of(sample.image.shape), card.normalised)
+            tensor = fabric.to_device(torch.from_numpy(image))
+            with torch.inference_mode(), fabric.autocast():
+                scores = network(tensor.contiguous(memory_format=torch.channels_last))
+            planes = [s[0].float().cpu().numpy() for s in scores] if card.things else []
+            logits = planes[0] if planes else scores[0].float().cpu().numpy()
+            guess = decide(logits, (sample.image.shape[0], sample.image.shape[1]))
+            matrix += confusion_matrix(sample.label_map, guess, len(classes))
+            if planes and sample.instances is not None:
+                found = find_instances(
+                    planes[1], logits, guess, card.things, card.apart, card.least_score
+                )
+                cells += cell_counts(found, sample.instances)
+    summed, cells = (
+        reduced(fabric, fabric.to_device(torch.from_numpy(counts)), "sum").cpu().numpy()
+        for counts in (matrix, cells)
+    )
+    images = sum(map(len, datasets))
+    semantic = SemanticScores(summed, classes, images, " + ".join(d.root.name for d in datasets))
+    return semantic, CellCounts(cells[None]) if cells.any() else None
