@@ -170,10 +170,10 @@ def measure_touching(
         if out is not None and n < 8:
             from PIL import Image
 
-            from pixelwise.drawing import overlay_objects
+            from pixelwise.drawing import overlay_instances
 
             out.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(overlay_objects(photo, found)).save(out / f"{what}_{n}.png")
+            Image.fromarray(overlay_instances(photo, found)).save(out / f"{what}_{n}.png")
         n += 1
     if n:
         print(f"{what}: {n} pairs, {100 * apart / n:.1f} % come apart; ", end="")

@@ -18,7 +18,7 @@ import skimage.data
 from PIL import Image, ImageDraw, ImageFont
 
 import pixelwise
-from pixelwise.drawing import outline_regions, overlay_objects
+from pixelwise.drawing import outline_regions, overlay_instances
 from pixelwise.io.image import resize_image, to_rgb
 
 HEIGHT, GAP, CAPTION = 260, 10, 26
@@ -38,7 +38,7 @@ def columns(
     return [
         ("photo", image),
         ("semantic: " + (", ".join(found) or "none"), coloured),
-        ("instance", overlay_objects(image, prediction.instances or ())),
+        ("instance", overlay_instances(image, prediction.instances or ())),
         ("regions", outline_regions(image, pixelwise.hierarchy(image, "learned").cut(20))),
         ("background blurred", blurred),
     ]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pixelwise import VOC, ClassMap, Sample, open_dataset, overlay, show
 from pixelwise.drawing import colourise, legend, outline_regions, with_legend
-from pixelwise.drawing.page import Figure, Section, page
+from pixelwise.drawing.page import Figure, Section, render_page
 from pixelwise.errors import ArgumentError
 
 GREY = np.full((40, 60, 3), 128, np.uint8)
@@ -89,7 +89,7 @@ def test_regions_are_painted_in_their_mean_colours() -> None:
 
 
 def test_the_page_is_self_contained_and_escapes() -> None:
-    html = page(
+    html = render_page(
         "a <b>", "text", [Section("s", "t", [Figure(GREY, "<i>", "&", [("x", (1, 2, 3))])])]
     )
     assert "a &lt;b&gt;" in html

@@ -18,7 +18,7 @@ from PIL import Image
 
 from pixelwise import Predictor, open_dataset
 from pixelwise.datasets import draw_shapes
-from pixelwise.drawing import object_colours, overlay_objects
+from pixelwise.drawing import instance_colours, overlay_instances
 from pixelwise.errors import ArgumentError, DataError, WeightsError
 from pixelwise.inference.grouping import find_instances
 from pixelwise.inference.prediction import Prediction
@@ -210,23 +210,23 @@ def test_the_branch_is_optional_and_sees_any_size() -> None:
 
 
 def test_colours_of_objects_differ() -> None:
-    colours = object_colours(40).astype(int)
+    colours = instance_colours(40).astype(int)
     distances = np.abs(colours[:, None] - colours).sum(axis=2)
     assert distances[~np.eye(40, dtype=bool)].min() > 10
     assert np.abs(np.diff(colours, axis=0)).sum(axis=1).min() > 100
-    assert object_colours(0).shape == (0, 3)
+    assert instance_colours(0).shape == (0, 3)
 
 
 def test_an_overlay_of_objects() -> None:
     image = np.full((64, 96, 3), 100, np.uint8)
     instances = instances_of(discs([(20, 30, 12), (70, 30, 12)]))
-    drawn = overlay_objects(image, instances)
+    drawn = overlay_instances(image, instances)
     outside = ~(instances[0].mask | instances[1].mask)
     assert (drawn[outside] == 100).all()
     first, second = drawn[30, 12], drawn[30, 62]
     assert (first != second).any()
     with pytest.raises(ArgumentError, match="not of the photo's size"):
-        overlay_objects(image[:50], instances)
+        overlay_instances(image[:50], instances)
 
 
 def test_specks_are_left_out() -> None:

@@ -84,18 +84,18 @@ def test_cuts_are_region_maps_and_nest(
         assert (np.count_nonzero(overlaps(fine, coarse), axis=1) == 1).all()
     for level in (0.1, 0.5):
         borders = region_borders(found.cut(level=level))
-        assert np.array_equal(found.contours >= level, borders)
+        assert np.array_equal(found.boundaries >= level, borders)
 
 
 def test_two_halves_come_apart_first() -> None:
     # The network's map has half the photo's size: its border may be a pixel off.
-    for edges, off in (("colour", 0), ("learned", 1)):
-        found = hierarchy(HALVES, edges)
+    for boundaries, off in (("colour", 0), ("learned", 1)):
+        found = hierarchy(HALVES, boundaries)
         region_map = found.cut(2)
         assert (region_map[:, : 30 - off] == region_map[0, 0]).all()
         assert (region_map[:, 30 + off :] == region_map[0, -1]).all()
-        border = found.contours[:, 29 - off : 30 + off].max(axis=1)
-        assert border.min() == found.contours.max() > 0.2
+        border = found.boundaries[:, 29 - off : 30 + off].max(axis=1)
+        assert border.min() == found.boundaries.max() > 0.2
 
 
 def test_superpixels_follow_a_border() -> None:
@@ -111,8 +111,8 @@ def test_pictures_of_any_kind_work() -> None:
     assert len(hierarchy(np.zeros((300, 300, 3), np.uint8))) == 1
     # Nobody asked for twenty regions of one pixel.
     for size in ((1, 1), (1, 7), (7, 1)):
-        for edges in ("colour", "learned"):
-            assert hierarchy(noise(*size), edges).cut().shape == size
+        for boundaries in ("colour", "learned"):
+            assert hierarchy(noise(*size), boundaries).cut().shape == size
 
 
 def test_more_regions_than_pixels_are_refused() -> None:
@@ -126,7 +126,7 @@ def test_more_regions_than_pixels_are_refused() -> None:
         hierarchy(noise(2, 3)).cut(2, 0.5)
     with pytest.raises(ArgumentError, match=r"level.*1\.5"):
         hierarchy(noise(2, 3)).cut(level=1.5)
-    with pytest.raises(ArgumentError, match="unknown edges 'x'; there is: colour, learned"):
+    with pytest.raises(ArgumentError, match="unknown boundaries 'x'; there is: colour, learned"):
         hierarchy(noise(2, 3), "x")
     with pytest.raises(ArgumentError, match="expected"):
         superpixels(np.zeros((2, 2), np.float32))
@@ -216,10 +216,10 @@ def test_regions_on_real_photos_agree_with_people() -> None:
     assert all(len(photo.region_maps) >= 4 for photo in photos)
     figures: dict[str, list[float]] = {"colour": [], "learned": [], "blocks": [], "recall": []}
     for photo in photos:
-        for edges in ("colour", "learned"):
-            region_map = hierarchy(photo.image, edges).cut(12)
+        for boundaries in ("colour", "learned"):
+            region_map = hierarchy(photo.image, boundaries).cut(12)
             check_region_map(region_map, photo.image.shape[:2])
-            figures[edges] += [covering(overlaps(region_map, t)) for t in photo.region_maps]
+            figures[boundaries] += [covering(overlaps(region_map, t)) for t in photo.region_maps]
         rows, columns = np.indices(photo.image.shape[:2])
         blocks = (rows // 110 * 5 + columns // 110).astype(np.int32)
         figures["blocks"] += [covering(overlaps(np.asarray(blocks), t)) for t in photo.region_maps]
@@ -245,7 +245,7 @@ def test_the_command_writes_three_files_a_photo(tmp_path: Path) -> None:
     assert set(np.unique(ids)) == {0, 1}
     assert (ids[:, :29] == ids[0, 0]).all()
     assert (ids[:, 31:] == ids[0, -1]).all()
-    with Image.open(tmp_path / "out" / "a_contours.png") as picture:
+    with Image.open(tmp_path / "out" / "a_boundaries.png") as picture:
         assert np.asarray(picture)[:, 28:31].max(axis=1).min() > 0
     assert read_image(tmp_path / "out" / "b_parts.jpg").shape == HALVES.shape
 
@@ -253,13 +253,15 @@ def test_the_command_writes_three_files_a_photo(tmp_path: Path) -> None:
 def test_the_command_cuts_at_a_level_and_into_superpixels(tmp_path: Path) -> None:
     Image.fromarray(HALVES).save(tmp_path / "a.png")
     out = tmp_path / "out"
-    done = run("regions", tmp_path / "a.png", "--out", out, "--level", "0.1", "--edges", "colour")
+    done = run(
+        "regions", tmp_path / "a.png", "--out", out, "--level", "0.1", "--boundaries", "colour"
+    )
     assert done.returncode == 0, done.stderr
     assert np.asarray(Image.open(out / "a_regions.png")).max() == 1
     done = run("regions", tmp_path / "a.png", "--out", out / "s", "--superpixels", "30")
     assert done.returncode == 0, done.stderr
     assert np.asarray(Image.open(out / "s" / "a_regions.png")).max() == 29
-    assert not (out / "s" / "a_contours.png").exists()
+    assert not (out / "s" / "a_boundaries.png").exists()
 
 
 @pytest.mark.parametrize(
@@ -269,7 +271,7 @@ def test_the_command_cuts_at_a_level_and_into_superpixels(tmp_path: Path) -> Non
         (("-n", "9999"), "a.png: n: expected 1 to 2400 regions"),
         (("-n", "3", "--superpixels", "3"), "takes no -n"),
         (("-n", "3", "--level", "0.5"), "not both"),
-        (("--edges", "x"), "there is: colour, learned"),
+        (("--boundaries", "x"), "there is: colour, learned"),
     ],
 )
 def test_the_command_says_what_is_wrong(

@@ -24,7 +24,7 @@ TILE = 8192
 EDGE_WEIGHTS = "edges"
 """The bundled weights that find boundaries; they name no classes of things."""
 
-EDGES = "learned"
+BOUNDARIES = "learned"
 """Where the edges between regions come from, at the command line."""
 
 CUT = 20

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from pixelwise.defaults import EDGES
+from pixelwise.defaults import BOUNDARIES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ def demo(
     """Segment sample photos in every way pixelwise knows and write one HTML page."""
     import skimage.data
 
-    from pixelwise.drawing.page import page
+    from pixelwise.drawing.page import render_page
     from pixelwise.inference import Predictor
     from pixelwise.io.files import written_whole
     from pixelwise.io.image import to_rgb
@@ -60,7 +60,7 @@ def demo(
         f"({predictor.card.network}). Times are of this machine, one call each."
     )
     with written_whole(out) as beside:
-        beside.write_text(page("pixelwise demo", text, sections), encoding="utf-8")
+        beside.write_text(render_page("pixelwise demo", text, sections), encoding="utf-8")
     print(f"wrote {out.resolve()}")
 
 
@@ -79,7 +79,7 @@ def _photo(
     found = prediction.found()
     drawn = overlay(image, prediction.label_map, classes)
     legend = [(name, classes.colours[classes.index(name)]) for name in found]
-    parts, regions_ms = _timed(lambda: hierarchy(image, EDGES))
+    parts, regions_ms = _timed(lambda: hierarchy(image, BOUNDARIES))
 
     def blurred() -> npt.NDArray[np.uint8]:
         return blur_background(image, find_subject(predictor, image).alpha(image))

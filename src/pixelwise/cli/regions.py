@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.defaults import CUT, EDGES
+from pixelwise.defaults import BOUNDARIES, CUT
 from pixelwise.errors import ArgumentError, ImageFileError, PixelwiseError
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ def regions(
     ] = None,
     level: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Instead: keep contours at least this strong."),
+        typer.Option(min=0.0, max=1.0, help="Instead: keep boundaries at least this strong."),
     ] = None,
-    edges: Annotated[
+    boundaries: Annotated[
         str, typer.Option(help="learned, by a small network, or colour, without any learning.")
-    ] = EDGES,
+    ] = BOUNDARIES,
     superpixels: Annotated[
         int | None,
         typer.Option(min=1, help="Instead: about so many small regions of even colour."),
@@ -41,7 +41,7 @@ def regions(
     """Cut photos into coherent parts by their pixels alone, without classes.
 
     Writes DIR/<stem>_regions.png (16-bit region ids), <stem>_parts.jpg (mean colours) and, but for
-    superpixels, <stem>_contours.png (strength of every contour, 0 to 65535).
+    superpixels, <stem>_boundaries.png (strength of every boundary, 0 to 65535).
     """
     from pixelwise.io.image import find_images, read_image
     from pixelwise.progress import track
@@ -56,7 +56,7 @@ def regions(
     failed = []
     for photo in track(photos, "regions", len(photos)):
         try:
-            _write(read_image(photo), out / photo.stem, n, level, edges, superpixels)
+            _write(read_image(photo), out / photo.stem, n, level, boundaries, superpixels)
         except ImageFileError as error:
             failed.append(str(error))
         except ArgumentError as error:
@@ -71,7 +71,7 @@ def _write(
     stem: Path,
     n: int | None,
     level: float | None,
-    edges: str,
+    boundaries: str,
     superpixels: int | None,
 ) -> None:
     import numpy as np
@@ -88,10 +88,10 @@ def _write(
     if superpixels is not None:
         region_map = regions.superpixels(image, superpixels)
     else:
-        found = regions.hierarchy(image, edges)
+        found = regions.hierarchy(image, boundaries)
         region_map = found.cut(n, level)
-        levels = (found.contours * 65535).round().astype(np.uint16)
-        save_picture(beside("_contours.png"), Image.fromarray(levels))
+        levels = (found.boundaries * 65535).round().astype(np.uint16)
+        save_picture(beside("_boundaries.png"), Image.fromarray(levels))
     if region_map.max() > 65535:
         raise PixelwiseError(
             f"{region_map.max() + 1} regions: a 16-bit file holds 65536; ask for fewer"
@@ -108,7 +108,7 @@ def train_edges(
     seed: Annotated[int | None, typer.Option(help="Of all randomness.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Train the network behind --edges learned, from random weights, on BSDS500 train.
+    """Train the network behind --boundaries learned, from random weights, on BSDS500 train.
 
     A checkpoint is kept after each epoch: the same command again continues.
     """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixelwise.cli.options import DATA, Classes, Encoding, Format, Labels, Void, opened
-from pixelwise.defaults import CUT, EDGES, NAMED_WEIGHTS, WEIGHTS
+from pixelwise.defaults import BOUNDARIES, CUT, NAMED_WEIGHTS, WEIGHTS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -91,5 +91,5 @@ def _kinds(photo: Path, kinds: list[str], weights: str) -> Image:
             panels.append(instance_panel(image, found, prediction.classes))
         else:
             n = min(CUT, image.shape[0] * image.shape[1])
-            panels.append(regions_panel(image, hierarchy(image, EDGES).cut(n)))
+            panels.append(regions_panel(image, hierarchy(image, BOUNDARIES).cut(n)))
     return side_by_side(panels)

@@ -2,18 +2,18 @@
 
 from pixelwise.drawing.curves import draw_curves
 from pixelwise.drawing.grid import legend, show, with_legend
-from pixelwise.drawing.instances import object_colours, object_overlay, overlay_objects
+from pixelwise.drawing.instances import instance_colours, instances_with_legend, overlay_instances
 from pixelwise.drawing.overlays import colourise, outline_regions, overlay
 
 __all__ = [
     "colourise",
     "draw_curves",
+    "instance_colours",
+    "instances_with_legend",
     "legend",
-    "object_colours",
-    "object_overlay",
     "outline_regions",
     "overlay",
-    "overlay_objects",
+    "overlay_instances",
     "show",
     "with_legend",
 ]

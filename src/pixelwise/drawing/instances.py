@@ -28,7 +28,7 @@ GOLDEN = 0.618034
 """Of the circle of hues: so far apart are those of objects that follow each other."""
 
 
-def object_colours(n: int) -> UInt8Array:
+def instance_colours(n: int) -> UInt8Array:
     """Return ``n`` colours of which neighbours differ well.
 
     Returns
@@ -41,7 +41,7 @@ def object_colours(n: int) -> UInt8Array:
     return (255 * np.array(colours).reshape(n, 3)).astype(np.uint8)
 
 
-def overlay_objects(
+def overlay_instances(
     image: UInt8Array, instances: Sequence[Instance], opacity: float = 0.5
 ) -> UInt8Array:
     """Blend a colour of its own over each object, outline it, and write its number on it.
@@ -73,7 +73,7 @@ def overlay_objects(
         raise ArgumentError(f"an object is not of the photo's size, {size[1]} x {size[0]}")
     if not 0 <= opacity <= 1:
         raise ArgumentError(f"opacity: expected 0..1, got {opacity}")
-    colours = object_colours(len(instances))
+    colours = instance_colours(len(instances))
     painted = image.copy()
     thick = max(1, round(max(size) / 600))
     around = np.ones((2 * thick + 1, 2 * thick + 1), dtype=np.uint8)
@@ -116,7 +116,7 @@ def _middle(instance: Instance) -> tuple[float, float, float]:
     )
 
 
-def object_overlay(
+def instances_with_legend(
     image: UInt8Array, instances: Sequence[Instance], label_map: UInt8Array, classes: ClassMap
 ) -> Image.Image:
     """Draw objects over their photo, what is none in its class's colour, and a key of both.
@@ -151,5 +151,5 @@ def object_overlay(
     if len(instances) > NAMED:
         names[-1] += f", and {len(instances) - NAMED} more"
     names += ["void" if i == VOID else classes.names[i] for i in ids]
-    colours = np.concatenate([object_colours(len(named)), classes.palette[ids]])
-    return above(overlay_objects(below, instances), colour_key(names, colours, image.shape[1]))
+    colours = np.concatenate([instance_colours(len(named)), classes.palette[ids]])
+    return above(overlay_instances(below, instances), colour_key(names, colours, image.shape[1]))

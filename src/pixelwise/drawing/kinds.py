@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.drawing.grid import GAP, INK, PAPER, TEXT, colour_key, present
-from pixelwise.drawing.instances import NAMED, object_colours, overlay_objects
+from pixelwise.drawing.instances import NAMED, instance_colours, overlay_instances
 from pixelwise.drawing.overlays import outline_regions, overlay
 from pixelwise.errors import ArgumentError
 from pixelwise.io.image import resize_image
@@ -55,14 +55,14 @@ def semantic_panel(image: UInt8Array, label_map: UInt8Array, classes: ClassMap) 
 def instance_panel(image: UInt8Array, instances: Sequence[Instance], classes: ClassMap) -> Panel:
     """Draw the objects of a photo, (H, W, 3) uint8 RGB."""
     named = list(zip(numbers(tuple(instances)), instances, strict=True))[:NAMED]
-    colours = object_colours(len(instances)).tolist()
+    colours = instance_colours(len(instances)).tolist()
     key = [
         (f"{number} {classes.names[instance.class_id]}", (red, green, blue))
         for (number, instance), (red, green, blue) in zip(named, colours, strict=False)
     ]
     more = f" The first {NAMED} of {len(instances)} are named." if len(instances) > NAMED else ""
     what = "which object does it belong to?" + more
-    return Panel("instance", what, overlay_objects(image, instances), key)
+    return Panel("instance", what, overlay_instances(image, instances), key)
 
 
 def regions_panel(image: UInt8Array, region_map: npt.NDArray[np.int32]) -> Panel:

@@ -132,7 +132,7 @@ class Section:
         return f"<section>{text}{row}{table}</section>"
 
 
-def page(title: str, text: str, sections: Sequence[Section]) -> str:
+def render_page(title: str, text: str, sections: Sequence[Section]) -> str:
     """Return a whole HTML page that needs no other file and no network.
 
     Parameters

@@ -20,7 +20,7 @@ from pixelwise.metrics import BoundaryScores, SemanticScores, boundary_counts, c
 from pixelwise.metrics.boundaries import COLUMNS
 from pixelwise.metrics.boundaries import DEFINITIONS as BOUNDARY_DEFINITIONS
 from pixelwise.metrics.instance_scores import DEFINITIONS as OBJECT_DEFINITIONS
-from pixelwise.metrics.instance_scores import ObjectCounter, ObjectScores
+from pixelwise.metrics.instance_scores import InstanceCounter, InstanceScores
 from pixelwise.metrics.semantic import or_none
 from pixelwise.progress import track
 from pixelwise.samples import Instance, Sample
@@ -71,7 +71,7 @@ class Evaluation:
         Of each photo, 0..1; NaN where all of it is void.
     void_pixels : int
         Pixels that nothing was counted on.
-    objects : ObjectScores, optional
+    objects : InstanceScores, optional
         Where objects were told apart, in the data and in the predictions_of.
     image_cells : (N,) float64, optional
         TP/(TP+FP+FN) at IoU 0.5 of each photo's objects; NaN where it has none to evaluate.
@@ -82,7 +82,7 @@ class Evaluation:
     names: tuple[str, ...]
     image_miou: npt.NDArray[np.float64]
     void_pixels: int
-    objects: ObjectScores | None = None
+    objects: InstanceScores | None = None
     image_cells: npt.NDArray[np.float64] | None = None
 
     @property
@@ -162,7 +162,7 @@ def evaluate(
     matrix = np.zeros((n, n), dtype=np.int64)
     counts = np.zeros((n, COLUMNS), dtype=np.int64)
     names, image_miou, image_cells, void_pixels = [], [], [], 0
-    counter = ObjectCounter(dataset.classes, things)
+    counter = InstanceCounter(dataset.classes, things)
     samples = prefetch(dataset.__getitem__, range(len(dataset)))
     for sample in track(samples, f"evaluating {dataset.split}", len(dataset)):
         guess, objects = predict(sample)

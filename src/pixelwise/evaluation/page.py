@@ -10,13 +10,13 @@ import numpy.typing as npt
 from pixelwise.classes import VOID
 from pixelwise.datasets import Dataset
 from pixelwise.drawing.confusion import draw_confusion
-from pixelwise.drawing.instances import overlay_objects
+from pixelwise.drawing.instances import overlay_instances
 from pixelwise.drawing.overlays import colourise
-from pixelwise.drawing.page import Figure, Section, Table, page
+from pixelwise.drawing.page import Figure, Section, Table, render_page
 from pixelwise.evaluation.measure import DEFINITIONS, TITLES, Evaluation, Labels
 from pixelwise.io.image import resize_image
 from pixelwise.io.mask import count_ids, resize_ids
-from pixelwise.metrics.instance_scores import ObjectScores
+from pixelwise.metrics.instance_scores import InstanceScores
 from pixelwise.samples import Instance, Sample
 
 UInt8Array = npt.NDArray[np.uint8]
@@ -70,10 +70,10 @@ def evaluation_page(
             title += f", objects found {evaluation.image_cells[i]:.3f} (TP/(TP+FP+FN) at IoU 0.5)"
         sections.append(Section(title, "One of the ten worst.", _figures(sample, *predict(sample))))
     text = f"{what} on {scores.source}, {scores.images:,} photos at full size."
-    return page("Evaluation", text, sections)
+    return render_page("Evaluation", text, sections)
 
 
-def _objects_section(objects: ObjectScores) -> Section:
+def _objects_section(objects: InstanceScores) -> Section:
     columns = ("AP", "AP50", "panoptic quality")
     rows = [[name, *map(_number, row.values())] for name, row in objects.per_class().items()]
     return Section("Objects", "Of each class.", [], Table(["class", *columns], rows))
@@ -115,7 +115,7 @@ def _figures(
     told = []
     if objects is not None and sample.instances is not None:
         for group, title in ((sample.instances, "True objects"), (objects, "Objects found")):
-            drawn = overlay_objects(sample.image, group)
+            drawn = overlay_instances(sample.image, group)
             told.append(Figure(resize_image(drawn, size), title, f"{len(group)}"))
     return [
         Figure(photo, "Photo"),

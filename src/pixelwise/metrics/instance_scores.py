@@ -55,7 +55,7 @@ DEFINITIONS = {
 
 
 @dataclass(frozen=True, eq=False)
-class ObjectScores:
+class InstanceScores:
     """How well the objects of a data set were found.
 
     Parameters
@@ -112,8 +112,8 @@ class ObjectScores:
 
 
 @dataclass
-class ObjectCounter:
-    """Counts photo by photo what `ObjectScores` are made of.
+class InstanceCounter:
+    """Counts photo by photo what `InstanceScores` are made of.
 
     Parameters
     ----------
@@ -145,12 +145,12 @@ class ObjectCounter:
         right, *wrong = self._cells[-1][0].tolist()
         return right / (right + sum(wrong)) if right + sum(wrong) else float("nan")
 
-    def scores(self) -> ObjectScores | None:
+    def scores(self) -> InstanceScores | None:
         """Return what was counted; None before the first photo."""
         if not self._matches:
             return None
         counts, ious = (np.sum([p[k] for p in self._panoptic], axis=0) for k in (0, 1))
-        return ObjectScores(
+        return InstanceScores(
             self.classes,
             self.things,
             tuple(self._matches),

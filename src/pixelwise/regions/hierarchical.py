@@ -15,7 +15,7 @@ from pixelwise.defaults import CUT
 from pixelwise.errors import ArgumentError
 from pixelwise.io.image import to_rgb
 from pixelwise.regions.colour import COLOUR_SCALE, by_looks, colour_edges
-from pixelwise.regions.learned import by_model, learned_edges
+from pixelwise.regions.learned import by_model, learned_boundaries
 from pixelwise.regions.partition import (
     Arcs,
     Float32Array,
@@ -53,7 +53,7 @@ class Hierarchy:
         Of each node of a binary tree, whose first K are the leaves; they follow in the order in
         which they are merged. The last one, the whole picture, is its own parent.
     strengths : (2 K - 1,) float32
-        Strength 0..1 of the contour that vanishes with the merge; rising, 0 for leaves.
+        Strength 0..1 of the boundary that vanishes with the merge; rising, 0 for leaves.
     """
 
     leaves: Int32Array
@@ -73,7 +73,7 @@ class Hierarchy:
             How many regions; `CUT` where neither is given. Fewer where the picture has no more
             parts that can be told apart: at most ``len(self)``.
         level : float, optional
-            Instead: keep the contours at least this strong, 0..1.
+            Instead: keep the boundaries at least this strong, 0..1.
 
         Returns
         -------
@@ -102,16 +102,16 @@ class Hierarchy:
         return np.asarray(ids, dtype=np.int32)[self.leaves]
 
     @cached_property
-    def contours(self) -> Float32Array:
-        """(H, W) float32: strength 0..1 of the contour at each pixel, 0 inside regions.
+    def boundaries(self) -> Float32Array:
+        """(H, W) float32: strength 0..1 of the boundary at each pixel, 0 inside regions.
 
-        An ultrametric contour map (Arbelaez, 2006): where it is at least ``level`` are the borders
-        of ``cut(level=level)``. A contour stands on the pixels left of it and above it.
+        An ultrametric boundary map (Arbelaez, 2006): where it is at least ``level`` are the borders
+        of ``cut(level=level)``. A boundary stands on the pixels left of it and above it.
         """
         count = np.int64(len(self))
-        contours = np.zeros(self.leaves.shape, dtype=np.float32)
+        boundaries = np.zeros(self.leaves.shape, dtype=np.float32)
         if count == 1:
-            return contours
+            return boundaries
         tree = higra.Tree(self.parents)
         tree.lowest_common_ancestor_preprocess()
         here, right, below, across = np.s_[:-1, :-1], np.s_[:-1, 1:], np.s_[1:, :-1], np.s_[1:, 1:]
@@ -128,11 +128,11 @@ class Hierarchy:
         for key, (one, other) in zip(keys, sides, strict=True):
             differ = padded[one] != padded[other]
             found = self.strengths[meet[np.searchsorted(pairs, key[differ])]]
-            contours[differ] = np.maximum(contours[differ], found)
-        return contours
+            boundaries[differ] = np.maximum(boundaries[differ], found)
+        return boundaries
 
 
-def hierarchy(image: npt.NDArray[np.generic], edges: str = "colour") -> Hierarchy:
+def hierarchy(image: npt.NDArray[np.generic], boundaries: str = "colour") -> Hierarchy:
     """Find the parts of a picture at every scale at once, without labels or classes.
 
     The picture falls into the basins of its edge strength, which are merged, weakest border first:
@@ -144,9 +144,9 @@ def hierarchy(image: npt.NDArray[np.generic], edges: str = "colour") -> Hierarch
     ----------
     image : (H, W, 3) uint8
         RGB; or what else `pixelwise.io.image.to_rgb` takes.
-    edges : str
+    boundaries : str
         ``"colour"``: differences of colour between the two sides of each pixel. ``"learned"``: a
-        small network that has seen where people draw boundaries; the strength of a contour is then
+        small network trained on boundaries that people drew; the strength of a boundary is then
         the share of people who would draw it.
 
     Returns
@@ -156,11 +156,11 @@ def hierarchy(image: npt.NDArray[np.generic], edges: str = "colour") -> Hierarch
     Raises
     ------
     ArgumentError
-        No picture, or no such edges.
+        No picture, or no such boundaries.
     """
-    if edges not in EDGES:
-        raise ArgumentError(f"unknown edges {edges!r}; there is: {', '.join(EDGES)}")
-    find, weigh, as_strength = EDGES[edges]
+    if boundaries not in BOUNDARIES:
+        raise ArgumentError(f"unknown boundaries {boundaries!r}; there is: {', '.join(BOUNDARIES)}")
+    find, weigh, as_strength = BOUNDARIES[boundaries]
     photo = to_rgb(image)
     small = shrunk_to(photo, WORK)
     strength = find(small)
@@ -192,12 +192,12 @@ def check_count(n: int, pixels: int) -> None:
         raise ArgumentError(f"n: expected 1 to {pixels} regions, the picture's pixels; got {n}")
 
 
-EDGES: dict[
+BOUNDARIES: dict[
     str,
     tuple[Callable[[UInt8Array], Float32Array], Weigh, Callable[[Float64Array], Float64Array]],
 ] = {
     "colour": (colour_edges, by_looks, lambda heights: -np.expm1(-heights / COLOUR_SCALE)),
-    "learned": (learned_edges, by_model, lambda heights: heights),
+    "learned": (learned_boundaries, by_model, lambda heights: heights),
 }
 """Where edges come from, how the borders between regions are weighed, and what strength, 0..1, a
 weight stands for."""

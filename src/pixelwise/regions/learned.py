@@ -16,7 +16,7 @@ LOOKS = ((0.75, False), (1.0, False), (1.0, True), (1.4, False))
 """At what scales the network looks, and whether mirrored; its answers are averaged."""
 
 
-def learned_edges(image: UInt8Array, network: Predictor | None = None) -> Float32Array:
+def learned_boundaries(image: UInt8Array, network: Predictor | None = None) -> Float32Array:
     """Return the probability that people draw a boundary through each pixel.
 
     Parameters

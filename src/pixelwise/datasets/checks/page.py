@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pixelwise.datasets.checks.findings import KINDS, WEIGHTS_DEFINITION, Finding, Report
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.drawing.overlays import colourise, overlay
-from pixelwise.drawing.page import Figure, Section, Table, page
+from pixelwise.drawing.page import Figure, Section, Table, render_page
 from pixelwise.errors import PixelwiseError
 from pixelwise.io.image import resize_image
 from pixelwise.io.mask import read_levels, resize_ids
@@ -37,7 +37,7 @@ def check_page(report: Report) -> str:
     n = len(report.findings)
     found = "Nothing wrong was found." if not n else f"{n:,} finding{'s' if n > 1 else ''}."
     text = f"{found} {'. '.join(report.found)}. Checked in {report.seconds:.1f} s."
-    return page(f"Check of {report.path.resolve().name}", text, sections)
+    return render_page(f"Check of {report.path.resolve().name}", text, sections)
 
 
 def _figure(finding: Finding, datasets: dict[str, Dataset]) -> Figure:

@@ -13,7 +13,7 @@ from pixelwise.io.files import written_whole
 from pixelwise.progress import track
 from pixelwise.regions.borders import border_facts, drawn_share, fit_borders
 from pixelwise.regions.hierarchical import coarsened
-from pixelwise.regions.learned import learned_edges
+from pixelwise.regions.learned import learned_boundaries
 from pixelwise.training.export.metadata import write_card
 
 
@@ -29,7 +29,7 @@ def learn_borders(weights: Path, photos: list[BsdsSample]) -> None:
     network = Predictor.load(weights)
     rows = []
     for photo in track(photos, "borders", len(photos)):
-        strength = learned_edges(photo.image, network)
+        strength = learned_boundaries(photo.image, network)
         region_map = coarsened(strength)
         arcs, facts = border_facts(region_map, strength, photo.image)
         rows.append((facts, drawn_share(region_map, arcs, photo.region_maps), arcs.length))

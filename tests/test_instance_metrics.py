@@ -20,7 +20,7 @@ from pycocotools.cocoeval import COCOeval
 from pixelwise import open_dataset
 from pixelwise.classes import ClassMap
 from pixelwise.metrics.coco_ap import average_precision
-from pixelwise.metrics.instance_scores import DEFINITIONS, ObjectCounter
+from pixelwise.metrics.instance_scores import DEFINITIONS, InstanceCounter
 from pixelwise.metrics.mask_iou import (
     CellCounts,
     PanopticQuality,
@@ -230,7 +230,7 @@ def test_a_crowd_is_no_miss_and_excuses_what_lies_in_it() -> None:
 
 
 def test_every_figure_has_its_definition() -> None:
-    counter = ObjectCounter(ClassMap(("background", "cell")), (1,))
+    counter = InstanceCounter(ClassMap(("background", "cell")), (1,))
     assert counter.scores() is None
     one = box(3, 3, 9, 9)
     label_map = paint_label_map([one], SIZE)
