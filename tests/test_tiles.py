@@ -24,7 +24,8 @@ from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.inference.tiles import _places, _ramps, label_bands
 from pixelwise.io.image import read_image
 from pixelwise.io.mask import read_label_map
-from pixelwise.io.tiff import label_rows, large_size, photo_rows
+from pixelwise.io.png_rows import label_rows
+from pixelwise.io.tiff import large_size, photo_rows
 from pixelwise.weights.card import KEY
 from tests.conftest import run
 from tests.toy import CARD, write_toy

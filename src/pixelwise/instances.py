@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from pixelwise.classes import VOID
-from pixelwise.samples import Instance
-
-BoolArray = npt.NDArray[np.bool_]
-UInt8Array = npt.NDArray[np.uint8]
+from pixelwise.samples import BoolArray, Instance, Int32Array, UInt8Array, UInt16Array
 
 
 def instances_of(
-    instance_map: npt.NDArray[np.uint16], label_map: UInt8Array | None = None
+    instance_map: UInt16Array, label_map: UInt8Array | None = None
 ) -> tuple[Instance, ...]:
     """Return the objects of an instance map, in the order of their ids.
 
@@ -105,7 +101,7 @@ def without_specks(label_map: UInt8Array, min_area: int) -> UInt8Array:
     return np.asarray(class_of[nearest], dtype=np.uint8)
 
 
-def outlines(mask: BoolArray) -> tuple[list[npt.NDArray[np.int32]], int]:
+def outlines(mask: BoolArray) -> tuple[list[Int32Array], int]:
     """Trace the parts of a mask along the centres of their border pixels.
 
     Parameters

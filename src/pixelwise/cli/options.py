@@ -34,7 +34,7 @@ Classes = Annotated[
 def class_map(classes: str | None) -> ClassMap | None:
     """Return the classes that ``--classes`` gives: a file of names, or names with commas."""
     from pixelwise.classes import ClassMap
-    from pixelwise.datasets.formats.class_names import read_text
+    from pixelwise.io.text import read_text
 
     if classes is None:
         return None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pixelwise.datasets.checks.checker import check, stop_on_findings, suggested_weights
 from pixelwise.datasets.checks.findings import KINDS, Finding, Report
 from pixelwise.datasets.conversion import convert
-from pixelwise.datasets.dataset import Dataset, Entry
+from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.fetch import DOWNLOADS, Download, download
+from pixelwise.datasets.reader import Entry
 from pixelwise.datasets.registry import FORMATS, list_splits, open_dataset
 from pixelwise.datasets.shapes import draw_shapes
 

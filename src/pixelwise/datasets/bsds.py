@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from scipy.io import loadmat
 
 from pixelwise.errors import DataError
 from pixelwise.io.image import read_image
+from pixelwise.samples import Int32Array, UInt8Array
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -30,8 +30,8 @@ class BsdsSample:
     """
 
     name: str
-    image: npt.NDArray[np.uint8]
-    region_maps: tuple[npt.NDArray[np.int32], ...]
+    image: UInt8Array
+    region_maps: tuple[Int32Array, ...]
 
 
 def read_bsds(root: Path, split: str) -> list[BsdsSample]:
@@ -71,7 +71,7 @@ def read_bsds(root: Path, split: str) -> list[BsdsSample]:
     return found
 
 
-def _region_maps(path: Path) -> tuple[npt.NDArray[np.int32], ...]:
+def _region_maps(path: Path) -> tuple[Int32Array, ...]:
     if not path.is_file():
         raise DataError(f"{path}: missing; each photo needs its ground truth")
     # scipy's reader raises whatever it stumbles over in a damaged file.

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from filelock import FileLock
 
-from pixelwise.datasets.dataset import Dataset, Entry, Labels
+from pixelwise.concurrency import prefetch
+from pixelwise.datasets.reader import Entry, Reader, Truth, memory_of
 from pixelwise.errors import DataError
 from pixelwise.progress import track
-from pixelwise.samples import Instance, Sample
-
-UInt8Array = npt.NDArray[np.uint8]
+from pixelwise.samples import Instance, Sample, UInt8Array
 
 VERSION = 2
 TAIL = 16
@@ -37,11 +36,13 @@ class CacheReader:
         The mapped file.
     index : mapping of str to dict
         The name of a sample to where its arrays begin.
+    source : Reader
+        Of the files that the cache was made from.
     """
 
     pixels: UInt8Array = field(repr=False)
     index: dict[str, dict[str, Any]] = field(repr=False)
-    source: Dataset = field(repr=False)
+    source: Reader = field(repr=False)
 
     def image(self, entry: Entry) -> UInt8Array:
         """Return the photo, (H, W, 3) uint8 RGB."""
@@ -52,11 +53,11 @@ class CacheReader:
         """Return the photo's (height, width)."""
         return self._place(entry)[:2]
 
-    def photo(self, entry: Entry) -> tuple[bytes, str]:
+    def image_file(self, entry: Entry) -> tuple[bytes, str]:
         """Return the photo's file as it is, from where it was before."""
-        return self.source.reader.photo(entry)
+        return self.source.image_file(entry)
 
-    def labels(self, entry: Entry, size: tuple[int, int]) -> Labels:  # noqa: ARG002 -- of every reader
+    def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:  # noqa: ARG002 -- of every reader
         """Return the label map, (H, W) uint8, and the objects."""
         height, width, at = self._place(entry)
         at += 3 * height * width
@@ -85,40 +86,59 @@ class CacheReader:
         return height, width, at
 
 
-def cached(dataset: Dataset, folder: Path) -> Dataset:
-    """Open the cache of a data set, or write it first; see `Dataset.cached`."""
+def cached_reader(
+    folder: Path,
+    stem: str,
+    samples: Sequence[Sample],
+    entries: tuple[Entry, ...],
+    source: Reader,
+    facts: list[Any],
+) -> CacheReader:
+    """Open the cache of some samples, or write it first; see `Dataset.cached`.
+
+    Parameters
+    ----------
+    folder : Path
+        Where caches are kept.
+    stem : str
+        What the cache's file is called, before its fingerprint.
+    samples : sequence of Sample
+        Read only if the cache has to be written.
+    entries : tuple of Entry
+        Of the samples.
+    source : Reader
+        Of the samples.
+    facts : list
+        What the arrays depend on besides the files, as JSON can hold it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    key = fingerprint(dataset)
-    stem = f"{dataset.root.resolve().name}-{dataset.split}"
-    path = folder / f"{stem}-{key}.pixels"
+    path = folder / f"{stem}-{fingerprint(entries, facts)}.pixels"
     if not path.exists():
         # One process writes, others wait; the system frees the lock of one that is killed.
         with FileLock(folder / f"{stem}.lock"):
             if not path.exists():
                 # Under the lock, parts can only be what a killed process left, and caches of
-                # this split with another key are of files as they were before.
+                # this split with another fingerprint are of files as they were before.
                 for old in (*folder.glob(f"{stem}-*.pixels"), *folder.glob(f"{stem}-*.part")):
                     if len(old.name) == len(path.name) or old.suffix == ".part":
                         old.unlink(missing_ok=True)
                 part = path.with_suffix(".part")
                 try:
-                    _write(dataset, part)
+                    _check_disk(folder, memory_of(source, entries))
+                    _write(samples, part, stem)
                     part.replace(path)
                 finally:
                     part.unlink(missing_ok=True)
     pixels, index = _open(path)
-    reader = CacheReader(pixels, index, dataset)
-    return replace(dataset, reader=reader, table=None)
+    return CacheReader(pixels, index, source)
 
 
-def fingerprint(dataset: Dataset) -> str:
-    """Return what changes whenever a file of the data set, or the way it is read, changes."""
+def fingerprint(entries: tuple[Entry, ...], facts: list[Any]) -> str:
+    """Return what changes whenever a file of the samples, or the way it is read, changes."""
     digest = hashlib.blake2b(digest_size=10)
-    words = [VERSION, dataset.found, dataset.classes.names, dataset.classes.colours]
-    words.append(None if dataset.table is None else dataset.table.tolist())
-    digest.update(json.dumps(words).encode())
+    digest.update(json.dumps([VERSION, *facts]).encode())
     stats: dict[Path, tuple[int, int]] = {}
-    for entry in dataset.entries:
+    for entry in entries:
         for path in sorted(entry.paths):
             if path not in stats:
                 try:
@@ -131,25 +151,23 @@ def fingerprint(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _write(dataset: Dataset, path: Path) -> None:
-    expected = dataset.memory()
-    free = shutil.disk_usage(path.parent).free
+def _check_disk(folder: Path, expected: int) -> None:
+    free = shutil.disk_usage(folder).free
     if expected > free:
         raise DataError(
-            f"{path.parent}: the cache needs about {expected / 1e9:.1f} GB, "
+            f"{folder}: the cache needs about {expected / 1e9:.1f} GB, "
             f"but {free / 1e9:.1f} GB are free; choose another folder"
         )
+
+
+def _write(samples: Sequence[Sample], path: Path, stem: str) -> None:
     index: dict[str, dict[str, Any]] = {}
-    parts = [range(i, min(i + 16, len(dataset))) for i in range(0, len(dataset), 16)]
-    with path.open("wb") as file, ThreadPoolExecutor() as pool:
-        # One batch is read ahead: memory stays at two batches, whatever the data set's size.
-        waiting = [pool.submit(dataset.__getitem__, i) for i in parts[0]] if parts else []
-        for here in track(range(len(parts)), f"caching {dataset.split}", len(parts)):
-            samples = [future.result() for future in waiting]
-            if here + 1 < len(parts):
-                waiting = [pool.submit(dataset.__getitem__, i) for i in parts[here + 1]]
-            for sample in samples:
-                index[sample.name] = _put(sample, file)
+    # Memory stays at some samples per core, whatever the data set's size.
+    threads = os.cpu_count() or 1
+    reading = prefetch(samples.__getitem__, range(len(samples)), 4 * threads, threads)
+    with path.open("wb") as file:
+        for sample in track(reading, f"caching {stem}", len(samples)):
+            index[sample.name] = _put(sample, file)
         text = json.dumps(index).encode()
         file.write(text + MAGIC + len(text).to_bytes(8, "little"))
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.classes import BACKGROUND, ClassMap
-from pixelwise.datasets.dataset import Dataset, Labels
+from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.writer import Item
 from pixelwise.datasets.options import Options
+from pixelwise.datasets.reader import Truth
 from pixelwise.datasets.registry import FORMATS, find, without_unions
 from pixelwise.errors import ArgumentError, DataError
 from pixelwise.progress import track
@@ -131,7 +132,7 @@ def _write(
     names, told = _stems(datasets), False
     for dataset in datasets:
         for entry in track(dataset.entries, f"writing {dataset.split}", len(dataset)):
-            photo, suffix = dataset.reader.photo(entry)
+            photo, suffix = dataset.reader.image_file(entry)
             size = dataset.reader.size(entry)
             label_map, instances = dataset.read_labels(entry, size)
             if label_map.shape != size:
@@ -173,7 +174,7 @@ def _compare(datasets: list[Dataset], part: Path, to: str, known: Counter[str]) 
     return Counter() if known else found
 
 
-def _differences(before: Labels, after: Labels) -> list[str]:
+def _differences(before: Truth, after: Truth) -> list[str]:
     found = []
     if (before[0] != after[0]).any():
         found.append("photos whose label map would change")

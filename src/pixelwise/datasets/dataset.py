@@ -7,82 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, overload
-
-import numpy as np
-import numpy.typing as npt
+from typing import overload
 
 from pixelwise.classes import VOID, ClassMap
-from pixelwise.io.image import read_bytes, read_image, read_size
+from pixelwise.datasets.cache import cached_reader
+from pixelwise.datasets.reader import Entry, Reader, Truth, memory_of
 from pixelwise.progress import track
-from pixelwise.samples import Instance, Sample
-
-UInt8Array = npt.NDArray[np.uint8]
-Labels = tuple[UInt8Array, tuple[Instance, ...] | None]
-Outlines = Iterator[tuple[str, npt.NDArray[np.float64]]]
-"""What to call an outline of a file, and its points as they stand there, (N, 2) x, y in pixels."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Where one sample's files are.
-
-    Parameters
-    ----------
-    name : str
-        Unlike any other in the split; it may hold slashes where photos lie in folders.
-    image_path : Path
-        The photo, or the annotation that the photo is embedded in.
-    label_path : Path
-        The mask or the annotation; errors name it.
-    instance_path : Path, optional
-        A map of instance ids.
-    """
-
-    name: str
-    image_path: Path
-    label_path: Path
-    instance_path: Path | None = None
-
-    @property
-    def paths(self) -> set[Path]:
-        """Every file of the sample."""
-        return {p for p in (self.image_path, self.label_path, self.instance_path) if p is not None}
-
-
-class Reader(Protocol):
-    """How a format turns an entry into arrays."""
-
-    def image(self, entry: Entry) -> UInt8Array:
-        """Read the photo, (H, W, 3) uint8 RGB."""
-
-    def size(self, entry: Entry) -> tuple[int, int]:
-        """Read the photo's (height, width) without decoding it."""
-
-    def photo(self, entry: Entry) -> tuple[bytes, str]:
-        """Return the photo's file as it is, and the suffix that its format goes by."""
-
-    def labels(self, entry: Entry, size: tuple[int, int]) -> Labels:
-        """Read the label map, (H, W) uint8 with 255 = void, and the objects if there are any.
-
-        ``size`` is the photo's; a mask file of another one is returned as it is.
-        """
-
-
-class PhotoFiles:
-    """The part of a reader that nearly all formats share: the photo is a file of its own."""
-
-    def image(self, entry: Entry) -> UInt8Array:
-        """Read the photo, (H, W, 3) uint8 RGB."""
-        return read_image(entry.image_path)
-
-    def size(self, entry: Entry) -> tuple[int, int]:
-        """Read the photo's (height, width) from its header."""
-        return read_size(entry.image_path)[0]
-
-    def photo(self, entry: Entry) -> tuple[bytes, str]:
-        """Return the photo's file as it is, and its suffix."""
-        return read_bytes(entry.image_path), entry.image_path.suffix.lower()
+from pixelwise.samples import Sample, UInt8Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +80,7 @@ class Dataset(Sequence[Sample]):
     def __iter__(self) -> Iterator[Sample]:
         return (self[i] for i in range(len(self)))
 
-    def read_labels(self, entry: Entry, size: tuple[int, int] | None = None) -> Labels:
+    def read_labels(self, entry: Entry, size: tuple[int, int] | None = None) -> Truth:
         """Read what a sample is labelled with, without decoding its photo.
 
         Parameters
@@ -218,11 +149,7 @@ class Dataset(Sequence[Sample]):
 
     def memory(self) -> int:
         """Estimate the bytes that `load` will take, from the headers of 32 photos at most."""
-        if not self.entries:
-            return 0
-        some = np.unique(np.linspace(0, len(self) - 1, 32, dtype=int))
-        sizes = [self.reader.size(self.entries[i]) for i in some]
-        return round(sum(4 * h * w for h, w in sizes) / len(sizes) * len(self))
+        return memory_of(self.reader, self.entries)
 
     def cached(self, folder: str | Path) -> Dataset:
         """Return the same samples from one memory-mapped file of decoded arrays.
@@ -245,9 +172,11 @@ class Dataset(Sequence[Sample]):
         DataError
             A sample cannot be read, or the disk has no room.
         """
-        from pixelwise.datasets.cache import cached
-
-        return cached(self, Path(folder))
+        stem = f"{self.root.resolve().name}-{self.split}"
+        table = None if self.table is None else self.table.tolist()
+        facts = [self.found, self.classes.names, self.classes.colours, table]
+        reader = cached_reader(Path(folder), stem, self, self.entries, self.reader, facts)
+        return replace(self, reader=reader, table=None)
 
     def semantic(self) -> Dataset:
         """Return the same samples without reading instance maps beside their label maps."""

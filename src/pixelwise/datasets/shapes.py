@@ -6,13 +6,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.errors import ArgumentError
 from pixelwise.io.files import written_whole
 from pixelwise.io.image import write_image
 from pixelwise.io.mask import write_label_map
+from pixelwise.samples import Int32Array, UInt8Array
 
 SHAPES = ClassMap(
     ("background", "disc", "square", "triangle"),
@@ -66,9 +66,7 @@ def draw_shapes(
     return root
 
 
-def _draw(
-    size: tuple[int, int], rng: np.random.Generator
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+def _draw(size: tuple[int, int], rng: np.random.Generator) -> tuple[UInt8Array, UInt8Array]:
     height, width = size
     shade = rng.integers(60, 140, 3)
     noise = cv2.GaussianBlur(rng.normal(0, 60, (height, width, 3)), (0, 0), 3) * 3
@@ -86,7 +84,7 @@ def _draw(
     return image, label_map
 
 
-def _outline(class_: int, x: int, y: int, radius: int) -> npt.NDArray[np.int32]:
+def _outline(class_: int, x: int, y: int, radius: int) -> Int32Array:
     corners = {1: 64, 2: 4, 3: 3}[class_]
     angles = 2 * np.pi * np.arange(corners) / corners + {1: 0, 2: np.pi / 4, 3: -np.pi / 2}[class_]
     points = np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], axis=-1)

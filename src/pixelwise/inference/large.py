@@ -13,7 +13,8 @@ from pixelwise.drawing import overlay, with_legend
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiles import label_bands
 from pixelwise.io.image import resize_image, save_picture
-from pixelwise.io.tiff import label_rows, large_size, photo_rows
+from pixelwise.io.png_rows import label_rows
+from pixelwise.io.tiff import large_size, photo_rows
 
 UInt8Array = npt.NDArray[np.uint8]
 

@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from pixelwise.classes import VOID
-from pixelwise.effects.blending import Float32Array, UInt8Array
 from pixelwise.errors import LabelError
 from pixelwise.io.image import open_picture, save_picture
 from pixelwise.io.mask import decode_rgb
+from pixelwise.samples import Float32Array, UInt8Array
 
 LIGHT = 128
 """A grey alpha has a pixel at least this light; class ids have not."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 import io
 
 import numpy as np
-import numpy.typing as npt
 import simplejpeg
 from PIL import Image
 from zlib_ng import zlib_ng as zlib
 
-UInt8Array = npt.NDArray[np.uint8]
+from pixelwise.samples import UInt8Array
 
 MAX_PIXELS = 2 * (1024 * 1024 * 1024 // 4 // 3)
 """Pixels above which a picture is refused as a decompression bomb; Pillow's own limit."""

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.io.decoders import ORIENTATION
 from pixelwise.io.image import PICTURE_FORMATS, image_of_bytes, read_bytes, save_picture
+from pixelwise.samples import UInt8Array
 
 PROFILE_OF = {b"RGB ": ("RGB", "RGBA", "P", "PA"), b"GRAY": ("L", "LA", "I", "I;16", "1")}
 """Modes of a picture's pixels that a colour profile of some kind can describe."""
@@ -37,7 +37,7 @@ class Metadata:
     options: dict[str, Any]
     grey: bool
 
-    def save(self, path: str | Path, pixels: npt.NDArray[np.uint8]) -> None:
+    def save(self, path: str | Path, pixels: UInt8Array) -> None:
         """Write a picture with this metadata; the suffix chooses the format.
 
         Parameters
@@ -61,7 +61,7 @@ class Metadata:
         save_picture(path, picture, **options)
 
 
-def read_photo(path: str | Path) -> tuple[npt.NDArray[np.uint8], Metadata]:
+def read_photo(path: str | Path) -> tuple[UInt8Array, Metadata]:
     """Read a photo, upright, and what its file says besides.
 
     Parameters

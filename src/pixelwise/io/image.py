@@ -15,9 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.io.decoders import MAX_PIXELS, ORIENTATION, decode_jpeg
 from pixelwise.io.files import written_whole
-from pixelwise.samples import check_image
-
-UInt8Array = npt.NDArray[np.uint8]
+from pixelwise.samples import UInt8Array, check_image
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 """The file endings that a folder of photos is searched for."""

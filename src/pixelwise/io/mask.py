@@ -14,9 +14,8 @@ from pixelwise.classes import VOID, ClassMap, voc_palette
 from pixelwise.errors import ArgumentError, LabelError
 from pixelwise.io.decoders import decode_png_levels
 from pixelwise.io.image import open_picture, read_bytes, save_picture
-from pixelwise.samples import check_label_map
+from pixelwise.samples import Int32Array, Int64Array, UInt8Array, UInt16Array, check_label_map
 
-UInt8Array = npt.NDArray[np.uint8]
 T = TypeVar("T", np.uint8, np.uint16)
 
 INSTANCES_SUFFIX = "_instances.png"
@@ -39,7 +38,7 @@ def mask_encoding(path: str | Path) -> str:
         return _encoding_of(picture, path)
 
 
-def read_levels(path: str | Path) -> npt.NDArray[np.uint8] | npt.NDArray[np.int32]:
+def read_levels(path: str | Path) -> UInt8Array | Int32Array:
     """Read the raw numbers of a mask file.
 
     Parameters
@@ -106,7 +105,7 @@ def read_label_map(path: str | Path, palette: UInt8Array | None = None) -> UInt8
     return levels.astype(np.uint8)
 
 
-def read_instance_map(path: str | Path) -> npt.NDArray[np.uint16]:
+def read_instance_map(path: str | Path) -> UInt16Array:
     """Read a file of instance ids, palette or grey, 8 or 16 bits.
 
     Returns
@@ -129,7 +128,7 @@ def read_instance_map(path: str | Path) -> npt.NDArray[np.uint16]:
     return levels.astype(np.uint16)
 
 
-def write_instance_map(path: str | Path, instance_map: npt.NDArray[np.uint16]) -> None:
+def write_instance_map(path: str | Path, instance_map: UInt16Array) -> None:
     """Write instance ids, (H, W) uint16, as a 16-bit grey PNG."""
     save_picture(path, Image.fromarray(np.ascontiguousarray(instance_map)))
 
@@ -207,7 +206,7 @@ def decode_rgb(
     return ids
 
 
-def count_ids(label_map: UInt8Array) -> npt.NDArray[np.int64]:
+def count_ids(label_map: UInt8Array) -> Int64Array:
     """Count the pixels of each id: (H, W) uint8 to (256,) int64.
 
     Examples

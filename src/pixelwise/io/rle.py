@@ -14,8 +14,7 @@ import numpy.typing as npt
 from pycocotools import mask as coco
 
 from pixelwise.errors import LabelError
-
-BoolArray = npt.NDArray[np.bool_]
+from pixelwise.samples import BoolArray, Float64Array, Int64Array
 
 
 def encode_rle(mask: BoolArray) -> dict[str, Any]:
@@ -145,7 +144,7 @@ def draw_segmentation(
 
 def points_of(
     values: npt.NDArray[Any] | Sequence[Any], size: tuple[int, int], where: str
-) -> npt.NDArray[np.float64]:
+) -> Float64Array:
     """Check the outline of an object.
 
     Parameters
@@ -183,7 +182,7 @@ def points_of(
     return points
 
 
-def _counts_of(text: bytes) -> npt.NDArray[np.int64]:
+def _counts_of(text: bytes) -> Int64Array:
     """Undo COCO's compression: base 32 with a sign, from the third run on as differences."""
     if not text:
         raise ValueError("empty")

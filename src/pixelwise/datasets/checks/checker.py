@@ -10,7 +10,6 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.datasets.checks.examine import Look, examine
@@ -21,6 +20,7 @@ from pixelwise.datasets.options import Options, Problem, photos_in
 from pixelwise.datasets.registry import FORMATS, find, without_unions
 from pixelwise.errors import AmbiguousError, DataError
 from pixelwise.progress import track
+from pixelwise.samples import Float32Array, Int64Array
 
 HASH_DISTANCE = 8
 """Of 64 bits; up to it, the thumbnails of two photos are compared."""
@@ -224,12 +224,12 @@ def _alike(looks_a: list[Look], looks_b: list[Look]) -> Iterator[tuple[int, int,
                     yield i, j, likeness
 
 
-def _hash(look: Look) -> npt.NDArray[np.float32]:
+def _hash(look: Look) -> Float32Array:
     return look.hash if look.hash is not None else np.zeros(64, np.float32)
 
 
 def _absent(
-    datasets: list[Dataset], looks: list[list[Look]], counts: list[npt.NDArray[np.int64]]
+    datasets: list[Dataset], looks: list[list[Look]], counts: list[Int64Array]
 ) -> Iterator[Finding]:
     longest = max((d.classes for d in datasets), key=len, default=None)
     for a, b in combinations(range(len(datasets)), 2):

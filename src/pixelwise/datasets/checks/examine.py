@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import BACKGROUND, VOID
-from pixelwise.datasets.dataset import Dataset, Entry, Outlines
+from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.mask_reader import MaskFiles
+from pixelwise.datasets.reader import Entry, Outlines
 from pixelwise.errors import ImageFileError, LabelError
 from pixelwise.io.decoders import JPEG_END, JPEG_START
 from pixelwise.io.image import image_of_bytes, read_size
 from pixelwise.io.mask import count_ids
-
-UInt8Array = npt.NDArray[np.uint8]
+from pixelwise.samples import Float32Array, Int64Array, UInt8Array
 
 RAMP = 0.05
 """Share of a mask's edges that lead over a number in between, above which it was blended. Of 1,588
@@ -44,9 +44,9 @@ class Look:
     """
 
     faults: list[tuple[str, Path, str]] = field(default_factory=list)
-    counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
+    counts: Int64Array = field(default_factory=lambda: np.zeros(256, np.int64))
     digest: bytes = b""
-    hash: npt.NDArray[np.float32] | None = None
+    hash: Float32Array | None = None
     thumbnail: npt.NDArray[np.float16] | None = None
 
 
@@ -54,7 +54,7 @@ def examine(dataset: Dataset, entry: Entry, fast: bool) -> Look:
     """Look at one sample; ``fast`` leaves out decoding its photo where the file looks whole."""
     look = Look()
     try:
-        data, _ = dataset.reader.photo(entry)
+        data, _ = dataset.reader.image_file(entry)
         size, turned = read_size(entry.image_path, data)
         look.digest = hashlib.blake2b(data, digest_size=16).digest()
         cut = data.startswith(JPEG_START) and not data.endswith(JPEG_END)
@@ -155,7 +155,7 @@ def ramp(levels: UInt8Array) -> tuple[float, int]:
     return between / max(1, edges), between
 
 
-def fingerprints(image: UInt8Array) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float16]]:
+def fingerprints(image: UInt8Array) -> tuple[Float32Array, npt.NDArray[np.float16]]:
     """Return the perceptual hash of a photo and its thumbnail.
 
     The hash is the sign of the 64 lowest frequencies but the mean, against their median, of the

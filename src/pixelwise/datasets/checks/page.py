@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from pixelwise.datasets.checks.findings import KINDS, WEIGHTS_DEFINITION, Finding, Report
@@ -13,8 +12,7 @@ from pixelwise.drawing.page import Figure, Section, Table, render_page
 from pixelwise.errors import PixelwiseError
 from pixelwise.io.image import resize_image
 from pixelwise.io.mask import read_levels, resize_ids
-
-UInt8Array = npt.NDArray[np.uint8]
+from pixelwise.samples import UInt8Array
 
 SIDE = 320
 """Longer side of a thumbnail, in pixels."""

@@ -1,13 +1,12 @@
-"""Text files that come with data sets: lists, JSON, class names. None of them is trusted."""
+"""Files of class names that lie in a data set's folder."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pixelwise.errors import DataError
+from pixelwise.io.text import read_text
 
 NAME_FILES = ("classes.txt", "class_names.txt", "labels.txt")
 """Where a folder's class names are looked for, in this order."""
@@ -32,41 +31,6 @@ class Names:
     names: tuple[str, ...]
     colours: tuple[tuple[int, int, int], ...]
     void: int | None
-
-
-def read_text(path: Path, limit: int = 1 << 31) -> str:
-    """Read a text file of at most ``limit`` bytes.
-
-    Raises
-    ------
-    DataError
-        It is missing, too large, or no UTF-8.
-    """
-    try:
-        if path.stat().st_size > limit:
-            raise DataError(f"{path}: larger than {limit >> 20} MB, not a file of this kind")
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: not a text file") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file that holds an object.
-
-    Raises
-    ------
-    DataError
-        It is no JSON, too deeply nested, or no object.
-    """
-    try:
-        content = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: expected a JSON object, got {type(content).__name__}")
-    return content
 
 
 def find_names(folders: list[Path]) -> tuple[Path, Names] | None:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.classes import BACKGROUND, VOID, ClassMap
-from pixelwise.datasets.dataset import Dataset, Entry, Labels, Outlines, PhotoFiles
+from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.class_names import VOID_NAMES
 from pixelwise.datasets.formats.coco_file import KEYS, note_ids, photo_name, read_coco
 from pixelwise.datasets.formats.writer import AREAS, Item, as_objects, put
 from pixelwise.datasets.options import WHOLE, Options, checked, choose_split
+from pixelwise.datasets.reader import Entry, ImageFiles, Outlines, Truth
 from pixelwise.errors import DataError, LabelError
 from pixelwise.io.files import is_file
 from pixelwise.io.rle import draw_segmentation, encode_rle, points_of
@@ -84,7 +85,7 @@ def open_coco(root: Path, split: str | None, options: Options) -> Dataset:
 
 
 @dataclass(frozen=True, eq=False)
-class CocoReader(PhotoFiles):
+class CocoReader(ImageFiles):
     """Reads the annotations of one JSON file.
 
     Parameters
@@ -101,7 +102,7 @@ class CocoReader(PhotoFiles):
     table: Mapping[int, int]
     areas: bool
 
-    def labels(self, entry: Entry, size: tuple[int, int]) -> Labels:
+    def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:
         """Draw the objects: crowds first, then large to small, void last.
 
         Raises

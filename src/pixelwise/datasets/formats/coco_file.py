@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pixelwise.datasets.formats.class_names import read_json
 from pixelwise.datasets.options import Options
 from pixelwise.errors import DataError
+from pixelwise.io.text import read_json
 
 KEYS = ("images", "annotations", "categories")
 

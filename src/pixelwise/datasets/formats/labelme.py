@@ -16,19 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import BACKGROUND, VOID, ClassMap
-from pixelwise.datasets.dataset import Dataset, Entry, Labels, Outlines
-from pixelwise.datasets.formats.class_names import find_names, read_json
+from pixelwise.datasets.dataset import Dataset
+from pixelwise.datasets.formats.class_names import find_names
 from pixelwise.datasets.formats.labelme_shapes import draw_shape, shapes_of
 from pixelwise.datasets.formats.writer import AREAS, Item, as_objects, put
 from pixelwise.datasets.options import WHOLE, Options, checked, choose_split
+from pixelwise.datasets.reader import Entry, Outlines, Truth
 from pixelwise.errors import DataError, ImageFileError, LabelError
 from pixelwise.io.files import is_file
 from pixelwise.io.image import image_of_bytes, read_bytes, read_size
-from pixelwise.io.rle import BoolArray, points_of
-from pixelwise.samples import Instance, paint_label_map
+from pixelwise.io.rle import points_of
+from pixelwise.io.text import read_json
+from pixelwise.samples import BoolArray, Instance, UInt8Array, paint_label_map
 
 LOOKED_FOR = "labelme's *.json with shapes"
 IGNORE = "__ignore__"
@@ -108,17 +109,17 @@ class LabelmeReader:
 
     classes: ClassMap
 
-    def image(self, entry: Entry) -> npt.NDArray[np.uint8]:
+    def image(self, entry: Entry) -> UInt8Array:
         """Read the photo, (H, W, 3) uint8 RGB."""
-        return image_of_bytes(self.photo(entry)[0], entry.image_path)
+        return image_of_bytes(self.image_file(entry)[0], entry.image_path)
 
     def size(self, entry: Entry) -> tuple[int, int]:
         """Read the photo's (height, width) from its header."""
         if entry.image_path != entry.label_path:
             return read_size(entry.image_path)[0]
-        return read_size(entry.image_path, self.photo(entry)[0])[0]
+        return read_size(entry.image_path, self.image_file(entry)[0])[0]
 
-    def photo(self, entry: Entry) -> tuple[bytes, str]:
+    def image_file(self, entry: Entry) -> tuple[bytes, str]:
         """Return the photo's file as it is, and its suffix; an embedded one is taken out."""
         if entry.image_path != entry.label_path:
             return read_bytes(entry.image_path), entry.image_path.suffix.lower()
@@ -132,7 +133,7 @@ class LabelmeReader:
         }
         return data, kinds.get(data[:2], ".tif")
 
-    def labels(self, entry: Entry, size: tuple[int, int]) -> Labels:
+    def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:
         """Draw the shapes; those of one label and ``group_id`` are one object.
 
         Raises

@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from pixelwise.errors import LabelError
 from pixelwise.instances import outlines
 from pixelwise.io.image import open_picture
-from pixelwise.io.rle import BoolArray, points_of
-from pixelwise.samples import Instance
+from pixelwise.io.rle import points_of
+from pixelwise.samples import BoolArray, Float64Array, Instance
 
 
 def draw_shape(shape: Mapping[str, Any], size: tuple[int, int], where: str) -> BoolArray:
@@ -77,7 +76,7 @@ def shapes_of(instance: Instance) -> list[dict[str, Any]]:
 
 
 def _pasted(
-    shape: Mapping[str, Any], points: npt.NDArray[np.float64], size: tuple[int, int], where: str
+    shape: Mapping[str, Any], points: Float64Array, size: tuple[int, int], where: str
 ) -> BoolArray:
     raw = shape.get("mask")
     try:

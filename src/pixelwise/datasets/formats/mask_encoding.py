@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import VOC, VOID, ClassMap
-from pixelwise.datasets.dataset import Entry
 from pixelwise.datasets.formats.class_names import Names, find_names
-from pixelwise.datasets.formats.mask_reader import MaskFiles, UInt8Array, id_reader
+from pixelwise.datasets.formats.mask_reader import MaskFiles, id_reader
 from pixelwise.datasets.options import Options, checked
+from pixelwise.datasets.reader import Entry
 from pixelwise.errors import AmbiguousError, DataError, LabelError, PixelwiseError
 from pixelwise.io.files import is_file
 from pixelwise.io.image import open_picture
 from pixelwise.io.mask import count_ids, decode_rgb, mask_encoding, read_levels
+from pixelwise.samples import Int64Array, UInt8Array
 
 SAMPLED = 16
 FOREGROUND = ClassMap(("background", "foreground"))
@@ -253,7 +253,7 @@ def _highest(reader: MaskFiles, masks: Iterable[Path], void: int | None) -> int:
         return max(pool.map(highest, masks))
 
 
-def _counts(reader: MaskFiles, path: Path) -> npt.NDArray[np.int64]:
+def _counts(reader: MaskFiles, path: Path) -> Int64Array:
     try:
         return count_ids(reader.levels(path))
     except PixelwiseError:  # told, with its name, when its sample is read

@@ -1,4 +1,4 @@
-"""Labels that are pictures: what their numbers mean, and the reader for them."""
+"""Truth that are pictures: what their numbers mean, and the reader for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import VOID
-from pixelwise.datasets.dataset import Entry, Labels, PhotoFiles
+from pixelwise.datasets.reader import Entry, ImageFiles, Truth
 from pixelwise.errors import LabelError
 from pixelwise.instances import instances_of
 from pixelwise.io.mask import (
@@ -18,12 +18,11 @@ from pixelwise.io.mask import (
     read_label_map,
     read_levels,
 )
-
-UInt8Array = npt.NDArray[np.uint8]
+from pixelwise.samples import UInt8Array
 
 
 @dataclass(frozen=True, eq=False)
-class MaskFiles(PhotoFiles):
+class MaskFiles(ImageFiles):
     """Reads masks whose numbers are ids.
 
     Parameters
@@ -58,7 +57,7 @@ class MaskFiles(PhotoFiles):
     first_instance: int = 1
     void_instance: int | None = None
 
-    def labels(self, entry: Entry, size: tuple[int, int]) -> Labels:  # noqa: ARG002 -- of every reader
+    def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:  # noqa: ARG002 -- of every reader
         """Read the label map and, where there is an instance map, the objects.
 
         Raises

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.classes import CITYSCAPES, CITYSCAPES_LABEL_IDS, VOID, ClassMap
-from pixelwise.datasets.dataset import Dataset, Entry
-from pixelwise.datasets.formats.class_names import read_text
+from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.mask_encoding import Understood, only_instances, understand, usable
 from pixelwise.datasets.formats.mask_reader import id_reader
 from pixelwise.datasets.formats.voc import is_voc
@@ -22,8 +21,10 @@ from pixelwise.datasets.options import (
     is_photo,
     named,
 )
+from pixelwise.datasets.reader import Entry
 from pixelwise.errors import AmbiguousError, DataError
 from pixelwise.io.mask import write_instance_map, write_label_map
+from pixelwise.io.text import read_text
 from pixelwise.samples import numbers
 
 LOOKED_FOR = "photos and label maps in two folders (images/ and labels/, train/ and trainannot/)"

@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.classes import VOC, VOID, ClassMap
-from pixelwise.datasets.dataset import Dataset, Entry
-from pixelwise.datasets.formats.class_names import read_text
+from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.mask_encoding import understand, usable
 from pixelwise.datasets.formats.writer import Item, put
 from pixelwise.datasets.options import WHOLE, Options, choose_split, photos_in
+from pixelwise.datasets.reader import Entry
 from pixelwise.errors import DataError
 from pixelwise.io.files import is_file
 from pixelwise.io.mask import write_label_map
+from pixelwise.io.text import read_text
 from pixelwise.samples import numbers
 
 LOOKED_FOR = "JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/*.txt"

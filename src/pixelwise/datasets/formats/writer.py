@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.errors import DataError
 from pixelwise.instances import components
-from pixelwise.samples import Instance, paint_label_map
-
-UInt8Array = npt.NDArray[np.uint8]
+from pixelwise.samples import Instance, UInt8Array, paint_label_map
 
 AREAS = "objects_are_areas"
 """Our own key in COCO, YOLO and labelme files: their objects are the connected areas of label maps,

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import yaml
 
 from pixelwise.classes import BACKGROUND, VOID, ClassMap
-from pixelwise.datasets.dataset import Dataset, Entry, Labels, Outlines, PhotoFiles
-from pixelwise.datasets.formats.class_names import find_names, read_text
+from pixelwise.datasets.dataset import Dataset
+from pixelwise.datasets.formats.class_names import find_names
 from pixelwise.datasets.formats.writer import AREAS, Item, as_objects, put
 from pixelwise.datasets.formats.yolo_file import (
     IMAGES,
@@ -30,11 +29,13 @@ from pixelwise.datasets.options import (
     checked,
     choose_split,
 )
+from pixelwise.datasets.reader import Entry, ImageFiles, Outlines, Truth
 from pixelwise.errors import DataError, LabelError
 from pixelwise.instances import joined, outlines
 from pixelwise.io.files import is_file
-from pixelwise.io.rle import BoolArray, points_of
-from pixelwise.samples import Instance, paint_label_map
+from pixelwise.io.rle import points_of
+from pixelwise.io.text import read_text
+from pixelwise.samples import BoolArray, Float64Array, Instance, paint_label_map
 
 LOOKED_FOR = "data.yaml with names and splits, or images/ and labels/*.txt"
 
@@ -86,7 +87,7 @@ def open_yolo(root: Path, split: str | None, options: Options) -> Dataset:
 
 
 @dataclass(frozen=True)
-class YoloReader(PhotoFiles):
+class YoloReader(ImageFiles):
     """Reads one text file a photo; a photo without one shows no object.
 
     Parameters
@@ -100,7 +101,7 @@ class YoloReader(PhotoFiles):
     n_classes: int
     areas: bool
 
-    def labels(self, entry: Entry, size: tuple[int, int]) -> Labels:
+    def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:
         """Draw the polygons as YOLO's own trainer does, large objects under small ones.
 
         Raises
@@ -127,9 +128,7 @@ class YoloReader(PhotoFiles):
             yield f"line {number}", points
 
 
-def _lines(
-    entry: Entry, size: tuple[int, int]
-) -> Iterator[tuple[int, int, npt.NDArray[np.float64]]]:
+def _lines(entry: Entry, size: tuple[int, int]) -> Iterator[tuple[int, int, Float64Array]]:
     """Yield line number, class id (1 is the first class) and polygon of every line."""
     lines = read_text(entry.label_path).splitlines() if is_file(entry.label_path) else []
     for number, line in enumerate(lines, 1):
@@ -138,7 +137,7 @@ def _lines(
             yield number, class_id, points
 
 
-def read_line(line: str, size: tuple[int, int], where: str) -> tuple[int, npt.NDArray[np.float64]]:
+def read_line(line: str, size: tuple[int, int], where: str) -> tuple[int, Float64Array]:
     """Parse ``class x y x y ...``.
 
     Returns
@@ -168,7 +167,7 @@ def read_line(line: str, size: tuple[int, int], where: str) -> tuple[int, npt.ND
     return int(first) + 1, points_of(normalised * scale, size, where)
 
 
-def fill(points: npt.NDArray[np.float64], size: tuple[int, int]) -> BoolArray:
+def fill(points: Float64Array, size: tuple[int, int]) -> BoolArray:
     """Fill a polygon of (N, 2) x, y in pixels and draw its border, (H, W) bool."""
     canvas = np.zeros(size, dtype=np.uint8)
     # Cut, not rounded: it is what YOLO's own trainer does.

@@ -7,10 +7,10 @@ from typing import Any
 
 import yaml
 
-from pixelwise.datasets.formats.class_names import read_text
 from pixelwise.datasets.options import WHOLE, is_photo
 from pixelwise.errors import DataError
 from pixelwise.io.files import is_file
+from pixelwise.io.text import read_text
 
 IMAGES, LABELS = "images", "labels"
 

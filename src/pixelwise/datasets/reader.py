@@ -1,0 +1,90 @@
+"""What a format gives a data set: where each sample's files are, and how they become arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from pixelwise.io.image import read_bytes, read_image, read_size
+from pixelwise.samples import Float64Array, Instance, UInt8Array
+
+Truth = tuple[UInt8Array, tuple[Instance, ...] | None]
+"""What a sample is labelled with: its label map, (H, W) uint8, and its instances if known."""
+
+Outlines = Iterator[tuple[str, Float64Array]]
+"""What to call an outline of a file, and its points as they stand there, (N, 2) x, y in pixels."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where one sample's files are.
+
+    Parameters
+    ----------
+    name : str
+        Unlike any other in the split; it may hold slashes where photos lie in folders.
+    image_path : Path
+        The photo, or the annotation that the photo is embedded in.
+    label_path : Path
+        The mask or the annotation; errors name it.
+    instance_path : Path, optional
+        A map of instance ids.
+    """
+
+    name: str
+    image_path: Path
+    label_path: Path
+    instance_path: Path | None = None
+
+    @property
+    def paths(self) -> set[Path]:
+        """Every file of the sample."""
+        return {p for p in (self.image_path, self.label_path, self.instance_path) if p is not None}
+
+
+class Reader(Protocol):
+    """How a format turns an entry into arrays."""
+
+    def image(self, entry: Entry) -> UInt8Array:
+        """Read the photo, (H, W, 3) uint8 RGB."""
+
+    def size(self, entry: Entry) -> tuple[int, int]:
+        """Read the photo's (height, width) without decoding it."""
+
+    def image_file(self, entry: Entry) -> tuple[bytes, str]:
+        """Return the photo's file as it is, and the suffix that its format goes by."""
+
+    def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:
+        """Read the label map, (H, W) uint8 with 255 = void, and the objects if there are any.
+
+        ``size`` is the photo's; a mask file of another one is returned as it is.
+        """
+
+
+class ImageFiles:
+    """The part of a reader that nearly all formats share: the photo is a file of its own."""
+
+    def image(self, entry: Entry) -> UInt8Array:
+        """Read the photo, (H, W, 3) uint8 RGB."""
+        return read_image(entry.image_path)
+
+    def size(self, entry: Entry) -> tuple[int, int]:
+        """Read the photo's (height, width) from its header."""
+        return read_size(entry.image_path)[0]
+
+    def image_file(self, entry: Entry) -> tuple[bytes, str]:
+        """Return the photo's file as it is, and its suffix."""
+        return read_bytes(entry.image_path), entry.image_path.suffix.lower()
+
+
+def memory_of(reader: Reader, entries: tuple[Entry, ...]) -> int:
+    """Estimate the bytes of decoded samples, from the headers of 32 images at most."""
+    if not entries:
+        return 0
+    some = np.unique(np.linspace(0, len(entries) - 1, 32, dtype=int))
+    sizes = [reader.size(entries[i]) for i in some]
+    return round(sum(4 * h * w for h, w in sizes) / len(sizes) * len(entries))
