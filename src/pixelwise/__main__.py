@@ -1,5 +1,5 @@
 """``python -m pixelwise``."""
 
-from pixelwise.cli import main
+from pixelwise.cli.main import main
 
 main()

@@ -1,5 +1,1 @@
-"""The command line: a thin door over the library."""
-
-from pixelwise.cli.main import main
-
-__all__ = ["main"]
+"""The command line: one file per command; `pixelwise.cli.main` is the entry point."""

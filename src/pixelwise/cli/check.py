@@ -1,20 +1,27 @@
-"""``pixelwise check``, ``pixelwise convert`` and ``pixelwise download``.
+"""``pixelwise check``.
 
 Libraries are imported inside the commands, so that ``--help`` costs none of them.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixelwise.cli.options import DATA, Classes, Encoding, Format, Labels, Void, class_map
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pixelwise.datasets.checks.findings import Report
+
 WRONG = 1
-"""Exit code where a check found something."""
+"""Exit code if a check found something."""
+
+LISTED = 8
+"""Findings of one kind that a terminal shows; the JSON file and the page have all."""
 
 
 def check(
@@ -33,9 +40,8 @@ def check(
     classes: Classes = None,
 ) -> None:
     """Find what is wrong with a data set; exit code 1 where something is."""
-    from pixelwise.cli.findings import print_findings
     from pixelwise.datasets import check
-    from pixelwise.io.files import written_whole
+    from pixelwise.io.files import write_json, write_text
 
     report = check(
         path,
@@ -48,56 +54,59 @@ def check(
     )
     print_findings(report)
     if json_ is not None:
-        with written_whole(json_) as beside:
-            beside.write_text(json.dumps(report.as_dict(), indent=1) + "\n", encoding="utf-8")
+        write_json(json_, report.as_dict())
     if html is not None:
         from pixelwise.datasets.checks.page import check_page
 
-        with written_whole(html) as beside:
-            beside.write_text(check_page(report), encoding="utf-8")
+        write_text(html, check_page(report))
         print(f"wrote {html}")
     if report.findings:
         raise typer.Exit(WRONG)
 
 
-def convert(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help=DATA)],
-    target: Annotated[Path, typer.Argument(metavar="DST", help="A folder that is new.")],
-    to: Annotated[str, typer.Option(help="voc, coco, yolo, labelme or pairs.")],
-    lossy: Annotated[
-        bool, typer.Option("--lossy", help="Write what the format can hold, though not all.")
-    ] = False,
-    format: Format = None,
-    encoding: Encoding = None,
-    void: Void = None,
-    labels: Labels = None,
-    classes: Classes = None,
-) -> None:
-    """Write a data set in another format; stops where something would be lost."""
-    from pixelwise.datasets import convert
+def print_findings(report: Report) -> None:
+    """Print what a check found, by kind, with the files, and the class histogram."""
+    from rich.console import Console
 
-    convert(
-        source,
-        target,
-        to,
-        lossy=lossy,
-        classes=class_map(classes),
-        format=format,
-        encoding=encoding,
-        void=void,
-        labels=labels,
+    from pixelwise.datasets.checks.findings import KINDS
+
+    console = Console()
+    for line in report.found:
+        console.print(line, highlight=False, soft_wrap=True)
+    for kind, findings in report.by_kind().items():
+        console.print(f"\n[bold]{KINDS[kind].title}[/]: {len(findings):,}", highlight=False)
+        for finding in findings[:LISTED]:
+            console.print(
+                f"  {finding.files[0]}: {finding.text}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
+        if len(findings) > LISTED:
+            console.print(f"  and {len(findings) - LISTED:,} more")
+        console.print(f"  to mend: {KINDS[kind].mend}", highlight=False)
+    console.print(_histogram(report))
+    n = len(report.findings)
+    console.print(
+        f"{sum(report.samples.values()):,} samples checked in {report.seconds:.1f} s: "
+        + ("nothing wrong was found" if not n else f"{n:,} finding{'s' if n > 1 else ''}"),
+        highlight=False,
     )
 
 
-def download(
-    name: Annotated[str, typer.Argument(help="voc2012 or voc2007.")],
-    root: Annotated[Path, typer.Option(help="Folder to put it into.")] = Path("data"),
-    archive: Annotated[
-        Path | None, typer.Option(help="The archive, where it is here already.")
-    ] = None,
-) -> None:
-    """Fetch a data set, check it by its hash, and unpack it; the same command resumes."""
-    from pixelwise.datasets import download
+def _histogram(report: Report) -> Table:
+    """Return each class's share of the pixels, by split, and its weight."""
+    from rich.table import Table
 
-    path = download(name, root, archive)
-    print(f"{name} is in {path}")
+    table = Table("class", *(f"{split} %" for split in report.histogram), "weight")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    totals = {split: max(1, sum(counts.values())) for split, counts in report.histogram.items()}
+    for name in max((list(h) for h in report.histogram.values()), key=len, default=[]):
+        shares = [
+            f"{100 * counts.get(name, 0) / totals[split]:.3f}"
+            for split, counts in report.histogram.items()
+        ]
+        weight = report.weights.get(name)
+        table.add_row(name, *shares, "absent" if weight is None else f"{weight:.3f}")
+    return table

@@ -45,7 +45,7 @@ def demo(
 
     from pixelwise.drawing.page import render_page
     from pixelwise.inference import Predictor
-    from pixelwise.io.files import written_whole
+    from pixelwise.io.files import write_text
     from pixelwise.io.image import to_rgb
     from pixelwise.progress import track
 
@@ -59,8 +59,7 @@ def demo(
         f"Photos of scikit-image, labelled by the bundled weights '{predictor.card.name}' "
         f"({predictor.card.network}). Times are of this machine, one call each."
     )
-    with written_whole(out) as beside:
-        beside.write_text(render_page("pixelwise demo", text, sections), encoding="utf-8")
+    write_text(out, render_page("pixelwise demo", text, sections))
     print(f"wrote {out.resolve()}")
 
 

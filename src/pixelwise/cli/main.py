@@ -11,12 +11,18 @@ import typer
 import pixelwise
 from pixelwise.cli.bench import bench
 from pixelwise.cli.blur import blur
-from pixelwise.cli.check import check, convert, download
+from pixelwise.cli.check import check
+from pixelwise.cli.convert import convert
 from pixelwise.cli.demo import demo
+from pixelwise.cli.download import download
+from pixelwise.cli.evaluate import evaluate
+from pixelwise.cli.export import export
 from pixelwise.cli.predict import predict
-from pixelwise.cli.regions import regions, train_edges
+from pixelwise.cli.quantise import quantise
+from pixelwise.cli.regions import regions
 from pixelwise.cli.show import show
-from pixelwise.cli.train import evaluate, export, quantise, train
+from pixelwise.cli.train import train
+from pixelwise.cli.train_edges import train_edges
 from pixelwise.errors import PixelwiseError
 
 COMMANDS: dict[str, Callable[..., Any]] = {

@@ -1,4 +1,4 @@
-"""``pixelwise train`` and ``pixelwise evaluate``.
+"""``pixelwise train``.
 
 Libraries are imported inside the commands, so that ``--help`` costs none of them.
 """
@@ -12,8 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import DATA, Classes, Encoding, Format, Labels, Void, class_map, opened
-from pixelwise.defaults import EVALUATION_SPLIT, NAMED_WEIGHTS
+from pixelwise.cli.options import DATA, Classes, Encoding, Format, Labels, Void, class_map
 
 
 def train(
@@ -126,129 +125,3 @@ def _named_values(pairs: list[str]) -> dict[str, Any]:
         except ValueError:
             values[name] = text
     return values
-
-
-def export(
-    model: Annotated[
-        str, typer.Argument(help="hf:OWNER/MODEL of the Hugging Face hub, or a folder of one.")
-    ],
-    out: Annotated[Path, typer.Option(help="ONNX file to write.")],
-) -> None:
-    """Write a semantic model of the Hugging Face hub as a file for predict, evaluate and blur."""
-    from pixelwise.training import export_hub
-
-    export_hub(model, out)
-
-
-def evaluate(
-    weights: Annotated[
-        str,
-        typer.Argument(
-            metavar="[WEIGHTS]",
-            help=f"{NAMED_WEIGHTS} None with --predictions.",
-        ),
-    ],
-    path: Annotated[Path | None, typer.Argument(metavar="DATA", help=DATA)] = None,
-    split: Annotated[str, typer.Option(help="Which part of it.")] = EVALUATION_SPLIT,
-    predictions: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Judge DIR/<name>.png, as any tool wrote them."),
-    ] = None,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="HERE=THERE",
-            help="Count the data's class HERE as the weights' class THERE; * is all the rest.",
-        ),
-    ] = None,
-    json_: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
-    html: Annotated[
-        Path | None, typer.Option(help="Write a page with the ten worst photos there.")
-    ] = None,
-    format: Format = None,
-    encoding: Encoding = None,
-    void: Void = None,
-    labels: Labels = None,
-    classes: Classes = None,
-) -> None:
-    """Judge weights, or label maps, on a data set: IoU in its averages, accuracy, boundaries.
-
-    Where both tell objects apart: COCO's AP and AR, panoptic quality, AP as for cells.
-    """
-    from pixelwise.cli.evaluate import print_evaluation
-    from pixelwise.errors import ArgumentError
-    from pixelwise.evaluation import (
-        evaluate,
-        predictions_of,
-        saved_predictions,
-        things_of,
-        translated,
-    )
-    from pixelwise.inference import Predictor
-    from pixelwise.io.files import written_whole
-
-    rules = None
-    if map_:
-        pairs = [rule.partition("=") for rule in map_]
-        if not all(here and sign and there for here, sign, there in pairs):
-            raise ArgumentError("--map takes HERE=THERE, e.g. --map 'bus=background'")
-        rules = {here: there for here, _, there in pairs}
-    if (predictions is None) == (path is None):
-        raise ArgumentError("give WEIGHTS and DATA, or --predictions DIR and DATA")
-    predictor = Predictor.load(weights) if predictions is None else None
-    dataset = opened(path or Path(weights), split, format, encoding, void, labels, classes)
-    things = predictor.card.things if predictor else things_of(dataset, str(predictions))
-    if not things:
-        dataset = dataset.semantic()
-    if predictor is None:
-        if rules:
-            raise ArgumentError("--map translates for weights; predictions have the data's ids")
-        predict, what = saved_predictions(str(predictions)), f"Label maps of {predictions}"
-    else:
-        dataset, how = translated(dataset, predictor, rules)
-        if how:
-            print(f"classes translated: {how}")
-        predict, what = predictions_of(predictor), f"Weights {weights}"
-    evaluation = evaluate(dataset, predict, things)
-    print_evaluation(evaluation)
-    if json_ is not None:
-        with written_whole(json_) as beside:
-            beside.write_text(json.dumps(evaluation.as_dict(), indent=1) + "\n", encoding="utf-8")
-    if html is not None:
-        from pixelwise.evaluation.page import evaluation_page
-
-        with written_whole(html) as beside:
-            beside.write_text(evaluation_page(evaluation, dataset, predict, what), encoding="utf-8")
-        print(f"wrote {html}")
-
-
-def quantise(
-    weights: Annotated[str, typer.Argument(help=NAMED_WEIGHTS)],
-    path: Annotated[Path, typer.Argument(metavar="DATA", help=DATA)],
-    out: Annotated[Path, typer.Option(help="ONNX file to write.")],
-    photos: Annotated[
-        int, typer.Option(min=1, help="How many train photos measure the ranges.")
-    ] = 100,
-    format: Format = None,
-    encoding: Encoding = None,
-    void: Void = None,
-    labels: Labels = None,
-    classes: Classes = None,
-) -> None:
-    """Write 8-bit weights: smaller, often faster; says what they lose on the val split."""
-    from pixelwise.datasets import list_splits
-    from pixelwise.training import quantise
-    from pixelwise.weights import read_weights
-
-    told = (format, encoding, void, labels, classes)
-    has_val = EVALUATION_SPLIT in list_splits(path, format=format)
-    judged = opened(path, EVALUATION_SPLIT, *told).semantic() if has_val else None
-    scores = quantise(weights, opened(path, None, *told), out, judged, photos)
-    before, after = len(read_weights(weights)), out.stat().st_size
-    print(f"wrote {out}: {after / 1e6:.2f} MB, before {before / 1e6:.2f} MB")
-    if scores is None:
-        print("no val split in the data: what they lose is not known")
-    else:
-        print(f"{scores[1].source}: mIoU {scores[1].miou:.4f}, before {scores[0].miou:.4f}")
-        print(f"time both with: pixelwise bench {weights}; pixelwise bench {out}")

@@ -1,0 +1,23 @@
+"""``pixelwise export``.
+
+Libraries are imported inside the commands, so that ``--help`` costs none of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    model: Annotated[
+        str, typer.Argument(help="hf:OWNER/MODEL of the Hugging Face hub, or a folder of one.")
+    ],
+    out: Annotated[Path, typer.Option(help="ONNX file to write.")],
+) -> None:
+    """Write a semantic model of the Hugging Face hub as a file for predict, evaluate and blur."""
+    from pixelwise.training import export_hub
+
+    export_hub(model, out)
