@@ -58,20 +58,18 @@ def measure_time(weights: str, rounds: int) -> None:
     logits, objects = (
         plane[0]
         for plane in predictor.session.run(
-            None, {"image": prepare(photo, card.side_of(photo.shape), card.normalised)}
+            None, {"image": prepare(photo, card.side_of(photo.shape), card.stretch_levels)}
         )
     )
     label_map = predictor.predict(photo).label_map
 
     def group() -> tuple[Instance, ...]:
-        return find_instances(objects, logits, label_map, card.things, card.apart, card.least_score)
+        return find_instances(objects, logits, label_map, card)
 
     found = group()
     network, grouping, ratio = paired(
         lambda: predictor.logits(photo),
-        lambda: find_instances(
-            objects, logits, label_map, card.things, card.apart, card.least_score
-        ),
+        lambda: find_instances(objects, logits, label_map, card),
         rounds,
     )
     print(f"{machine()}; 1024 x 1024, {len(masks)} nuclei drawn, {len(found)} found")
@@ -162,8 +160,8 @@ def measure_touching(
     for photo, truth in pairs:
         prediction = predictor.predict(photo)
         found = prediction.instances or ()
-        areas = components(prediction.label_map, list(predictor.card.things), 1)
-        labelled = np.isin(prediction.label_map, predictor.card.things)
+        areas = components(prediction.label_map, list(predictor.card.instance_classes), 1)
+        labelled = np.isin(prediction.label_map, predictor.card.instance_classes)
         seen += all(2 * np.count_nonzero(labelled & one.mask) >= one.area for one in truth)
         apart += _both(found, truth)
         joined += _both(areas, truth)
@@ -190,7 +188,7 @@ def _both(found: tuple[Instance, ...] | list[Instance], truth: tuple[Instance, .
 def measure_areas(predictor: Predictor, folder: Path, names: list[str]) -> None:
     """Judge the objects, and the connected areas of the same label maps, on a val split."""
     dataset, _ = translated(open_dataset(folder, "val", say=str), predictor)
-    ids = [predictor.classes.index(name) for name in names] or list(predictor.card.things)
+    ids = [predictor.classes.index(name) for name in names] or list(predictor.card.instance_classes)
     ways: dict[str, Callable[..., list[Instance]]] = {
         "objects": lambda p: [i for i in p.instances or () if i.class_id in ids],
         "connected areas": lambda p: components(p.label_map, ids, 1),

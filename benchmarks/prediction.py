@@ -30,7 +30,7 @@ def main() -> None:
     height, width = map(int, options.size.split("x"))
     torch.set_num_threads(2)
     careful = Predictor.load(threads=2)
-    predictor = replace(careful, card=replace(careful.card, edges=False))
+    predictor = replace(careful, card=replace(careful.card, refine_edges=False))
     network = build_network(len(predictor.classes)).eval()
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pixelwise import Predictor, open_dataset
+from pixelwise import ClassMap, Predictor, open_dataset
 from pixelwise.datasets import draw_shapes
 from pixelwise.drawing import instance_colours, overlay_instances
 from pixelwise.errors import ArgumentError, DataError, WeightsError
@@ -38,6 +38,10 @@ from tests.conftest import real, run
 from tests.toy import CARD, write_toy
 
 UInt16Array = npt.NDArray[np.uint16]
+
+DISCS = replace(
+    CARD, task="instance", classes=ClassMap(("background", "disc")), instance_classes=(1,)
+)
 
 
 def discs(centres: list[tuple[int, int, int]], size: tuple[int, int] = (64, 96)) -> UInt16Array:
@@ -66,7 +70,7 @@ def test_what_targets_say_is_found_again(seed: int) -> None:
     numbers = discs([(*places[i], int(rng.integers(4, 10))) for i in picked])
     logits, objects = told(numbers)
     label_map = (numbers > 0).astype(np.uint8)
-    found = find_instances(objects, logits, label_map, (1,), 5, 0.3)
+    found = find_instances(objects, logits, label_map, DISCS)
     truth = instances_of(numbers)
     assert len(found) == len(truth)
     assert mask_ious(found, truth).max(axis=0).min() == 1
@@ -79,7 +83,7 @@ def test_what_targets_say_is_found_again(seed: int) -> None:
 def test_objects_that_touch_come_apart(apart: int) -> None:
     numbers = discs([(30, 30, 8), (30 + apart, 32, 8)])
     logits, objects = told(numbers)
-    found = find_instances(objects, logits, (numbers > 0).astype(np.uint8), (1,), 5, 0.3)
+    found = find_instances(objects, logits, (numbers > 0).astype(np.uint8), DISCS)
     assert len(found) == 2
     assert mask_ious(found, instances_of(numbers)).max(axis=0).min() > 0.85
     assert sum(i.area for i in found) == np.count_nonzero(numbers)  # each pixel belongs to one
@@ -88,10 +92,10 @@ def test_objects_that_touch_come_apart(apart: int) -> None:
 def test_no_thing_no_object() -> None:
     logits, objects = told(discs([(30, 30, 8)]))
     nothing = np.zeros((64, 96), np.uint8)
-    assert find_instances(objects, logits, nothing, (1,), 5, 0.3) == ()
+    assert find_instances(objects, logits, nothing, DISCS) == ()
     everywhere = np.full((64, 96), 1, np.uint8)
-    assert find_instances(np.full_like(objects, -9), logits, everywhere, (1,), 5, 0.3) == ()
-    assert find_instances(objects, logits, everywhere, (), 5, 0.3) == ()
+    assert find_instances(np.full_like(objects, -9), logits, everywhere, DISCS) == ()
+    assert find_instances(objects, logits, everywhere, CARD) == ()
 
 
 def test_offsets_lead_to_the_centre_and_heat_peaks_there() -> None:
@@ -245,7 +249,10 @@ def test_specks_are_left_out() -> None:
 @pytest.fixture(scope="module")
 def finder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights that call what is redder than blue red, and bright blue-green pixels centres."""
-    return write_toy(tmp_path_factory.mktemp("toy") / "finder.onnx", replace(CARD, things=(1,)))
+    return write_toy(
+        tmp_path_factory.mktemp("toy") / "finder.onnx",
+        replace(CARD, task="instance", instance_classes=(1,)),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -348,7 +355,7 @@ def test_train_for_objects(tmp_path: Path) -> None:
     areas = Recipe.from_dict({"settings": TINY, "sources": {"shapes": {"objects": "areas"}}})
     model = train([root], tmp_path / "run", areas, said.append)
     predictor = Predictor.load(model)
-    assert predictor.card.things == (1, 2, 3)
+    assert predictor.card.instance_classes == (1, 2, 3)
     prediction = predictor.predict(open_dataset(root, "val", say=str)[0].image)
     assert prediction.instances is not None
     assert "cell_ap50" in (tmp_path / "run" / "log.csv").read_text().splitlines()[0]
@@ -412,7 +419,7 @@ def test_the_least_score_is_the_one_that_tells_most_right(
     assert least_score(predictor, data) == 0.32
     shapes = draw_shapes(tmp_path / "shapes", train=2, val=1, size=(64, 80))
     semantic = [open_dataset(shapes, "train", say=str)]
-    assert least_score(predictor, semantic) == predictor.card.least_score
+    assert least_score(predictor, semantic) == predictor.card.score_threshold
 
 
 def test_the_command_learns_objects_and_continues(tmp_path: Path) -> None:
@@ -437,8 +444,8 @@ def test_the_command_learns_objects_and_continues(tmp_path: Path) -> None:
     again = run(*command, *tiny)
     assert "finished before" in again.stdout, again.stderr
     predictor = Predictor.load(tmp_path / "run" / "model.onnx")
-    assert predictor.card.things == (1,)
-    assert predictor.card.zoom > 0
+    assert predictor.card.instance_classes == (1,)
+    assert predictor.card.image_scale > 0
 
 
 def test_nuclei_on_real_data() -> None:
@@ -489,7 +496,7 @@ def test_levels_are_stretched_and_noise_is_not() -> None:
 
 
 def test_a_zoomed_photo_is_seen_at_its_own_scale(tmp_path: Path) -> None:
-    card = replace(CARD, things=(1,), zoom=2.0)
+    card = replace(CARD, task="instance", instance_classes=(1,), image_scale=2.0)
     predictor = Predictor.load(write_toy(tmp_path / "zoom.onnx", card))
     for size in ((20, 30), (90, 50)):
         image = np.zeros((*size, 3), np.uint8)

@@ -235,7 +235,7 @@ def test_8_bit_weights_say_almost_the_same(
     assert "shapes val: mIoU" in done.stdout
     assert out.stat().st_size < 0.5 * weights.stat().st_size
     before, after = Predictor.load(weights), Predictor.load(out)
-    assert after.card.network.endswith("8-bit")
+    assert after.card.design.endswith("8-bit")
     assert set(after.card.score) == {"shapes val"}
     agree = [
         (before.predict(s.image).label_map == after.predict(s.image).label_map).mean()

@@ -15,7 +15,7 @@ CARD = ModelCard(
     name="toy",
     classes=ClassMap(("background", "red", "green"), ((0, 0, 0), (230, 159, 0), (0, 158, 115))),
     side=64,
-    network="one 1 x 1 convolution",
+    design="one 1 x 1 convolution",
     data="nothing",
     licence="MIT",
 )
@@ -24,15 +24,15 @@ CARD = ModelCard(
 def write_toy(path: Path, card: ModelCard | None = CARD) -> Path:
     """Write an ONNX file: logits (0, red - blue, green - blue) / 10; no card where None.
 
-    With ``things`` on the card, every second pixel says whether it is a centre, (green - 200) / 10,
-    and that its object's centre is where it is itself.
+    With ``instance_classes`` on the card, every second pixel says whether it is a centre,
+    (green - 200) / 10, and that its instance's centre is where it is itself.
     """
     weights = np.array([[0, 0, 0], [1, 0, -1], [0, 1, -1]], np.float32)[:, :, None, None] / 10
     shape: list[str | int | None] = ["batch", 3, "height", "width"]
     nodes = [helper.make_node("Conv", ["image", "weights"], ["logits"])]
     outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)]
     arrays = [numpy_helper.from_array(weights, "weights")]
-    if card is not None and card.things:
+    if card is not None and card.instance_classes:
         centres = np.zeros((3, 3, 1, 1), np.float32)
         centres[0, 1] = 0.1
         nodes.append(

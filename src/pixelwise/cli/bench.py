@@ -62,10 +62,10 @@ def bench(
             table.add_row(f"{width} x {height}", str(count), *row)
     console = Console()
     console.print(table)
-    zoom, side = predictor.card.zoom, predictor.card.side
+    zoom, side = predictor.card.image_scale, predictor.card.side
     seen = f"photos at {zoom:g} times their size" if zoom else f"the longer side at {side} px"
     console.print(
-        f"{predictor.card.name}, {predictor.card.network}; {device}; medians of {ROUNDS} rounds; "
+        f"{predictor.card.name}, {predictor.card.design}; {device}; medians of {ROUNDS} rounds; "
         f"the network sees {seen}; decoding is not counted",
         highlight=False,
     )

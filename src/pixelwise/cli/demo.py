@@ -57,7 +57,7 @@ def demo(
     sections.append(_grid())
     text = (
         f"Photos of scikit-image, labelled by the bundled weights '{predictor.card.name}' "
-        f"({predictor.card.network}). Times are of this machine, one call each."
+        f"({predictor.card.design}). Times are of this machine, one call each."
     )
     write_text(out, render_page("pixelwise demo", text, sections))
     print(f"wrote {out.resolve()}")

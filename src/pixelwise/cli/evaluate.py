@@ -75,7 +75,7 @@ def evaluate(
         raise ArgumentError("give WEIGHTS and DATA, or --predictions DIR and DATA")
     predictor = Predictor.load(weights) if predictions is None else None
     dataset = opened(path or Path(weights), split, format, encoding, void, labels, classes)
-    things = predictor.card.things if predictor else things_of(dataset, str(predictions))
+    things = predictor.card.instance_classes if predictor else things_of(dataset, str(predictions))
     if not things:
         dataset = dataset.semantic()
     if predictor is None:

@@ -39,7 +39,7 @@ def translated(
     if rules is None:
         if dataset.classes.names == target.names:
             return dataset, ""
-        rules = predictor.card.rules.get(dataset.root.resolve().name)
+        rules = predictor.card.class_rules.get(dataset.root.resolve().name)
     if rules is None:
         missing = [name for name in target.names if name not in dataset.classes.names]
         if missing:

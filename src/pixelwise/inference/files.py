@@ -124,15 +124,15 @@ def predict_files(
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise ArgumentError(f"unknown format {unknown[:1]}; there is: {', '.join(FORMATS)}")
-    things = predictor.card.things
+    things = predictor.card.instance_classes
     if "instances" in formats and not things:
         raise ArgumentError(f"the weights {predictor.card.name!r} tell no objects apart")
     wanted = set(formats) or {"png", "overlay", *(["instances"] if things else [])}
     if "coco" in wanted:  # it is made of what stands in these files
         wanted |= {"png", "instances"} if things else {"png"}
     kinds = [kind for kind in SUFFIXES if kind in wanted]
-    if predictor.card.zoom:
-        tile = max(1, round(tile / max(1.0, predictor.card.zoom)))
+    if predictor.card.image_scale:
+        tile = max(1, round(tile / max(1.0, predictor.card.image_scale)))
     in_tiles: list[Path] = []
     _check_names(photos, out, kinds)
     skipped = [] if overwrite else [p for p in photos if _is_done(p, out, kinds)]
@@ -292,7 +292,7 @@ def _write_coco(predictor: Predictor, photos: list[Path], out: Path) -> None:
     for photo in photos:
         label_map = read_label_map(out / f"{photo.stem}.png")
         instances = None
-        if predictor.card.things:
+        if predictor.card.instance_classes:
             instance_map = read_instance_map(out / f"{photo.stem}{INSTANCES_SUFFIX}")
             instances = instances_of(instance_map, label_map)
         coco.annotate(_item(photo, label_map, instances), photo.name)

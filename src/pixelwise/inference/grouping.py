@@ -9,9 +9,7 @@ from scipy import ndimage
 
 from pixelwise.inference.upsample import Float32Array, upsampled
 from pixelwise.samples import Instance
-
-STRIDE = 2
-"""Pixels of the photo, as the network sees it, under one of the object branch's."""
+from pixelwise.weights.card import ModelCard
 
 LEAST_HEAT = 0.1
 """Heat from which on a local maximum is a centre."""
@@ -27,9 +25,7 @@ def find_instances(
     objects: Float32Array,
     logits: Float32Array,
     label_map: npt.NDArray[np.uint8],
-    things: tuple[int, ...],
-    apart: int,
-    least_score: float,
+    card: ModelCard,
 ) -> tuple[Instance, ...]:
     """Tell the objects of a photo apart.
 
@@ -42,17 +38,14 @@ def find_instances(
     ----------
     objects : (3, h, w) float32
         Logits of centres, and the way there from each pixel, down and right, in pixels of the
-        photo as the network sees it: at 1 / `STRIDE` of that size.
+        photo as the network sees it: at 1 / ``card.stride`` of that size.
     logits : (C, h', w') float32
         Of the classes.
     label_map : (H, W) uint8
         What each pixel of the photo was decided to be.
-    things : tuple of int
-        The classes that come as objects.
-    apart : int
-        Side of the window in which a centre is the only one, in the branch's pixels, odd.
-    least_score : float
-        Objects below are left out: mostly specks, and slivers between others.
+    card : ModelCard
+        Its instance classes, the window of a centre, the stride of the branch, and the score
+        below which instances are left out: mostly specks, and slivers between others.
 
     Returns
     -------
@@ -63,14 +56,14 @@ def find_instances(
         of its class in that probability.
     """
     is_thing = np.zeros(256, dtype=np.bool_)
-    is_thing[list(things)] = True
+    is_thing[list(card.instance_classes)] = True
     inside = is_thing[label_map]
     heat = (1 / (1 + np.exp(-objects[0]))).astype(np.float32)
-    centres = _centres(heat, apart)
+    centres = _centres(heat, card.nms_window)
     if not len(centres) or not inside.any():
         return ()
     nearest = _nearest(centres, heat.shape)
-    owner = _owners(nearest, objects[1:], label_map.shape)
+    owner = _owners(nearest, objects[1:], label_map.shape, card.stride)
     owner[~inside] = 0
 
     n_classes = len(logits)
@@ -80,15 +73,16 @@ def find_instances(
     ).reshape(-1, n_classes)
     class_ids = votes.argmax(axis=1)
     # Some of the pixels tell a mean well enough.
-    step = max(STRIDE, int(np.sqrt(logits[0].size / SAMPLED)))
+    step = max(card.stride, int(np.sqrt(logits[0].size / SAMPLED)))
     some = np.ascontiguousarray(logits[:, ::step, ::step])
     small = cv2.resize(owner.astype(np.float32), some.shape[:0:-1], interpolation=cv2.INTER_NEAREST)
-    thing, own = (p[1:] for p in _probabilities(some, small.astype(np.int32), class_ids, things))
+    shares = _probabilities(some, small.astype(np.int32), class_ids, card.instance_classes)
+    thing, own = (share[1:] for share in shares)
     scores = heat[centres[:, 0], centres[:, 1]] ** HEAT_POWER * thing**THING_POWER
     scores *= own / np.maximum(thing, 1e-6)
     found = []
     for k, place in enumerate(ndimage.find_objects(owner), start=1):
-        if place is not None and scores[k - 1] >= least_score:
+        if place is not None and scores[k - 1] >= card.score_threshold:
             found.append((float(scores[k - 1]), k, place))
     found.sort(key=lambda f: (-f[0], f[1]))
     size = label_map.shape[0], label_map.shape[1]
@@ -105,9 +99,9 @@ def find_instances(
     )
 
 
-def _centres(heat: Float32Array, apart: int) -> npt.NDArray[np.int64]:
+def _centres(heat: Float32Array, window: int) -> npt.NDArray[np.int64]:
     """Return the local maxima of a heat map, (K, 2) row and column; of a plateau its first."""
-    highest = cv2.dilate(heat, np.ones((apart, apart), np.uint8))
+    highest = cv2.dilate(heat, np.ones((window, window), np.uint8))
     peaks = (heat == highest) & (heat >= LEAST_HEAT)
     places = np.argwhere(peaks)
     _, plateaus = cv2.connectedComponents(peaks.astype(np.uint8))
@@ -129,14 +123,14 @@ def _nearest(centres: npt.NDArray[np.int64], size: tuple[int, ...]) -> npt.NDArr
 
 
 def _owners(
-    nearest: npt.NDArray[np.int32], offsets: Float32Array, size: tuple[int, ...]
+    nearest: npt.NDArray[np.int32], offsets: Float32Array, size: tuple[int, ...], stride: int
 ) -> npt.NDArray[np.int32]:
     """Return the centre nearest to where each pixel of the photo points."""
     height, width = nearest.shape
     targets = []
     for offset, small, whole, axis in zip(offsets, (height, width), size, (0, 1), strict=True):
         places = (np.arange(whole, dtype=np.float32) + 0.5) * (small / whole) - 0.5
-        where = upsampled(offset, (size[0], size[1])) * np.float32(1 / STRIDE)
+        where = upsampled(offset, (size[0], size[1])) * np.float32(1 / stride)
         where += places[:, None] if axis == 0 else places[None, :]
         targets.append(np.clip(where, 0, small - 1, out=where))
     # float32 holds every whole number up to 2^24.

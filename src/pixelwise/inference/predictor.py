@@ -44,7 +44,7 @@ class Predictor:
         What the weights file says about itself.
     session : onnxruntime.InferenceSession
         Takes (N, 3, H, W) float32 RGB in 0..255, gives (N, C, H, W) float32 logits, and objects
-        where ``card.things`` are any.
+        where ``card.instance_classes`` are any.
     """
 
     card: ModelCard
@@ -128,13 +128,12 @@ class Predictor:
         """
         logits, objects = self._looks(image, tta)
         size = image.shape[0], image.shape[1]
-        found = decide_along_edges(logits, image) if self.card.edges else decide(logits, size)
+        found = (
+            decide_along_edges(logits, image) if self.card.refine_edges else decide(logits, size)
+        )
         if objects is None:
             return Prediction(found, self.classes, logits)
-        card = self.card
-        instances = find_instances(
-            objects, logits, found, card.things, card.apart, card.least_score
-        )
+        instances = find_instances(objects, logits, found, self.card)
         return Prediction(found, self.classes, logits, instances)
 
     def scores(self, image: npt.NDArray[np.uint8], tta: tuple[str, ...] = ()) -> Float32Array:
@@ -198,6 +197,6 @@ class Predictor:
         self, image: npt.NDArray[np.uint8], scale: float
     ) -> tuple[Float32Array, Float32Array | None]:
         side = round(self.card.side_of(image.shape) * scale)
-        seen = prepare(image, side, self.card.normalised)
+        seen = prepare(image, side, self.card.stretch_levels)
         logits, *objects = self.session.run(None, {"image": seen})
         return np.array(logits[0], dtype=np.float32), objects[0][0] if objects else None

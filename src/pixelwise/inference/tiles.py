@@ -68,7 +68,7 @@ def label_bands(
     """
     if tile < 1:
         raise ArgumentError(f"tile: expected at least 1 px, got {tile}")
-    zoom = predictor.card.zoom
+    zoom = predictor.card.image_scale
     shrink = max(1, round(1 / zoom if zoom else tile / predictor.card.side))
     finished = _blended(predictor, size, _reduced(bands, size, shrink), shrink, tta)
     left = size[0]
@@ -160,7 +160,7 @@ def _scores(
 ) -> Float32Array:
     """Score a tile that has the network's size already, or the photo's where that is fixed."""
     size = seen.shape[0], seen.shape[1]
-    card = replace(predictor.card, side=max(size), zoom=predictor.card.zoom * shrink)
+    card = replace(predictor.card, side=max(size), image_scale=predictor.card.image_scale * shrink)
     logits = replace(predictor, card=card).scores(seen, tta)
     if logits.shape[1:] != size:  # seen enlarged, or thinner than a network sees anything
         logits = np.stack([upsampled(plane, size) for plane in logits])

@@ -55,7 +55,7 @@ def edge_network() -> Predictor:
 
 def learned_borders() -> BorderModel:
     """Return what was learnt about borders from the edges that the bundled network finds."""
-    *weights, bias = edge_network().card.borders
+    *weights, bias = edge_network().card.boundary_model
     return BorderModel(tuple(weights), bias)
 
 

@@ -37,7 +37,7 @@ def least_score(predictor: Predictor, training: list[Dataset]) -> float:
     """
     photos = [(d, i) for d in training for i in range(len(d))]
     photos = photos[:: max(1, len(photos) // PHOTOS)]
-    every = Predictor(replace(predictor.card, least_score=0.0), predictor.session)
+    every = Predictor(replace(predictor.card, score_threshold=0.0), predictor.session)
     scores, right, there = [np.zeros(0)], [np.zeros(0, np.bool_)], 0
     for dataset, i in track(photos, "calibrating", len(photos)):
         sample = dataset[i]
@@ -54,7 +54,7 @@ def least_score(predictor: Predictor, training: list[Dataset]) -> float:
         there += len(truth)
     score, hit = np.concatenate(scores), np.concatenate(right)
     if not hit.any():
-        return predictor.card.least_score
+        return predictor.card.score_threshold
     tried = np.arange(0.0, 1.0, STEP)
     hits = np.array([np.count_nonzero(hit & (score >= least)) for least in tried])
     told_at = np.array([np.count_nonzero(score >= least) for least in tried])

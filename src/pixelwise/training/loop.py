@@ -175,15 +175,16 @@ def train(
         name=out.resolve().name,
         classes=classes,
         side=settings.side,
-        network=f"{network.design}, {count_parameters(network):,} parameters",
+        design=f"{network.design}, {count_parameters(network):,} parameters",
         data=plan.recipe.data or ", ".join(f"{d.root.name} {d.split}" for d in training),
         licence=plan.recipe.licence,
-        rules={name: source.rules for name, source in plan.recipe.sources.items()},
-        edges=settings.edges,
-        things=tuple(state["things"]),
-        apart=settings.apart,
-        zoom=settings.zoom,
-        normalised=settings.normalised,
+        class_rules={name: source.rules for name, source in plan.recipe.sources.items()},
+        refine_edges=settings.edges,
+        task="instance" if state["things"] else "semantic",
+        instance_classes=tuple(state["things"]),
+        nms_window=settings.apart,
+        image_scale=settings.zoom,
+        stretch_levels=settings.normalised,
     )
     journal = Journal(out, tensorboard) if fabric.is_global_zero else None
 
@@ -256,8 +257,10 @@ def train(
         difference = export_network(average, card, model)
         say(f"{model}: largest difference between ONNX Runtime and torch {difference:.1e} (logits)")
         if instances:
-            card = replace(card, least_score=least_score(Predictor.load(model), training))
-            say(f"objects are told from a score of {card.least_score} on, by the training photos")
+            card = replace(card, score_threshold=least_score(Predictor.load(model), training))
+            say(
+                f"instances below a score of {card.score_threshold} are left out, by the train data"
+            )
             add_score(model, card, {})
         judge_export(model, card, judged, say)
         save_checkpoint(checkpoint, state | {"finished": True})

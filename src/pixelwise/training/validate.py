@@ -37,7 +37,7 @@ def judge_network(
     Returns
     -------
     SemanticScores
-        The borders of `ModelCard.edges` are left out.
+        The borders of `ModelCard.refine_edges` are left out.
     CellCounts, or None
         One row, the sum over the photos that have objects told apart; None where none has.
     """
@@ -47,18 +47,16 @@ def judge_network(
     for dataset in datasets:
         mine = dataset[fabric.global_rank :: fabric.world_size]
         for sample in track(mine, f"judging {dataset.root.name}", len(mine)):
-            image = prepare(sample.image, card.side_of(sample.image.shape), card.normalised)
+            image = prepare(sample.image, card.side_of(sample.image.shape), card.stretch_levels)
             tensor = fabric.to_device(torch.from_numpy(image))
             with torch.inference_mode(), fabric.autocast():
                 scores = network(tensor.contiguous(memory_format=torch.channels_last))
-            planes = [s[0].float().cpu().numpy() for s in scores] if card.things else []
+            planes = [s[0].float().cpu().numpy() for s in scores] if card.instance_classes else []
             logits = planes[0] if planes else scores[0].float().cpu().numpy()
             guess = decide(logits, (sample.image.shape[0], sample.image.shape[1]))
             matrix += confusion_matrix(sample.label_map, guess, len(classes))
             if planes and sample.instances is not None:
-                found = find_instances(
-                    planes[1], logits, guess, card.things, card.apart, card.least_score
-                )
+                found = find_instances(planes[1], logits, guess, card)
                 cells += cell_counts(found, sample.instances)
     summed, cells = (
         reduced(fabric, fabric.to_device(torch.from_numpy(counts)), "sum").cpu().numpy()

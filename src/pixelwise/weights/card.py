@@ -5,18 +5,34 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from pixelwise.classes import ClassMap
 from pixelwise.errors import ArgumentError, WeightsError
 
 KEY = "pixelwise"
-FORMAT = 3
-"""2 added `edges`; 3 `things`, `apart`, `least_score`, `zoom`, `normalised` and `borders`."""
+FORMAT = 4
+"""2 added `refine_edges`; 3 instances and `boundary_model`; 4 `task`, `stride`, `encoder`."""
+
+TASKS = ("semantic", "instance", "boundary")
+
+OLD_NAMES = {
+    "network": "design",
+    "rules": "class_rules",
+    "edges": "refine_edges",
+    "things": "instance_classes",
+    "apart": "nms_window",
+    "least_score": "score_threshold",
+    "zoom": "image_scale",
+    "normalised": "stretch_levels",
+    "borders": "boundary_model",
+}
+"""Fields of formats 1 to 3, and what they are called since."""
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Class names, preprocessing, origin and score of a weights file.
+    """Classes, preprocessing, origin and score of a weights file.
 
     Parameters
     ----------
@@ -25,58 +41,101 @@ class ModelCard:
     classes : ClassMap
         Names and colours of the output planes.
     side : int
-        Pixels that a photo's longer side is resized to. The input is (N, 3, H, W) float32 RGB
-        in 0..255; mean and deviation are inside the network.
-    network : str
-        The published design.
+        The longer side that an image is resized to, in pixels. The input is (N, 3, H, W) float32
+        RGB in 0..255; mean and deviation are inside the network.
+    design : str
+        The network's published design.
     data : str
-        What it was trained on.
+        What it was trained on, with each set's licence where known.
     licence : str
         Of the weights.
-    rules : mapping of str to (mapping of str to str)
+    task : str
+        ``"semantic"``, ``"instance"`` (its file has a second output, see
+        `pixelwise.inference.grouping`) or ``"boundary"``.
+    stride : int
+        Pixels of the image, as the network sees it, per output of the instance branch.
+    encoder : str
+        The encoder and what it was pretrained on; empty if there is none of its own.
+    class_rules : mapping of str to (mapping of str to str)
         How the training data's classes were translated, by the name of the data set's folder, as
         for `ClassMap.remap`.
-    edges : bool
-        Draw the border between class 0, the background, and the others to the photo's edges
+    refine_edges : bool
+        Align the boundary between class 0, the background, and the others with the image's edges
         (`pixelwise.inference.refine`).
-    things : tuple of int
-        Class ids of what comes as objects; empty where the network tells none apart. Where it
-        does, the file has a second output, ``objects`` (`pixelwise.inference.grouping`).
-    apart : int
-        Side of the window in which an object's centre is the only one, in the branch's pixels.
-    least_score : float
-        Objects of a lower score are left out; chosen on training photos.
-    zoom : float
-        Where above 0, a photo is seen at so many times its own size, whatever that is, and
-        ``side`` is that of a usual one.
-    normalised : bool
-        The levels of each photo are stretched first (`pixelwise.inference.preprocess.normalise`).
-    borders : tuple of float
+    instance_classes : tuple of int
+        Class ids whose instances are found; empty unless the task is ``"instance"``.
+    nms_window : int
+        Side of the window in which an instance's centre is the only one, in outputs of the
+        instance branch; odd.
+    score_threshold : float
+        Instances of a lower score are left out; chosen on training images.
+    image_scale : float
+        If above 0, an image is seen at this scale of its own size, whatever that is, and ``side``
+        is that of a usual one.
+    stretch_levels : bool
+        The levels of each image are stretched first (`pixelwise.inference.preprocess`).
+    boundary_model : tuple of float
         Of the network behind `pixelwise.hierarchy`: weights and bias of its
         `pixelwise.regions.borders.BorderModel`.
     score : mapping of str to object
         The held-out score with its definition, as `SemanticScores.as_dict` gives it, by data set.
+
+    Raises
+    ------
+    ArgumentError
+        An unknown task, instance classes that do not fit the task or the classes, or a number out
+        of range.
+
+    Examples
+    --------
+    >>> card = ModelCard(
+    ...     "toy", ClassMap(("sky", "road")), side=64, design="one layer", data="-", licence="MIT"
+    ... )
+    >>> card.side_of((480, 640))
+    64
+    >>> ModelCard.from_json(card.to_json(), "toy.onnx") == card
+    True
     """
 
     name: str
     classes: ClassMap
     side: int
-    network: str
+    design: str
     data: str
     licence: str
-    rules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    edges: bool = False
-    things: tuple[int, ...] = ()
-    apart: int = 5
-    least_score: float = 0.3
-    zoom: float = 0.0
-    normalised: bool = False
-    borders: tuple[float, ...] = ()
+    task: str = "semantic"
+    stride: int = 2
+    encoder: str = ""
+    class_rules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    refine_edges: bool = False
+    instance_classes: tuple[int, ...] = ()
+    nms_window: int = 5
+    score_threshold: float = 0.3
+    image_scale: float = 0.0
+    stretch_levels: bool = False
+    boundary_model: tuple[float, ...] = ()
     score: Mapping[str, object] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ArgumentError(f"task: expected one of {', '.join(TASKS)}, got {self.task!r}")
+        if (self.task == "instance") != bool(self.instance_classes):
+            raise ArgumentError(
+                f"instance_classes: expected ids for the task 'instance' and none for others, "
+                f"got {self.instance_classes} for {self.task!r}"
+            )
+        for name, least in (("side", 1), ("stride", 1), ("nms_window", 1), ("image_scale", 0)):
+            if getattr(self, name) < least:
+                raise ArgumentError(f"{name}: expected {least} or more, got {getattr(self, name)}")
+        strange = [i for i in self.instance_classes if not 0 <= i < len(self.classes)]
+        if strange:
+            raise ArgumentError(f"instance_classes: {strange[0]} is none of the classes' ids")
+
     def side_of(self, size: tuple[int, ...]) -> int:
-        """Return at what longer side, px, the network sees a photo of (height, width)."""
-        return max(1, round(self.zoom * max(size[:2]))) if self.zoom else self.side
+        """Return the longer side, px, at which the network sees an image of (height, width)."""
+        if self.image_scale:
+            return max(1, round(self.image_scale * max(size[:2])))
+        return self.side
 
     def to_json(self) -> str:
         """Return the text that stands in the file's metadata."""
@@ -84,7 +143,7 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, text: str, where: str) -> ModelCard:
-        """Read the metadata of the weights file ``where``.
+        """Read the metadata of the weights file ``where``, of this format or an older one.
 
         Raises
         ------
@@ -96,12 +155,23 @@ class ModelCard:
             format_ = values.pop("format")
             if format_ not in range(1, FORMAT + 1):
                 raise WeightsError(
-                    f"{where}: weights format {format_}, this pixelwise reads {FORMAT}; upgrade it"
+                    f"{where}: weights format {format_}, this pixelwise reads 1 to {FORMAT}; "
+                    "upgrade pixelwise"
                 )
             classes = values.pop("classes")
             colours = tuple(tuple(c) for c in classes["colours"])
-            for name in ("things", "borders"):
+            if format_ < 4:
+                values = _renamed(values, classes["names"])
+            for name in ("instance_classes", "boundary_model"):
                 values[name] = tuple(values.get(name, ()))
             return cls(classes=ClassMap(tuple(classes["names"]), colours), **values)
         except (ValueError, TypeError, KeyError, AttributeError, ArgumentError) as error:
             raise WeightsError(f"{where}: its pixelwise metadata is damaged ({error})") from None
+
+
+def _renamed(values: dict[str, Any], class_names: list[str]) -> dict[str, Any]:
+    """Return the fields of formats 1 to 3 under their names since, with the task they imply."""
+    renamed = {OLD_NAMES.get(name, name): value for name, value in values.items()}
+    if renamed.get("instance_classes"):
+        return renamed | {"task": "instance"}
+    return renamed | {"task": "boundary" if class_names == ["boundary"] else "semantic"}

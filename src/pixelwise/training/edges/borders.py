@@ -37,4 +37,4 @@ def learn_borders(weights: Path, photos: list[BsdsSample]) -> None:
     borders = (*model.weights, model.bias)
     with written_whole(weights) as beside:
         beside.write_bytes(weights.read_bytes())
-        write_card(beside, replace(network.card, borders=borders))
+        write_card(beside, replace(network.card, boundary_model=borders))

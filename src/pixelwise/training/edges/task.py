@@ -171,9 +171,10 @@ def train_boundaries(
     held_out = round(_judge(average, judged, fabric.device), 4)
     card = ModelCard(
         name=EDGE_WEIGHTS,
+        task="boundary",
         classes=ClassMap(("boundary",)),
         side=max(training[0].image.shape[:2]),
-        network=f"{network.design}, {count_parameters(network):,} parameters",
+        design=f"{network.design}, {count_parameters(network):,} parameters",
         data=f"{data.resolve().name} {TRAIN_SPLIT}",
         licence="MIT",
         score={f"{data.resolve().name} {EVALUATION_SPLIT}": {"boundary_loss": held_out}},

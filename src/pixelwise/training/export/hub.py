@@ -44,7 +44,7 @@ def export_hub(model: str, out: Path, say: Callable[[str], object] = print) -> P
         name=out.stem,
         classes=ClassMap(names),
         side=max(network.preprocessing.size or (SIDE,)),
-        network=f"{network.design}, {count_parameters(network):,} parameters",
+        design=f"{network.design}, {count_parameters(network):,} parameters",
         data=f"see the page of {model}",
         licence=f"see the page of {model}",
     )

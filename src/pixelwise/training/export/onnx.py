@@ -61,7 +61,7 @@ def export_onnx(network: nn.Module, card: ModelCard, path: Path, one_photo: bool
     ----------
     network : nn.Module
         Takes (N, 3, H, W) float32 RGB in 0..255, gives (N, C, H, W) float32 logits, and objects
-        where ``card.things`` are any.
+        where ``card.instance_classes`` are any.
     card : ModelCard
     path : Path
         Where to write. Batch, height and width of the file's input stay dynamic.
@@ -86,7 +86,7 @@ def export_onnx(network: nn.Module, card: ModelCard, path: Path, one_photo: bool
             (torch.zeros(1 if one_photo else 2, 3, 64, 96),),
             beside,
             input_names=["image"],
-            output_names=["logits", "objects"] if card.things else ["logits"],
+            output_names=["logits", "objects"] if card.instance_classes else ["logits"],
             dynamic_shapes=dynamic,
             dynamo=True,
             external_data=False,
@@ -136,7 +136,7 @@ def judge_export(
 
     predict = predictions_of(predictor)
     for dataset in judged:
-        evaluation = evaluate(dataset, predict, card.things)
+        evaluation = evaluate(dataset, predict, card.instance_classes)
         scores, name = evaluation.scores, dataset.root.resolve().name
         objects = evaluation.objects.figures() if evaluation.objects else {}
         known = {key: value for key, value in objects.items() if np.isfinite(value)}

@@ -67,8 +67,8 @@ def quantise(
     entries = [photos.entries[i] for i in places]
     seen = predictor.card
     images = (photos.reader.image(entry) for entry in entries)
-    batches = ({"image": prepare(i, seen.side_of(i.shape), seen.normalised)} for i in images)
-    card = replace(predictor.card, network=f"{predictor.card.network}, 8-bit", score={})
+    batches = ({"image": prepare(i, seen.side_of(i.shape), seen.stretch_levels)} for i in images)
+    card = replace(predictor.card, design=f"{predictor.card.design}, 8-bit", score={})
     logging.getLogger("root").setLevel(logging.ERROR)  # it advises steps that are taken here
     with tempfile.TemporaryDirectory() as folder, written_whole(out) as beside:
         plain, folded = Path(folder) / "plain.onnx", Path(folder) / "folded.onnx"
