@@ -45,10 +45,11 @@ from pixelwise import (
     read_label_map,
 )
 from pixelwise.blur.video import WORK
+from pixelwise.concurrency import run_ahead
 from pixelwise.effects.temporal import steady
 from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.upsample import decide
-from pixelwise.io.video import ahead, rewrite
+from pixelwise.io.video import rewrite
 from pixelwise.metrics.boundaries import BoundaryScores, boundary_counts
 from pixelwise.networks import build_network
 
@@ -238,7 +239,7 @@ def video(data: Path) -> None:
             clip = make_clip(data, Path(folder) / "clip.mp4", 300, name)
             out = Path(folder) / "out.mp4"
             bare, ours, ratio = paired(
-                lambda clip=clip, out=out: rewrite(clip, out, lambda frames, _: ahead(frames)),  # type: ignore[misc]
+                lambda clip=clip, out=out: rewrite(clip, out, lambda frames, _: run_ahead(frames)),  # type: ignore[misc]
                 lambda clip=clip, out=out: blur_video(predictor, clip, out),  # type: ignore[misc]
                 3,
             )

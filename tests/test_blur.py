@@ -10,13 +10,16 @@ import pytest
 from PIL import Image, ImageCms
 
 from pixelwise import Predictor, find_subject, read_image
-from pixelwise.blur import Look, blur_files
+from pixelwise.blur import Background, Blur, Colour, OtherImage, blur_files, parse_background
 from pixelwise.blur.subject import subject_ids
-from pixelwise.errors import ArgumentError, LabelError
+from pixelwise.errors import ArgumentError, ImageFileError, LabelError
 from pixelwise.inference.upsample import decide
 from pixelwise.io.alpha import read_alpha
 from tests.conftest import real, run
 from tests.toy import write_toy
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
 
 ORIENTATION, MAKER, DATE, ISO = 0x0112, 0x010F, 0x0132, 0x8827
 
@@ -172,14 +175,31 @@ def test_several_photos_one_without_a_subject_one_broken(toy: Path, tmp_path: Pa
     Image.fromarray(picture()).save(folder / "a.jpg", quality=95)
     Image.new("RGB", (40, 30), (0, 0, 90)).save(folder / "b.png")
     done = run("blur", folder, "--out", out, "--weights", toy)
-    assert done.returncode == 3
-    assert "b.png: found none of red, green; nothing written" in done.stdout
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        f"wrote {out / 'a.jpg'}: red kept",
+        f"{folder / 'b.png'}: found none of red, green; nothing written",
+    ]
     assert [p.name for p in out.iterdir()] == ["a.jpg"]
     (folder / "c.jpg").write_bytes((folder / "a.jpg").read_bytes()[:500])
     done = run("blur", folder, "--out", out, "--weights", toy, "--background", "transparent")
     assert done.returncode == 2
     assert "c.jpg" in done.stderr
     assert sorted(p.name for p in out.iterdir()) == ["a.jpg", "a.png"]
+
+
+def test_the_exit_code_is_3_only_if_nothing_was_written(toy: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (40, 30), (0, 0, 90)).save(folder / name)
+    done = run("blur", folder, "--out", out, "--weights", toy)
+    assert done.returncode == 3
+    assert done.stdout.count("nothing written") == 2
+    assert not out.exists()
+    Image.fromarray(picture()).save(folder / "c.png")
+    assert run("blur", folder, "--out", out, "--weights", toy).returncode == 0
+    assert run("blur", folder / "a.png", "--out", out, "--weights", toy).returncode == 3
 
 
 def save(path: Path, pixels: npt.NDArray[np.generic]) -> Path:
@@ -256,10 +276,34 @@ def test_weights_without_a_background_need_a_name() -> None:
     assert subject_ids(street, ("car",)) == [8]
 
 
-def test_a_look_checks_itself() -> None:
-    assert Look("#ff8000").behind == (255, 128, 0)
-    assert Look(strength=1.5).pixels((100, 400)) == 6
-    assert Look(sigma=9).pixels((100, 400)) == 9
+def test_a_background_checks_itself(photo: Path, tmp_path: Path) -> None:
+    assert parse_background("#ff8000") == Colour((255, 128, 0))
+    assert parse_background("blur", Blur(sigma=9)) == Blur(sigma=9)
+    other = parse_background(str(photo))
+    assert isinstance(other, OtherImage)
+    assert np.array_equal(other.image, picture())
+    assert Blur(strength=1.5).pixels((100, 400)) == 6
+    assert Blur(sigma=9).pixels((100, 400)) == 9
+    for wrong in ({"sigma": 0}, {"strength": float("nan")}, {"shape": "star"}):
+        with pytest.raises(ArgumentError):
+            Blur(**wrong)
+    with pytest.raises(ArgumentError, match=r"in 0\.\.255"):
+        Colour((0, 0, 256))
+    words = tmp_path / "words.png"
+    words.write_text("no image")
+    with pytest.raises(ImageFileError):
+        parse_background(str(words))
+
+
+def test_a_further_background_is_one_class() -> None:
+    class Mirrored(Background):
+        def behind(self, image: Bytes, alpha: Floats, contrast: Floats) -> Bytes:  # noqa: ARG002
+            return np.ascontiguousarray(image[:, ::-1])
+
+    alpha = np.zeros((60, 90), np.float32)
+    assert np.array_equal(Mirrored().apply(picture(), alpha), picture()[:, ::-1])
+    assert np.array_equal(Mirrored().apply(picture(), alpha + 1), picture())
+    Mirrored().check_clip()
 
 
 def test_a_matte_is_better_than_the_networks_mask() -> None:

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pytest
 
 from pixelwise import Predictor, blur_video
-from pixelwise.blur import Look
+from pixelwise.blur import Blur, Colour, Transparent
 from pixelwise.blur.camera import blur_camera
+from pixelwise.concurrency import run_ahead
 from pixelwise.errors import ArgumentError, MissingExtraError, VideoFileError
-from pixelwise.io.video import ahead
 from tests.conftest import real, run
 from tests.toy import write_toy
 
@@ -113,7 +113,7 @@ def test_sound_and_frame_times_are_kept(toy: Path, tmp_path: Path, suffix: str) 
 def test_colours_are_those_of_the_clip(toy: Path, tmp_path: Path) -> None:
     """A blur of next to nothing gives the clip back, whatever it says its colours are."""
     clip, out = write_clip(tmp_path / "a.mp4", 5), tmp_path / "b.mp4"
-    blur_video(Predictor.load(toy), clip, out, Look(sigma=0.3))
+    blur_video(Predictor.load(toy), clip, out, Blur(sigma=0.3))
     for before, after in zip(pictures(clip), pictures(out), strict=True):
         assert np.abs(before.mean((0, 1)) - after.mean((0, 1))).max() < 3
         assert np.abs(before.astype(int) - after).mean() < 6
@@ -123,7 +123,7 @@ def test_a_turned_clip_is_seen_upright_and_stays_turned(tmp_path: Path) -> None:
     """The network calls red what is red in the upper half of what a player shows."""
     toy = write_toy(tmp_path / "toy.onnx")
     clip, out = write_clip(tmp_path / "a.mp4", 6, rotation=90), tmp_path / "b.mp4"
-    outcome = blur_video(Predictor.load(toy), clip, out, Look("#00ff00"))
+    outcome = blur_video(Predictor.load(toy), clip, out, Colour((0, 255, 0)))
     assert outcome.frames == 6
     for path in (clip, out):
         with av.open(str(path)) as opened:
@@ -146,7 +146,7 @@ def test_odd_sizes_and_other_pixel_formats(toy: Path, tmp_path: Path, kind: str)
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             target.mux(video.encode(frame.reformat(format=kind)))
         target.mux(video.encode(None))
-    outcome = blur_video(Predictor.load(toy), clip, out, Look("#00ff00"))
+    outcome = blur_video(Predictor.load(toy), clip, out, Colour((0, 255, 0)))
     assert outcome.frames == 4
     for found in pictures(out):
         assert found.shape == (*size, 3)
@@ -200,7 +200,9 @@ def test_what_is_no_clip(toy: Path, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"try \.mp4"):
         blur_video(predictor, clip, tmp_path / "b.what")
     with pytest.raises(ArgumentError, match="no transparency"):
-        blur_video(predictor, clip, tmp_path / "b.mp4", Look("transparent"))
+        blur_video(predictor, clip, tmp_path / "b.mp4", Transparent())
+    with pytest.raises(ArgumentError, match="--ground is for photos"):
+        blur_video(predictor, clip, tmp_path / "b.mp4", Blur(ground=True))
     only_sound = tmp_path / "sound.mkv"
     with av.open(str(clip)) as source, av.open(str(only_sound), "w") as target:
         stream = target.add_stream_from_template(source.streams.audio[0])
@@ -237,8 +239,8 @@ def test_a_thread_hands_on_errors_and_stops_with_its_reader() -> None:
             ended.append(True)
 
     with pytest.raises(ValueError, match="the end"):
-        list(ahead(numbers(10)))
-    items = ahead(numbers(1000))
+        list(run_ahead(numbers(10)))
+    items = run_ahead(numbers(1000))
     assert [next(items), next(items)] == [0, 1]
     items.close()
     assert len(ended) >= 1
@@ -265,7 +267,7 @@ def test_memory_does_not_grow_with_the_clip(toy: Path) -> None:
 
         most = 0
         for given, _ in enumerate(
-            blurred_frames(predictor, frames(), Look(), ("all",), 0, {}),  # type: ignore[arg-type]
+            blurred_frames(predictor, frames(), Blur(), ("all",), 0, {}),  # type: ignore[arg-type]
             start=1,
         ):
             most = max(most, made - given)
@@ -288,7 +290,7 @@ def test_a_calm_clip_needs_every_other_frame_only(toy: Path, tmp_path: Path) -> 
     for still, least, most in ((True, 10, 13), (False, 10, 20)):
         calls.clear()
         clip = write_clip(tmp_path / "a.mp4", 20, sound=False, still=still)
-        outcome = blur_video(predictor, clip, tmp_path / "b.mp4", Look("#00ff00"))
+        outcome = blur_video(predictor, clip, tmp_path / "b.mp4", Colour((0, 255, 0)))
         assert outcome.frames == 20
         assert least <= len(calls) <= most
         for i, image in enumerate(pictures(tmp_path / "b.mp4")):

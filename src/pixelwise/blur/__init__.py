@@ -1,15 +1,28 @@
 """Background blur, removal and replacement: in photos, clips, and live from a camera."""
 
-from pixelwise.blur.photos import BlurOutcome, Look, blur_files
+from pixelwise.blur.background import (
+    Background,
+    Blur,
+    Colour,
+    OtherImage,
+    Transparent,
+    parse_background,
+)
+from pixelwise.blur.photos import BlurOutcome, blur_files
 from pixelwise.blur.subject import Subject, find_subject
 from pixelwise.blur.video import VideoOutcome, blur_video
 
 __all__ = [
+    "Background",
+    "Blur",
     "BlurOutcome",
-    "Look",
+    "Colour",
+    "OtherImage",
     "Subject",
+    "Transparent",
     "VideoOutcome",
     "blur_files",
     "blur_video",
     "find_subject",
+    "parse_background",
 ]

@@ -1,4 +1,4 @@
-"""A live picture with its background blurred: from a camera into a window or a virtual camera."""
+"""Live video with its background blurred: from a camera into a window or a virtual camera."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from queue import Empty, Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from pixelwise.blur.photos import Look
+from pixelwise.blur.background import Background, Blur
 from pixelwise.blur.subject import ALL
-from pixelwise.blur.video import blurred_frames, check_look
+from pixelwise.blur.video import blurred_frames
 from pixelwise.errors import ArgumentError, VideoFileError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.video import need_av
@@ -25,30 +25,30 @@ SYSTEMS = {
     "darwin": ("avfoundation", "{}"),
     "win32": ("dshow", "video={}"),
 }
-"""How FFmpeg calls the cameras of a system, and one of them."""
+"""FFmpeg's name for a system's cameras, and for one of them."""
 
 
 def blur_camera(
     predictor: Predictor,
     camera: str,
     out: Path | None = None,
-    look: Look | None = None,
+    background: Background | None = None,
     subject: tuple[str, ...] = (ALL,),
 ) -> int:
     """Show what a camera sees with another background until its window is closed or Ctrl-C.
 
-    Alpha is smoothed from the past alone, and frames that come while one is worked on are left
-    out, so that the picture does not lag.
+    Alpha is smoothed from earlier frames alone, and frames that arrive while one is processed are
+    dropped, so that the video does not lag.
 
     Parameters
     ----------
     predictor : Predictor
     camera : str
-        Its number or name; or a clip, which is played frame by frame in its place.
+        Its number or name; or a clip, whose frames are all used in its place.
     out : Path, optional
-        A virtual camera, e.g. ``/dev/video10`` of v4l2loopback, or a clip to write; a window
-        where not given.
-    look : Look, optional
+        A virtual camera, e.g. ``/dev/video10`` of v4l2loopback, or a clip to write; a window if
+        not given.
+    background : Background, optional
         As for `blur_video`.
     subject : tuple of str
         As for `find_subject`.
@@ -64,15 +64,19 @@ def blur_camera(
         There is no such camera.
     ArgumentError
         ``out`` cannot be written, or there is no screen for a window.
+
+    Examples
+    --------
+    >>> blur_camera(Predictor.load(), "0", Path("/dev/video10"))  # doctest: +SKIP
     """
-    look = look or Look()
-    check_look(look)
+    background = background or Blur()
+    background.check_clip()
     clip = Path(camera).is_file()
     with closing(_opened(camera)) as container:
         frames = container.decode(video=0) if clip else _newest(container.decode(video=0))
         names: dict[str, None] = {}
         shown = 0
-        made = blurred_frames(predictor, frames, look, subject, 0, names, 0)
+        made = blurred_frames(predictor, frames, background, subject, 0, names, 0)
         with closing(made), suppress(KeyboardInterrupt):
             for _ in _window(made) if out is None else _written(made, out):
                 shown += 1
@@ -91,7 +95,7 @@ def _opened(camera: str) -> Any:
 
 
 def _newest(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
-    """Yield the newest frame whenever one is asked for; those in between are left out."""
+    """Yield the newest frame whenever one is asked for; those in between are dropped."""
     latest: Queue[Any] = Queue(1)
     stopped = Event()
 
@@ -169,8 +173,8 @@ def _window(frames: Iterator[VideoFrame]) -> Iterator[None]:
     root.protocol("WM_DELETE_WINDOW", lambda: closed.append(True))
     try:
         for frame in frames:
-            picture = ImageTk.PhotoImage(frame.to_image())  # type: ignore[no-untyped-call]
-            label.configure(image=picture)
+            shown = ImageTk.PhotoImage(frame.to_image())  # type: ignore[no-untyped-call]
+            label.configure(image=shown)
             root.update()
             yield
             if closed:

@@ -1,4 +1,4 @@
-"""Which part of a photo is the subject."""
+"""Which part of an image is the subject."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import BACKGROUND
 from pixelwise.effects import soft_alpha
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.upsample import Float32Array, decide, probability
+from pixelwise.inference.upsample import decide, probability
 from pixelwise.io.mask import count_ids
+from pixelwise.samples import BoolArray, Float32Array, UInt8Array
 
 ALL, LARGEST = "all", "largest"
 
 SPECK = 1e-3
-"""Share of a photo below which a class counts as not there."""
+"""Share of an image below which a class counts as absent."""
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What a network takes for the subject of a photo.
+    """The subject of an image, as a network found it.
 
     Parameters
     ----------
     probability : (H', W') float32
         0..1, at the size the network saw.
     names : tuple of str
-        Of its classes, largest first; none where there is no subject.
+        Its classes, largest first; empty if there is no subject.
     """
 
     probability: Float32Array
     names: tuple[str, ...]
 
-    def alpha(self, image: npt.NDArray[np.uint8]) -> Float32Array:
-        """Return how much each pixel of the photo belongs to the subject, (H, W) float32, 0..1."""
+    def alpha(self, image: UInt8Array) -> Float32Array:
+        """Return how much each pixel of the image belongs to the subject, (H, W) float32, 0..1."""
         return soft_alpha(image, self.probability)
 
 
@@ -47,7 +47,7 @@ def subject_ids(predictor: Predictor, names: tuple[str, ...]) -> list[int]:
     Raises
     ------
     ArgumentError
-        An unknown name, or `ALL` where the weights know no background.
+        An unknown name, or `ALL` if the weights have no background class.
     """
     classes = predictor.classes
     wanted = [name for name in names if name not in (ALL, LARGEST)]
@@ -63,10 +63,10 @@ def subject_ids(predictor: Predictor, names: tuple[str, ...]) -> list[int]:
 
 def find_subject(
     predictor: Predictor,
-    image: npt.NDArray[np.uint8],
+    image: UInt8Array,
     names: tuple[str, ...] = (ALL,),
 ) -> Subject:
-    """Find the subject of a photo.
+    """Find the subject of an image.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def find_subject(
         RGB.
     names : tuple of str
         Classes; ``"all"`` is every class but the background, and ``"largest"`` keeps only the
-        largest connected area of the classes named beside it, or of all.
+        largest connected area of the other classes named, or of all.
 
     Returns
     -------
@@ -84,23 +84,31 @@ def find_subject(
     Raises
     ------
     ArgumentError
-        An unknown name, or ``"all"`` where the weights know no background.
+        An unknown name, or ``"all"`` if the weights have no background class.
+
+    Examples
+    --------
+    >>> import skimage.data
+    >>> image = skimage.data.astronaut()
+    >>> subject = find_subject(Predictor.load(), image, ("person",))
+    >>> subject.names, subject.alpha(image).shape
+    (('person',), (512, 512))
     """
     ids = subject_ids(predictor, names)
     logits = predictor.logits(image)
     size = logits.shape[1], logits.shape[2]
     chance = probability(logits, ids, size)
-    # Every fourth pixel tells which classes are there.
+    # Every fourth pixel is enough to see which classes occur.
     few = np.ascontiguousarray(logits[:, ::2, ::2])
     label_map = decide(few, (few.shape[1], few.shape[2]))
     counts = count_ids(label_map)
-    there = [i for i in sorted(ids, key=lambda i: -counts[i]) if counts[i] > SPECK * label_map.size]
-    if LARGEST in names and there:
+    found = [i for i in sorted(ids, key=lambda i: -counts[i]) if counts[i] > SPECK * label_map.size]
+    if LARGEST in names and found:
         chance = chance * _largest(chance > 0.5)
-    return Subject(chance, tuple(predictor.classes.names[i] for i in there))
+    return Subject(chance, tuple(predictor.classes.names[i] for i in found))
 
 
-def _largest(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _largest(mask: BoolArray) -> BoolArray:
     """Return the pixels nearer to the largest connected area of a mask than to any other."""
     count, areas, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
     if count < 3:

@@ -1,54 +1,52 @@
-"""Clips whose background is blurred or replaced: decode, network, matte and encode side by side."""
+"""Clips whose background is blurred or replaced: decoding, network, matte, encoding in parallel."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from pixelwise.blur.photos import TRANSPARENT, Look
+from pixelwise.blur.background import Background, Blur
 from pixelwise.blur.subject import ALL, find_subject
-from pixelwise.effects.blending import covering, edge_contrast, lifted
-from pixelwise.effects.blur import backdrop
+from pixelwise.concurrency import run_ahead
+from pixelwise.effects.blending import edge_contrast, lifted
 from pixelwise.effects.matte import soft_alpha
 from pixelwise.effects.temporal import AHEAD, steady, still_share
-from pixelwise.errors import ArgumentError
 from pixelwise.inference.predictor import Predictor
-from pixelwise.io.image import read_image
-from pixelwise.io.video import PLANAR, Clip, ahead, rewrite
+from pixelwise.io.image import fit_within
+from pixelwise.io.video import PLANAR, Clip, rewrite
 from pixelwise.progress import frame_bar
+from pixelwise.samples import Float32Array, UInt8Array
 
 if TYPE_CHECKING:
     from av import VideoFrame
 
-UInt8Array = npt.NDArray[np.uint8]
-Float32Array = npt.NDArray[np.float32]
+T = TypeVar("T")
+Seen = tuple["VideoFrame", UInt8Array]
+"""A frame as it is stored, and a small upright (h, w, 3) uint8 RGB image of it."""
 
 WORK = 352
-"""Longer side in pixels of the pictures on which alpha and background are made."""
+"""Longer side in pixels of the images on which alpha and background are computed."""
 
-NEVER = 2.0
-CALM = 0.7
-"""Share of the picture that stands still where every other frame may do without the network."""
+CALM, NEVER = 0.7, 2.0
+"""Share of a frame that stands still from which on every other frame skips the network."""
 
 
 @dataclass(frozen=True)
 class VideoOutcome:
-    """What became of a clip.
+    """The result of `blur_video`.
 
     Parameters
     ----------
     frames : int
-        Written.
+        Frames written.
     names : tuple of str
-        Classes that were found in it; none where nothing was written.
+        Classes that were found in it; empty if nothing was written.
     trouble : tuple of str
         Where the clip was damaged.
     """
@@ -59,56 +57,64 @@ class VideoOutcome:
 
 
 class NothingFoundError(Exception):
-    """No frame shows a subject; the clip that was begun is thrown away."""
+    """No frame shows a subject; the unfinished clip is discarded."""
 
 
 def blur_video(
     predictor: Predictor,
     source: Path,
     out: Path,
-    look: Look | None = None,
+    background: Background | None = None,
     subject: tuple[str, ...] = (ALL,),
 ) -> VideoOutcome:
     """Blur or replace the background of a clip; sound, frame times and rotation are kept.
 
-    Alpha is smoothed over time where the picture stands still (`effects.steady`). Memory does not
-    grow with the clip.
+    Alpha is smoothed over time where the frames stand still (`effects.temporal.steady`). Memory
+    does not grow with the clip.
 
     Parameters
     ----------
     predictor : Predictor
     source, out : Path
         The ending of ``out`` chooses container and encoder.
-    look : Look, optional
-        Any but a transparent background or a sharper ground.
+    background : Background, optional
+        `Blur` if not given; not transparent, and without a sharper ground.
     subject : tuple of str
         As for `find_subject`.
 
     Returns
     -------
     VideoOutcome
-        Where no frame shows a subject, nothing is written and it names none.
+        If no frame shows a subject, nothing is written and ``names`` is empty.
 
     Raises
     ------
     VideoFileError
         The clip cannot be read at all.
     ArgumentError
-        A look or a subject that cannot be, or an ``out`` that cannot be written.
+        A background that clips cannot have, an unknown subject, or an ``out`` that cannot be
+        written.
+
+    Examples
+    --------
+    >>> blur_video(Predictor.load(), "in.mp4", "out.mp4", Blur(sigma=12))  # doctest: +SKIP
+    VideoOutcome(frames=250, names=('person',), trouble=())
     """
-    look = look or Look()
-    check_look(look)
+    background = background or Blur()
+    background.check_clip()
     names: dict[str, None] = {}
 
     def change(frames: Iterator[VideoFrame], clip: Clip) -> Iterator[VideoFrame]:
         with frame_bar("blurring", clip.frames or None) as step:
-            for frame in blurred_frames(predictor, frames, look, subject, clip.rotation, names):
+            for frame in blurred_frames(
+                predictor, frames, background, subject, clip.rotation, names
+            ):
                 step()
                 yield frame
         if not names:
             raise NothingFoundError
 
-    # The stages are threads already; those of OpenCV would only wait for each other.
+    # The stages are threads already; those of OpenCV would compete with them.
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -120,100 +126,86 @@ def blur_video(
     return VideoOutcome(clip.read, tuple(names), tuple(clip.trouble))
 
 
-def check_look(look: Look) -> None:
-    """Stop at what moving pictures cannot have.
-
-    Raises
-    ------
-    ArgumentError
-        A transparent background or a sharper ground.
-    """
-    if look.background == TRANSPARENT:
-        raise ArgumentError("clips hold no transparency; give a colour, e.g. '#00ff00'")
-    if look.ground:
-        raise ArgumentError("--ground is for photos; in clips the background is blurred alike")
-
-
 def blurred_frames(
     predictor: Predictor,
     frames: Iterator[VideoFrame],
-    look: Look,
+    background: Background,
     subject: tuple[str, ...],
     rotation: int,
     names: dict[str, None],
     look_ahead: int = AHEAD,
 ) -> Generator[VideoFrame, None, None]:
-    """Yield the frames with another background.
+    """Yield frames with another background; each stage runs in a thread of its own.
 
     Parameters
     ----------
     predictor : Predictor
     frames : iterator of av.VideoFrame
         As they are stored.
-    look : Look
+    background : Background
     subject : tuple of str
     rotation : int
-        Degrees counterclockwise by which a player turns them; the network sees them so.
+        Degrees counterclockwise by which a player turns them; the network sees them turned.
     names : dict of str
         The classes that are found are added.
     look_ahead : int
-        As for `steady`; 0 for a live picture, in which nothing may wait either.
+        As for `steady`; 0 for live video, in which nothing may wait either.
     """
-    most = 4 if look_ahead else 1
-    behind = look.behind
-    photo = read_image(behind) if isinstance(behind, Path) else behind or (0, 0, 0)
+    most, calm = (4, CALM) if look_ahead else (1, NEVER)
+    with ExitStack() as stages:
 
-    def seen() -> Iterator[tuple[VideoFrame, UInt8Array]]:
-        for frame in frames:
-            odd = frame.width % 2 or frame.height % 2
-            fits = frame.format.name in (PLANAR[2:] if odd else PLANAR)
-            stored = frame if fits else _planar(frame, PLANAR[2] if odd else PLANAR[0])
-            yield stored, _small(stored, rotation)
+        def threaded(stage: Iterator[T]) -> Iterator[T]:
+            return stages.enter_context(closing(run_ahead(stage, most)))
 
-    def matted() -> Iterator[tuple[tuple[VideoFrame, UInt8Array], UInt8Array, Float32Array]]:
-        with closing(ahead(seen(), most)) as pictures:
-            # A live picture cannot wait for the next frame.
-            calm = CALM if look_ahead else NEVER
-            for frame, small, chance in _chances(predictor, pictures, subject, names, calm):
-                yield (frame, small), small, soft_alpha(small, chance)
+        shrunk = threaded(_shrunk(frames, rotation))
+        matted = threaded(_matted(_probabilities(predictor, shrunk, subject, names, calm)))
+        yield from threaded(_composited(steady(matted, look_ahead), background, rotation))
 
-    def finished() -> Iterator[VideoFrame]:
-        with closing(ahead(matted(), most)) as mattes:
-            for (frame, small), alpha in steady(mattes, look_ahead):
-                _mix(frame, background(frame, small, alpha), alpha, rotation)
-                yield frame
 
-    def background(frame: VideoFrame, small: UInt8Array, alpha: Float32Array) -> UInt8Array:
+def _shrunk(frames: Iterator[VideoFrame], rotation: int) -> Iterator[Seen]:
+    """Yield frames in one of the `PLANAR` formats, each with its small image."""
+    for frame in frames:
+        odd = frame.width % 2 or frame.height % 2
+        fits = frame.format.name in (PLANAR[2:] if odd else PLANAR)
+        stored = frame if fits else _planar(frame, PLANAR[2] if odd else PLANAR[0])
+        yield stored, _small(stored, rotation)
+
+
+def _matted(
+    seen: Iterator[tuple[VideoFrame, UInt8Array, Float32Array]],
+) -> Iterator[tuple[Seen, UInt8Array, Float32Array]]:
+    """Yield what `steady` takes: frame and small image, the small image, and its alpha."""
+    for frame, small, probability in seen:
+        yield (frame, small), small, soft_alpha(small, probability)
+
+
+def _composited(
+    matted: Iterator[tuple[Seen, Float32Array]], background: Background, rotation: int
+) -> Iterator[VideoFrame]:
+    """Yield frames with the background composited into them."""
+    fitted: Background | None = None
+    for (frame, small), alpha in matted:
+        if fitted is None:
+            scale = max(small.shape[:2]) / max(frame.height, frame.width)
+            fitted = background.for_frames(alpha.shape, scale)
         contrast = edge_contrast(small, alpha)
-        if behind is None:
-            sigma = look.pixels((frame.height, frame.width))
-            sigma *= max(small.shape) / max(frame.height, frame.width)
-            made = backdrop(small, alpha, contrast, sigma, look.shape)
-        else:
-            made = behind_all(small.shape[0], small.shape[1])
-        return lifted(made, alpha, contrast)
-
-    @lru_cache(1)
-    def behind_all(height: int, width: int) -> UInt8Array:
-        if isinstance(photo, tuple):
-            return np.full((height, width, 3), photo, np.uint8)
-        return covering(photo, height, width)
-
-    with closing(ahead(finished(), most)) as done:
-        yield from done
+        behind = fitted.behind(small, alpha, contrast)
+        if behind is not None:  # check_clip allows no other
+            _mix(frame, lifted(behind, alpha, contrast), alpha, rotation)
+        yield frame
 
 
-def _chances(
+def _probabilities(
     predictor: Predictor,
-    pictures: Iterable[tuple[VideoFrame, UInt8Array]],
+    shrunk: Iterable[Seen],
     subject: tuple[str, ...],
     names: dict[str, None],
     calm: float,
 ) -> Iterator[tuple[VideoFrame, UInt8Array, Float32Array]]:
-    """Yield frames with the probability that each pixel is subject.
+    """Yield frame, small image, and the probability that each of its pixels is subject.
 
-    In a calm clip every other frame gets the mean of its neighbours; the matte then fits it to the
-    frame's own edges.
+    While the share of a frame that stands still is at least ``calm``, every other frame gets the
+    mean of its neighbours; the matte then fits it to the frame's own edges.
     """
 
     def see(small: UInt8Array) -> Float32Array:
@@ -223,15 +215,15 @@ def _chances(
 
     last: tuple[UInt8Array, Float32Array] | None = None
     skipped: tuple[VideoFrame, UInt8Array] | None = None
-    for frame, small in pictures:
+    for frame, small in shrunk:
         if last and not skipped and still_share(last[0], small) >= calm:
             skipped = frame, small
             continue
-        chance = see(small)
+        probability = see(small)
         if skipped and last:
-            yield *skipped, np.float32(0.5) * (last[1] + chance)
-        yield frame, small, chance
-        last, skipped = (small, chance), None
+            yield *skipped, np.float32(0.5) * (last[1] + probability)
+        yield frame, small, probability
+        last, skipped = (small, probability), None
     if skipped:
         yield *skipped, see(skipped[1])
 
@@ -243,34 +235,35 @@ def _planar(frame: VideoFrame, kind: str) -> VideoFrame:
 
 
 def _small(frame: VideoFrame, rotation: int) -> UInt8Array:
-    """Return a frame as people see it, upright and small, (h, w, 3) uint8."""
-    factor = max(1.0, max(frame.width, frame.height) / WORK)
-    size: dict[str, Any] = {
-        "width": max(2, round(frame.width / factor)),
-        "height": max(2, round(frame.height / factor)),
-    }
+    """Return a frame as players show it, upright, but small, (h, w, 3) uint8."""
+    height, width = (max(2, side) for side in fit_within((frame.height, frame.width), WORK))
     rgb = frame.reformat(
-        **size, format="rgb24", src_colorspace=_matrix(frame), interpolation="AREA", threads=1
+        width,
+        height,
+        format="rgb24",
+        src_colorspace=_matrix(frame),
+        interpolation="AREA",
+        threads=1,
     )
     return np.ascontiguousarray(np.rot90(rgb.to_ndarray(), rotation // 90))
 
 
 def _mix(frame: VideoFrame, background: UInt8Array, alpha: Float32Array, rotation: int) -> None:
-    """Lay an upright background into the planes of a frame, where alpha leaves it."""
+    """Blend an upright background into the planes of a frame, by 1 - alpha."""
     from av import VideoFrame
 
     background = np.rot90(background, -rotation // 90)
     alpha = np.ascontiguousarray(np.rot90(alpha, -rotation // 90))
-    even = background.shape[1] // 2 * 2, background.shape[0] // 2 * 2
-    rgb = np.ascontiguousarray(background[: even[1], : even[0]])
+    even = background.shape[0] // 2 * 2, background.shape[1] // 2 * 2
+    rgb = np.ascontiguousarray(background[: even[0], : even[1]])
     behind = VideoFrame.from_ndarray(rgb, format="rgb24")
     behind = behind.reformat(format=frame.format.name, dst_colorspace=_matrix(frame), threads=1)
     frame.make_writable()
-    shares: dict[tuple[int, int], Any] = {}
+    shares: dict[tuple[int, int], Any] = {}  # by (width, height), as OpenCV takes it
     for plane, other in zip(frame.planes, behind.planes, strict=True):
         size = plane.width, plane.height
         own = _pixels(plane)
-        if size not in shares:  # both planes of colour have one size
+        if size not in shares:  # both colour planes have the same size
             shares[size] = cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR)
         share = shares[size]
         new = cv2.resize(_pixels(other), size, interpolation=cv2.INTER_LINEAR)
@@ -283,6 +276,6 @@ def _pixels(plane: Any) -> UInt8Array:
 
 
 def _matrix(frame: VideoFrame) -> int:
-    """Return which colours a frame's numbers stand for; as players guess where it does not say."""
-    said = int(frame.colorspace)
-    return said if said in (1, 4, 5, 6, 7, 9) else 1 if frame.height >= 720 else 5
+    """Return FFmpeg's number of a frame's colour matrix; if unknown, what players assume."""
+    stated = int(frame.colorspace)
+    return stated if stated in (1, 4, 5, 6, 7, 9) else 1 if frame.height >= 720 else 5

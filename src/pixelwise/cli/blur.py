@@ -15,11 +15,11 @@ from pixelwise.defaults import BLUR_STRENGTH, WEIGHTS
 from pixelwise.errors import ArgumentError, ImageFileError
 
 if TYPE_CHECKING:
-    from pixelwise.blur import Look
+    from pixelwise.blur import Background
     from pixelwise.inference import Predictor
 
-NOTHING_FOUND = 3
-"""Exit code where a photo shows no subject: nothing failed, but nothing was written."""
+NOTHING_WRITTEN = 3
+"""Exit code if no photo and no clip shows a subject: nothing failed, but nothing was written."""
 
 
 def blur(
@@ -41,7 +41,9 @@ def blur(
             help="What stays sharp: classes, only the largest area, or all but the background.",
         ),
     ] = None,
-    shape: Annotated[str, typer.Option(help="gaussian, or disc: spots as of a lens.")] = "gaussian",
+    shape: Annotated[
+        str, typer.Option(help="gaussian, or disc: bright spots as a lens makes them.")
+    ] = "gaussian",
     background: Annotated[
         str,
         typer.Option(
@@ -56,7 +58,7 @@ def blur(
         typer.Option(help="Alpha or label map of the photo to use instead of the network's."),
     ] = None,
     save_alpha: Annotated[
-        Path | None, typer.Option(help="Write the photo's alpha here, as a grey picture.")
+        Path | None, typer.Option(help="Write the photo's alpha here, as a grey image.")
     ] = None,
     camera: Annotated[
         str | None,
@@ -69,55 +71,56 @@ def blur(
 ) -> None:
     """Blur or replace the background of photos and clips; their subjects stay sharp.
 
-    Where nothing shows a subject, nothing is written, and the exit code is 3.
+    A photo without a subject is reported; if nothing at all was written, the exit code is 3.
     """
-    from pixelwise.blur import Look
+    from pixelwise.blur import Blur, parse_background
     from pixelwise.inference import Predictor
     from pixelwise.io.image import find_images
     from pixelwise.io.video import is_video
 
-    look = Look(background, sigma, strength, shape, ground)
+    look = parse_background(background, Blur(sigma, strength, shape, ground))
     wanted = tuple(name for names in subject or ["all"] for name in names.split(",") if name)
+    clips = [path for path in inputs or () if is_video(path)]
+    photos = [path for path in inputs or () if not is_video(path)]
     if alpha and subject:
         raise ArgumentError("--alpha says what the subject is; leave --subject away")
+    if clips and (alpha or save_alpha):
+        raise ArgumentError("an alpha belongs to one photo; clips find their own")
+    if camera is not None and inputs:
+        raise ArgumentError("--camera takes no other input")
+    # One thread for the network of clips; decoding, matte and encoding have theirs.
+    predictor = Predictor.load(weights, threads=1 if clips else None)
     if camera is not None:
         from pixelwise.blur.camera import blur_camera
 
-        if inputs:
-            raise ArgumentError("--camera takes no other input")
-        blur_camera(Predictor.load(weights), camera, out, look, wanted)
+        blur_camera(predictor, camera, out, look, wanted)
         return
     if not inputs or out is None:
         raise ArgumentError("give a photo or a clip, and --out")
-    clips = [path for path in inputs if is_video(path)]
-    photos = [path for path in inputs if not is_video(path)]
-    if clips and (alpha or save_alpha):
-        raise ArgumentError("an alpha belongs to one photo; clips find their own")
-    nothing = False
+    if len(inputs) > 1 and out.suffix:
+        raise ArgumentError(f"{out}: several inputs need a folder, not a file")
+    written = 0
     if photos:
-        predictor = Predictor.load(weights)
-        found = find_images(photos)
-        nothing = _photos(predictor, found, out, look, wanted, alpha, save_alpha, bool(clips))
-    if clips:
-        # One thread for the network; decoding, matte and encoding have theirs.
-        nothing |= _clips(Predictor.load(weights, threads=1), clips, out, look, wanted)
-    if nothing:
-        raise typer.Exit(NOTHING_FOUND)
+        written += _photos(predictor, find_images(photos), out, look, wanted, alpha, save_alpha)
+    for clip in clips:
+        written += _clip(predictor, clip, out if out.suffix else out / clip.name, look, wanted)
+    if not written:
+        raise typer.Exit(NOTHING_WRITTEN)
 
 
 def _photos(
     predictor: Predictor,
     photos: list[Path],
     out: Path,
-    look: Look,
+    look: Background,
     wanted: tuple[str, ...],
     alpha: Path | None,
     save_alpha: Path | None,
-    into_folder: bool,
-) -> bool:
+) -> int:
+    """Blur photos, report each, and return how many were written."""
     from pixelwise.blur import blur_files
 
-    if (into_folder or len(photos) > 1) and out.suffix:
+    if len(photos) > 1 and out.suffix:
         raise ArgumentError(f"{out}: several inputs need a folder, not a file")
     outcome = blur_files(predictor, photos, out, look, wanted, alpha, save_alpha)
     for path, names in outcome.written.items():
@@ -126,28 +129,23 @@ def _photos(
         print(f"{photo}: found none of {_asked(predictor, wanted)}; nothing written")
     if outcome.failed:
         raise ImageFileError("; ".join(outcome.failed.values()))
-    return bool(outcome.without)
+    return len(outcome.written)
 
 
-def _clips(
-    predictor: Predictor, clips: list[Path], out: Path, look: Look, wanted: tuple[str, ...]
+def _clip(
+    predictor: Predictor, clip: Path, result: Path, look: Background, wanted: tuple[str, ...]
 ) -> bool:
+    """Blur a clip, report it, and return whether it was written."""
     from pixelwise.blur import blur_video
 
-    if len(clips) > 1 and out.suffix:
-        raise ArgumentError(f"{out}: several inputs need a folder, not a file")
-    nothing = False
-    for clip in clips:
-        result = out if out.suffix else out / clip.name
-        outcome = blur_video(predictor, clip, result, look, wanted)
-        if not outcome.names:
-            nothing = True
-            print(f"{clip}: found none of {_asked(predictor, wanted)}; nothing written")
-            continue
-        print(f"wrote {result}: {outcome.frames} frames, {', '.join(outcome.names)} kept")
-        for trouble in outcome.trouble[:3]:
-            print(f"{clip}: {trouble}; what could be read is written")
-    return nothing
+    outcome = blur_video(predictor, clip, result, look, wanted)
+    if not outcome.names:
+        print(f"{clip}: found none of {_asked(predictor, wanted)}; nothing written")
+        return False
+    print(f"wrote {result}: {outcome.frames} frames, {', '.join(outcome.names)} kept")
+    for trouble in outcome.trouble[:3]:
+        print(f"{clip}: {trouble}; what could be read is written")
+    return True
 
 
 def _asked(predictor: Predictor, wanted: tuple[str, ...]) -> str:

@@ -5,28 +5,30 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pixelwise.effects.blending import Float32Array, UInt8Array, enlarged, in_strips, shrunk
+from pixelwise.effects.blending import enlarged, in_strips, shrunk
 from pixelwise.errors import ArgumentError
-from pixelwise.samples import check_image
+from pixelwise.io.image import fit_within
+from pixelwise.samples import Float32Array, UInt8Array, check_image
 
 NOISE = 1e-4
-"""Variance of colour (of 0..1) below which a window holds no edge to follow."""
+"""Variance of colour (of 0..1) below which a window has no edge to follow."""
 
 COARSE, FINE = (128, 0.06), (192, 0.01)
 """For each pass: the grid's longer side in pixels, and the radius of its windows as a share of it.
 
-The wide windows correct what the network draws beside an edge, the narrow ones follow it. Chosen on
-40 people photos (train), as were the numbers below; grids twice as fine gave the same masks.
+The wide windows correct a mask whose border lies beside the edge, the narrow ones follow the edge.
+Chosen on 40 people photos (train), as were the numbers below; grids twice as fine gave the same
+masks.
 """
 
 STEEP = 4.0
-"""Slope by which what is near a half is decided before each pass."""
+"""Slope by which probabilities near 0.5 are pushed to 0 or 1 before each pass."""
 
 UNSURE = 0.3
-"""Probabilities nearer to 0 or 1 than this bound what the first pass may change."""
+"""Probabilities closer to 0 or 1 than this limit what the first pass may change."""
 
 FAINT = 0.2
-"""What is added to the contrast at either end; a guided filter leaves veils that faint."""
+"""Share by which the contrast is stretched at either end; a guided filter leaves faint veils."""
 
 SUM = np.ones((1, 3), dtype=np.float32)
 
@@ -35,20 +37,20 @@ PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
 def soft_alpha(image: UInt8Array, probability: Float32Array) -> Float32Array:
-    """Turn a probability map into an alpha whose soft edge follows the photo's edges.
+    """Turn a probability map into an alpha whose soft edge follows the image's edges.
 
-    A guided filter (He, Sun and Tang, 2010) with the photo's colours as its guide: within each
-    window alpha is a linear function of the colour, so that its steps lie where the photo's do,
-    and strands of hair get their own. It goes over the photo twice, with wide windows and with
-    narrow ones; the functions are found on a small grid and used at the photo's size (the fast
-    guided filter; He and Sun, 2015).
+    A guided filter (He, Sun and Tang, 2010) with the image's colours as its guide: within each
+    window alpha is a linear function of the colour, so that its steps lie where the image's do,
+    down to strands of hair. It is applied twice, with wide and with narrow windows; the functions
+    are fitted on a small grid and evaluated at the image's size (the fast guided filter; He and
+    Sun, 2015).
 
     Parameters
     ----------
     image : (H, W, 3) uint8
         RGB.
     probability : (h, w) float32
-        That a pixel is subject, 0..1; of the whole photo, at any size.
+        That a pixel is subject, 0..1; of the whole image, at any size.
 
     Returns
     -------
@@ -58,13 +60,20 @@ def soft_alpha(image: UInt8Array, probability: Float32Array) -> Float32Array:
     Raises
     ------
     ArgumentError
-        The probability map is no plane.
+        The probability map is not two-dimensional, or empty.
+
+    Examples
+    --------
+    >>> image = np.zeros((4, 6, 3), dtype=np.uint8)
+    >>> image[:, 3:] = 255
+    >>> alpha = soft_alpha(image, np.array([[0.1, 0.9]], dtype=np.float32))
+    >>> (alpha > 0.5).astype(int)[0].tolist()
+    [0, 0, 0, 1, 1, 1]
     """
     check_image(image)
     if probability.ndim != 2 or not probability.size:
         raise ArgumentError(f"probability: expected (h, w), got {probability.shape}")
-    height, width = image.shape[:2]
-    coarse, fine = (_grid(height, width, longer) for longer, _ in (COARSE, FINE))
+    coarse, fine = (fit_within(image.shape, longest) for longest, _ in (COARSE, FINE))
     guide = shrunk(image, fine)
     chance = shrunk(probability, fine)
     first = _guided(shrunk(image, coarse), shrunk(_decided(probability), coarse), COARSE[1], guide)
@@ -73,21 +82,15 @@ def soft_alpha(image: UInt8Array, probability: Float32Array) -> Float32Array:
     return _guided(guide, _decided(first), FINE[1], image)
 
 
-def _grid(height: int, width: int, longer: int) -> tuple[int, int]:
-    """Return (width, height) of the grid that a photo is fitted on."""
-    factor = max(1.0, max(height, width) / longer)
-    return max(1, round(width / factor)), max(1, round(height / factor))
-
-
 def _decided(chance: Float32Array) -> Float32Array:
-    # The network's own edge is a wide ramp, most of it upsampling; its middle is the edge.
+    # The network's own transition is a wide ramp, mostly from upsampling; its middle is the edge.
     return np.asarray(np.clip(STEEP * (chance - 0.5) + 0.5, 0, 1), dtype=np.float32)
 
 
 def _guided(
     guide: Float32Array, target: Float32Array, radius: float, image: UInt8Array | Float32Array
 ) -> Float32Array:
-    """Fit a target to the colours of a small photo, and give it in the colours of a larger one.
+    """Fit a target to the colours of a small image and evaluate the fit on a larger one.
 
     Parameters
     ----------
@@ -108,7 +111,7 @@ def _guided(
     height, width = image.shape[:2]
     window = 2 * max(1, round(radius * max(target.shape))) + 1
     slopes, offset = _linear(guide / np.float32(255), target, window)
-    slopes, offset = enlarged(slopes, height, width), enlarged(offset, height, width)
+    slopes, offset = enlarged(slopes, (height, width)), enlarged(offset, (height, width))
     alpha = np.empty((height, width), dtype=np.float32)
 
     def strip(rows: slice) -> None:
@@ -126,7 +129,7 @@ def _guided(
 def _linear(
     guide: Float32Array, target: Float32Array, window: int
 ) -> tuple[Float32Array, Float32Array]:
-    """Fit target = slopes . colour + offset in each window; average over the windows of a pixel.
+    """Fit target = slopes . colour + offset in each window and average the fits at each pixel.
 
     Parameters
     ----------

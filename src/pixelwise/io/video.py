@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty, Full, Queue
-from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pixelwise.errors import ArgumentError, MissingExtraError, VideoFileError
@@ -122,57 +120,6 @@ def rewrite(
         except need_av().error.FFmpegError as error:
             raise ArgumentError(f"{out}: cannot be written ({error.strerror})") from None
     return clip
-
-
-def ahead(items: Iterator[T], most: int = 4) -> Generator[T, None, None]:
-    """Yield the items of an iterator that runs in a thread of its own, some items ahead.
-
-    Parameters
-    ----------
-    items : iterator
-        An exception in it comes out here.
-    most : int
-        Items that may wait.
-    """
-    waiting: Queue[tuple[bool, Any]] = Queue(most)
-    stopped = Event()
-
-    def put(item: tuple[bool, Any]) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(item, timeout=0.1)
-            except Full:
-                continue
-            return True
-        return False
-
-    def run() -> None:
-        try:
-            for item in items:
-                if not put((True, item)):
-                    return
-            put((False, None))
-        except BaseException as error:
-            put((False, error))
-
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        while True:
-            more, item = waiting.get()
-            if not more:
-                if item is not None:
-                    raise item
-                return
-            yield item
-    finally:
-        stopped.set()
-        while True:  # let go of what waits, so that the thread can end
-            try:
-                waiting.get_nowait()
-            except Empty:
-                break
-        thread.join()
 
 
 def need_av() -> Any:
