@@ -143,7 +143,7 @@ def plainly(predictor: Predictor) -> Callable[[UInt8Array], UInt8Array]:
     @torch.inference_mode()
     def run(image: UInt8Array) -> UInt8Array:
         size = image.shape[0], image.shape[1]
-        logits = network(torch.from_numpy(prepare(image, predictor.card.side)))
+        logits = network(torch.from_numpy(prepare(image, predictor.card.side))).logits
         chance = 1 - logits.softmax(1)[:, :1]
         photo = torch.from_numpy(image).permute(2, 0, 1)[None].float()
         guide, target = small(photo, 128) / 255, small((4 * chance - 1.5).clip(0, 1), 128)

@@ -20,9 +20,9 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.nn import functional as F
 
-from pixelwise.networks import build_network, count_parameters
+from pixelwise.networks import Network, Output, build_network, count_parameters
 from pixelwise.networks.blocks import ResidualBlock, conv_norm, enlarge
-from pixelwise.networks.segmenter import DEVIATION, MEAN
+from pixelwise.networks.residual import ResidualEncoder
 from pixelwise.training import Recipe, Settings, Source, loop, train
 from pixelwise.training.cost import measure_cost
 
@@ -37,24 +37,26 @@ SETTINGS = {
 }
 
 
-class Headed(nn.Module):
+class Headed(Network):
     """A body whose features lie at 1 / 8 of the photo, as `Segmenter` has them at 1 / 4."""
 
     mean: torch.Tensor
-    shift: torch.Tensor
+    stride = 2
 
     def __init__(self, body: nn.Module, width: int, n_classes: int, design: str) -> None:
         super().__init__()
         self.body, self.design, self.head = body, design, nn.Conv2d(width, n_classes, 1)
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer(
+            "mean", torch.tensor(ResidualEncoder.mean).view(1, 3, 1, 1), persistent=False
+        )
         self.register_buffer("shift", torch.zeros(n_classes), persistent=False)
 
-    def forward(self, image: torch.Tensor, shrink: int = 1) -> torch.Tensor:
-        logits = self.head(self.body((image - self.mean) / DEVIATION))
+    def forward(self, image: torch.Tensor, shrink: int = 1) -> Output:
+        logits = self.head(self.body((image - self.mean) / ResidualEncoder.deviation[0]))
         logits = logits + self.shift[:, None, None]
         height, width = image.shape[2], image.shape[3]
         size = (height + shrink - 1) // shrink, (width + shrink - 1) // shrink
-        return enlarge(logits, 8 // shrink, size)
+        return Output(enlarge(logits, 8 // shrink, size))
 
 
 class TwoBranches(nn.Module):
@@ -147,7 +149,7 @@ def _active(channels: int) -> nn.Sequential:
     return nn.Sequential(nn.BatchNorm2d(channels), nn.PReLU(channels))
 
 
-CANDIDATES: dict[str, tuple[Callable[[int], nn.Module], float]] = {
+CANDIDATES: dict[str, tuple[Callable[[int], Network], float]] = {
     "FPN on a slim ResNet": (build_network, 3e-3),
     "two branches": (lambda n: Headed(TwoBranches(), 64, n, "two branches"), 3e-3),
     # At 3e-3 its gradients overflow bfloat16 in the first epoch.
@@ -173,7 +175,7 @@ def main() -> None:
         epochs = max(1, round(60 * told.minutes / (cost.seconds * area * 367)))
         settings = {**SETTINGS, "learning_rate": rate, "epochs": epochs, **more}
 
-        def chosen(n: int, _: str, build: Callable[[int], nn.Module] = build) -> nn.Module:
+        def chosen(n: int, *_: object, build: Callable[[int], Network] = build) -> Network:
             return build(n)
 
         replaced = patch.object(loop, "build_network", chosen)

@@ -36,7 +36,7 @@ def main() -> None:
 
     def eager() -> object:
         with torch.inference_mode():
-            logits = network(torch.from_numpy(prepare(image, predictor.card.side)))
+            logits = network(torch.from_numpy(prepare(image, predictor.card.side))).logits
             full = F.interpolate(logits, (height, width), mode="bilinear", align_corners=False)
             return full.argmax(dim=1)[0].to(torch.uint8).numpy()
 

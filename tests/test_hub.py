@@ -111,8 +111,8 @@ def test_preprocessing_is_the_models_own(tmp_path: Path) -> None:
     with torch.inference_mode():
         expected = network.eval().model(pixel_values=seen).logits
         expected = torch.nn.functional.interpolate(expected, size=(64, 64), mode="bilinear")
-        assert torch.allclose(network(image), expected, atol=1e-5)
-        assert network(image, 2).shape == (1, 5, 32, 32)
+        assert torch.allclose(network(image).logits, expected, atol=1e-5)
+        assert network(image, 2).logits.shape == (1, 5, 32, 32)
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,7 @@ def test_pasted_objects_are_new_objects() -> None:
 
 def test_the_branch_is_optional_and_sees_any_size() -> None:
     plain = build_network(3, "tiny")
-    with_objects = build_network(3, "tiny", objects=True).eval()
+    with_objects = build_network(3, "tiny", instances=True).eval()
     names = set(plain.state_dict())
     assert names < set(with_objects.state_dict())
     with torch.inference_mode():

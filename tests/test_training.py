@@ -37,9 +37,9 @@ def test_the_network_is_small_enough_and_takes_any_size() -> None:
     assert count_parameters(network) <= 1_500_000
     for size in ((1, 1), (33, 70), (64, 64)):
         with torch.inference_mode():
-            assert network(torch.zeros(2, 3, *size)).shape == (2, 21, *size)
+            assert network(torch.zeros(2, 3, *size)).logits.shape == (2, 21, *size)
             half = (size[0] + 1) // 2, (size[1] + 1) // 2
-            assert network(torch.zeros(2, 3, *size), 2).shape == (2, 21, *half)
+            assert network(torch.zeros(2, 3, *size), 2).logits.shape == (2, 21, *half)
 
 
 @given(st.integers(1, 9), st.integers(1, 4), st.data())

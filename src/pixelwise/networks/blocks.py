@@ -11,8 +11,8 @@ class DifferenceConv(nn.Conv2d):
     """A convolution that sees a pixel's neighbours mostly by how they differ from it.
 
     The centre of each kernel gets less by `SHARE` of the kernel's sum: central difference
-    convolution (Yu et al., 2020), of the kind that PiDiNet (Su et al., 2021) finds edges with. The
-    kernel is an ordinary one; the export folds it into a constant.
+    convolution (Yu et al., 2020), of the kind that PiDiNet (Su et al., 2021) finds boundaries with.
+    The kernel is an ordinary one; the export folds it into a constant.
     """
 
     SHARE = 0.7
@@ -48,7 +48,7 @@ def enlarge(x: torch.Tensor, factor: int, size: tuple[int, int]) -> torch.Tensor
 
     A stride of 2 rounds odd sizes up. Stretching the small map to the fine map's size instead
     would squeeze its pixels together and shift the levels of a pyramid against each other, by up
-    to a whole coarse pixel at the right and lower border.
+    to a whole coarse pixel at the right and lower sides.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Semantic models of the Hugging Face hub, behind the one interface that all networks have here."""
+"""Semantic models of the Hugging Face hub, as networks of the one contract."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pixelwise.errors import MissingExtraError, WeightsError
+from pixelwise.errors import WeightsError, missing_extra
+from pixelwise.networks.contract import Network, Output
 
 PREFIX = "hf:"
 
 PREPROCESSING = "preprocessor_config.json"
 
 MASK_MODELS = ("mask2former", "maskformer")
-"""Kinds of model that give a class and a mask a query instead of a score a pixel and class."""
+"""Kinds of model that give one class and one mask per query instead of logits per pixel."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ class HubPreprocessing:
     Parameters
     ----------
     size : (height, width) or None
-        What photos are resized to; None where the file says nothing of it.
+        What images are resized to; None if the file does not say.
     scale : float
-        What the pixels are multiplied with.
+        Factor on the pixels.
     mean, deviation : tuple of float
         Of the three channels, after scaling.
     """
@@ -59,8 +60,8 @@ class HubPreprocessing:
         )
 
 
-class HubSegmenter(nn.Module):
-    """A hub model whose input is a photo as it is, as `pixelwise.networks.Segmenter`.
+class HubSegmenter(Network):
+    """A hub model behind the contract of `Network`, with its preprocessing inside.
 
     Parameters
     ----------
@@ -75,14 +76,12 @@ class HubSegmenter(nn.Module):
     Attributes
     ----------
     fixed : (height, width) or None
-        Resize every photo to this inside the network, for models that take no other size.
-    shift : (C,) float32
-        As in `pixelwise.networks.Segmenter`.
+        Set by `fix_size`: images are resized to this inside the network.
     """
 
+    stride = 2
     scale: torch.Tensor
     offset: torch.Tensor
-    shift: torch.Tensor
 
     def __init__(
         self,
@@ -94,6 +93,8 @@ class HubSegmenter(nn.Module):
         super().__init__()
         self.design, self.preprocessing = design, preprocessing
         self.fixed: tuple[int, int] | None = None
+        # Swin divides images into windows, whose number depends on the size.
+        self.takes_any_size = not any("Swin" in type(m).__name__ for m in model.modules())
         self.model = model
         deviation = torch.tensor(preprocessing.deviation).view(1, 3, 1, 1)
         mean = torch.tensor(preprocessing.mean).view(1, 3, 1, 1)
@@ -101,22 +102,21 @@ class HubSegmenter(nn.Module):
         self.register_buffer("offset", mean / deviation, persistent=False)
         self.register_buffer("shift", torch.zeros(n_classes), persistent=False)
 
-    @property
-    def counts_windows(self) -> bool:
-        """Whether it divides photos into windows, whose number depends on the size."""
-        return any("Swin" in type(module).__name__ for module in self.model.modules())
+    def fix_size(self, side: int) -> None:
+        """Resize images to the size that the preprocessing names, else to ``side`` x ``side``."""
+        self.fixed = self.fixed or self.preprocessing.size or (side, side)
 
-    def forward(self, image: torch.Tensor, shrink: int = 1) -> torch.Tensor:
-        """Score each pixel: (N, 3, H, W) float32 RGB 0..255 to (N, C, H / shrink, W / shrink)."""
+    def forward(self, image: torch.Tensor, shrink: int = 1) -> Output:
+        """(N, 3, H, W) float32 in 0..255 to logits; see `Network.forward`."""
         height, width = image.shape[2], image.shape[3]
         x = image * self.scale - self.offset
         if self.fixed is not None:
             x = F.interpolate(x, size=self.fixed, mode="bilinear", align_corners=False)
         found = self.model(pixel_values=x)
-        logits = found.logits if hasattr(found, "logits") else _pixel_scores(found)
+        logits = found.logits if hasattr(found, "logits") else _logits_of_queries(found)
         size = (height + shrink - 1) // shrink, (width + shrink - 1) // shrink
         logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
-        return logits + self.shift[:, None, None]
+        return Output(logits + self.shift[:, None, None])
 
 
 def is_hub_model(name: str) -> bool:
@@ -132,28 +132,27 @@ def load_hub_model(name: str, n_classes: int | None = None) -> tuple[HubSegmente
     name : str
         ``hf:<owner>/<model>``, or a folder that ``save_pretrained`` wrote.
     n_classes : int, optional
-        Give it a new head for so many classes; its own head where not given.
+        Give it a new head for so many classes; by default it keeps its own.
 
     Returns
     -------
     network : HubSegmenter
     names : tuple of str
-        What its own classes are called; a name that comes again gets its number.
+        What its own classes are called; a name that is not the first of its kind gets its number.
 
     Raises
     ------
     MissingExtraError
         transformers is not installed.
     WeightsError
-        There is no such model, or it is none for semantic segmentation.
+        There is no such model, or it is not one for semantic segmentation.
     """
     try:
         import transformers
         from transformers.utils.hub import cached_file
-    except ModuleNotFoundError:
-        raise MissingExtraError(
-            "models of the Hugging Face hub need transformers, which is not installed; "
-            "install it with: pip install 'pixelwise[hub]'"
+    except ModuleNotFoundError as error:
+        raise missing_extra(
+            "a model of the Hugging Face hub", error.name or "transformers", "hub"
         ) from None
     where = name.removeprefix(PREFIX)
     # A new head is what was asked for, and not worth a warning.
@@ -179,8 +178,8 @@ def load_hub_model(name: str, n_classes: int | None = None) -> tuple[HubSegmente
     return HubSegmenter(model, preprocessing, design, n_classes or len(names)), unique
 
 
-def _pixel_scores(found: Any) -> torch.Tensor:
-    """Add up the queries' masks by class (Cheng et al., "MaskFormer", 2021, section 3.4)."""
+def _logits_of_queries(found: Any) -> torch.Tensor:
+    """Add up the masks of the queries by class (Cheng et al., "MaskFormer", 2021, section 3.4)."""
     classes = found.class_queries_logits.softmax(dim=-1)[..., :-1]  # the last is "no object"
     masks = found.masks_queries_logits.sigmoid()
     return torch.einsum("nqc,nqhw->nchw", classes, masks).clamp(min=1e-6).log()

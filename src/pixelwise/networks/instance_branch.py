@@ -1,4 +1,4 @@
-"""Where objects have their centres, and which centre each pixel belongs to."""
+"""Where instances have their centres, and which centre each pixel belongs to."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ REACH = 32.0
 """Pixels that an offset of 1 in the last layer stands for: its outputs stay near 1."""
 
 
-class ObjectBranch(nn.Module):
-    """A decoder of its own for objects, without boxes.
+class InstanceBranch(nn.Module):
+    """A decoder of its own for instances, without boxes.
 
     Cheng et al., "Panoptic-DeepLab" (2020), section 3: a heat map of centres, and from each pixel
-    the way to the centre of its object. The branch reads the encoder that classes are read from;
-    it needs features that tell two dogs apart, which those for classes must not.
+    the way to the centre of its instance. The branch shares the encoder with the classes but not
+    the decoder: it needs features that distinguish two dogs, which those for classes must not.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ class ObjectBranch(nn.Module):
     width, fine_width : int
         Channels, as for `PyramidDecoder`.
     blocks : int
-        Residual blocks of its own on the coarsest features, where an object as large as the photo
-        has its whole outline within reach. 0 for a network whose objects are small.
+        Residual blocks of its own on the coarsest features, where an instance as large as the
+        image has its whole outline within reach. 0 for a network whose instances are small.
     """
 
     def __init__(
@@ -49,8 +49,8 @@ class ObjectBranch(nn.Module):
     def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
         """Features, finest first, to (N, 3, h, w) of the finest one's size.
 
-        Plane 0 is the logit that an object has its centre there; 1 and 2 are the way there from
-        each pixel, down and right, in pixels of the photo that the network sees.
+        Plane 0 is the logit that an instance has its centre there; 1 and 2 are the way there from
+        each pixel, down and right, in pixels of the image that the network sees.
         """
         *finer, coarsest = features
         found = self.head(self.mix(self.decoder([*finer, self.outline(coarsest)])))

@@ -1,4 +1,4 @@
-"""Encoder, decoder, head: the semantic network."""
+"""Encoder, decoder, head: the semantic network, with an instance branch if asked."""
 
 from __future__ import annotations
 
@@ -6,89 +6,161 @@ import torch
 from torch import nn
 
 from pixelwise.networks.blocks import enlarge
+from pixelwise.networks.contract import Encoder, Network, Output
 from pixelwise.networks.decoder import PyramidDecoder
-from pixelwise.networks.encoder import ResidualEncoder
-from pixelwise.networks.instance_branch import ObjectBranch
-
-# Channel means and the mean deviation of ImageNet's photos, the usual ones, in 0..255.
-MEAN = (123.7, 116.3, 103.5)
-DEVIATION = 58.0
-
-STRIDE = 2
-"""Pixels of the photo under one of the decoder's."""
+from pixelwise.networks.designs import BOUNDARY_DESIGN, DESIGNS, Design
+from pixelwise.networks.encoders import ENCODERS
+from pixelwise.networks.instance_branch import InstanceBranch
 
 
-class Segmenter(nn.Module):
-    """A semantic network whose input is a photo as it is, at any size.
+class Segmenter(Network):
+    """A semantic FPN on any encoder: a `Network`.
+
+    Kirillov et al., "Panoptic feature pyramid networks" (2019), section 3, with the pyramid read
+    at its finest level.
 
     Parameters
     ----------
-    encoder : ResidualEncoder
+    encoder : Encoder
     decoder : PyramidDecoder
     width : int
         Channels the decoder gives.
     n_classes : int
-    design : str
-        What to call the network in a report.
-    objects : ObjectBranch, optional
-        Tells objects apart as well.
+    branch : InstanceBranch, optional
+        Distinguishes instances, too.
+    design, encoder_name : str
+        As for `Network`.
 
-    Attributes
-    ----------
-    shift : (C,) float32
-        Added to the logits; 0 until `pixelwise.training` sets it for judging and export.
+    Examples
+    --------
+    >>> import torch
+    >>> network = build_network(n_classes=3, size="tiny").eval()
+    >>> output = network(torch.zeros(1, 3, 33, 70))
+    >>> output.logits.shape
+    torch.Size([1, 3, 33, 70])
+    >>> output.instances is None
+    True
     """
 
     mean: torch.Tensor
-    shift: torch.Tensor
+    deviation: torch.Tensor
 
     def __init__(
         self,
-        encoder: ResidualEncoder,
+        encoder: Encoder,
         decoder: PyramidDecoder,
         width: int,
         n_classes: int,
+        branch: InstanceBranch | None = None,
+        *,
         design: str,
-        objects: ObjectBranch | None = None,
+        encoder_name: str = "",
     ) -> None:
         super().__init__()
-        self.design = design
-        self.objects = objects
+        self.design, self.encoder_name = design, encoder_name
+        self.stride = encoder.strides[0]
+        self.instance_branch = branch
         self.encoder = encoder
         self.decoder = decoder
         self.head = nn.Conv2d(width, n_classes, 1)
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        for name, values in (("mean", encoder.mean), ("deviation", encoder.deviation)):
+            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("shift", torch.zeros(n_classes), persistent=False)
 
     def freeze_classes(self) -> None:
-        """Leave only the object branch to be learnt; call it again after each ``train()``."""
+        """Leave only the instance branch to be learnt; call it again after each ``train()``."""
+        if self.instance_branch is None:
+            super().freeze_classes()
         for part in (self.encoder, self.decoder, self.head):
             part.requires_grad_(False).eval()
 
-    def forward(
-        self, image: torch.Tensor, shrink: int = 1
-    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
-        """Score each pixel.
-
-        Parameters
-        ----------
-        image : (N, 3, H, W) float32
-            RGB, 0..255. H and W need not be multiples of anything.
-        shrink : int
-            1 or 2: answer at 1 / shrink of the image's size.
-
-        Returns
-        -------
-        logits : (N, C, H / shrink, W / shrink) float
-            Sizes are rounded up.
-        objects : (N, 3, H / 2, W / 2) float
-            Only of a network that tells objects apart; see `ObjectBranch`.
-        """
-        features = self.encoder((image - self.mean) / DEVIATION)
+    def forward(self, image: torch.Tensor, shrink: int = 1) -> Output:
+        """(N, 3, H, W) float32 in 0..255 to logits and instances; see `Network.forward`."""
+        features = self.encoder((image - self.mean) / self.deviation)
         logits = self.head(self.decoder(features)) + self.shift[:, None, None]
         height, width = image.shape[2], image.shape[3]
         size = (height + shrink - 1) // shrink, (width + shrink - 1) // shrink
-        logits = enlarge(logits, STRIDE // shrink, size)
-        if self.objects is None:
-            return logits
-        return logits, self.objects(features)
+        logits = enlarge(logits, self.stride // shrink, size)
+        branch = self.instance_branch
+        return Output(logits, None if branch is None else branch(features))
+
+
+def build_network(n_classes: int, size: str = "small", instances: bool = False) -> Segmenter:
+    """Build one of our own compact networks.
+
+    Parameters
+    ----------
+    n_classes : int
+        Planes of the logits.
+    size : str
+        One of `DESIGNS`: ``tiny`` (0.6 M parameters), ``small`` (1.5 M) or ``base`` (7 M).
+    instances : bool
+        Distinguish instances, too, with the centres and offsets of Panoptic-DeepLab (Cheng et
+        al., 2020).
+
+    Returns
+    -------
+    Segmenter
+        With random weights from torch's current seed.
+
+    Examples
+    --------
+    >>> network = build_network(n_classes=21, size="small")
+    >>> network.design
+    'Semantic FPN on a slim ResNet (small)'
+    >>> count_parameters(network) < 1_500_000
+    True
+    """
+    return _built(DESIGNS[size], n_classes, instances)
+
+
+def build_boundary_network() -> Segmenter:
+    """Build the network that finds boundaries: the same parts, slimmer, on pixel differences.
+
+    Returns
+    -------
+    Segmenter
+        Of one plane, the logit that a pixel lies on a boundary; 0.29 M parameters, with random
+        weights from torch's current seed.
+
+    Examples
+    --------
+    >>> count_parameters(build_boundary_network())
+    289401
+    """
+    network = _built(BOUNDARY_DESIGN, n_classes=1, instances=False)
+    # Few pixels are boundary; to start at a half would cost the first epochs.
+    torch.nn.init.constant_(network.head.bias, -3.0)  # type: ignore[arg-type]
+    return network
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return how many numbers of a network are learnt.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> count_parameters(nn.Linear(3, 2))
+    8
+    """
+    return sum(p.numel() for p in network.parameters())
+
+
+def _built(design: Design, n_classes: int, instances: bool) -> Segmenter:
+    encoder = ENCODERS[design.encoder].build(**design.options)
+    decoder = PyramidDecoder(encoder.channels, design.width, design.fine_width)
+    branch, title = None, design.title
+    if instances:
+        branch = InstanceBranch(
+            encoder.channels, design.width, design.fine_width, design.instance_blocks
+        )
+        title += ", centres and offsets of Panoptic-DeepLab"
+    return Segmenter(
+        encoder,
+        decoder,
+        design.fine_width,
+        n_classes,
+        branch,
+        design=title,
+        encoder_name=design.encoder,
+    )

@@ -7,21 +7,20 @@ import time
 import psutil
 import torch
 from lightning_fabric import Fabric
-from torch import nn
 
-from pixelwise.training.augment import LABEL_STRIDE
+from pixelwise.networks import Network, Output
 from pixelwise.training.optim import pixel_loss
 from pixelwise.training.plan import Cost
 
 PHOTOS, SIDE, STEPS = 4, 256, 3
 
 
-def measure_cost(network: nn.Module, n_classes: int, crop: int, fabric: Fabric) -> Cost:
+def measure_cost(network: Network, n_classes: int, crop: int, fabric: Fabric) -> Cost:
     """Run a few steps on made-up crops.
 
     Parameters
     ----------
-    network : nn.Module
+    network : Network
         Thrown away after this; its gradients are not used.
     n_classes : int
     crop : int
@@ -38,7 +37,7 @@ def measure_cost(network: nn.Module, n_classes: int, crop: int, fabric: Fabric) 
     side = min(crop, SIDE)  # the cost goes by the area, and a small crop tells it soon
     images = torch.rand(PHOTOS, 3, side, side, device=fabric.device) * 255
     images = images.contiguous(memory_format=torch.channels_last)
-    half = side // LABEL_STRIDE
+    half = side // network.stride
     label_maps = torch.randint(0, n_classes, (PHOTOS, half, half), device=fabric.device)
     kept: dict[int, int] = {}
 
@@ -52,9 +51,9 @@ def measure_cost(network: nn.Module, n_classes: int, crop: int, fabric: Fabric) 
         with fabric.autocast():
             if step == 0:
                 with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-                    loss = _loss(network(images, LABEL_STRIDE), label_maps)
+                    loss = _loss(network(images, network.stride), label_maps)
             else:
-                loss = _loss(network(images, LABEL_STRIDE), label_maps)
+                loss = _loss(network(images, network.stride), label_maps)
         loss.backward()  # type: ignore[no-untyped-call]
         if fabric.device.type == "cuda":
             torch.cuda.synchronize()
@@ -64,12 +63,11 @@ def measure_cost(network: nn.Module, n_classes: int, crop: int, fabric: Fabric) 
     return Cost(crop, best / PHOTOS * area, held, free_memory(fabric.device))
 
 
-def _loss(
-    scores: torch.Tensor | tuple[torch.Tensor, torch.Tensor], label_maps: torch.Tensor
-) -> torch.Tensor:
-    if not isinstance(scores, tuple):
-        return pixel_loss(scores, label_maps)
-    return pixel_loss(scores[0], label_maps) + scores[1].float().square().mean()
+def _loss(output: Output, label_maps: torch.Tensor) -> torch.Tensor:
+    loss = pixel_loss(output.logits, label_maps)
+    if output.instances is None:
+        return loss
+    return loss + output.instances.float().square().mean()
 
 
 def free_memory(device: torch.device) -> int:

@@ -20,10 +20,9 @@ from pixelwise.errors import ArgumentError, PixelwiseError
 from pixelwise.inference import Predictor
 from pixelwise.inference.refine import check_edges
 from pixelwise.io.files import written_whole
-from pixelwise.networks import Network, Segmenter, build_network, count_parameters
+from pixelwise.networks import Network, build_network, count_parameters
 from pixelwise.networks.hub import load_hub_model
 from pixelwise.progress import track
-from pixelwise.training.augment import LABEL_STRIDE
 from pixelwise.training.batches import Batches
 from pixelwise.training.calibrate import least_score
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
@@ -140,7 +139,7 @@ def train(
     if plan.recipe.start and (settings.frozen or not state["epoch"]):
         crops = next(batches.epoch(0))[0]
         say(start_from(network, plan.recipe.start, crops))
-        if settings.frozen and isinstance(network, Segmenter):
+        if settings.frozen:
             keep_classes(network, plan.recipe.start, crops)
             network.freeze_classes()
     share_batch_norms(network.to(memory_format=torch.channels_last), fabric)  # type: ignore[call-overload]
@@ -176,6 +175,8 @@ def train(
         classes=classes,
         side=settings.side,
         design=f"{network.design}, {count_parameters(network):,} parameters",
+        stride=network.stride,
+        encoder=network.encoder_name,
         data=plan.recipe.data or ", ".join(f"{d.root.name} {d.split}" for d in training),
         licence=plan.recipe.licence,
         class_rules={name: source.rules for name, source in plan.recipe.sources.items()},
@@ -190,7 +191,7 @@ def train(
 
     for epoch in range(state["epoch"], settings.epochs):
         wrapped.train()
-        if settings.frozen and isinstance(network, Segmenter):
+        if settings.frozen:
             network.freeze_classes()
         started, waited, losses = time.perf_counter(), 0.0, []
         asked_at = started
@@ -203,11 +204,10 @@ def train(
             label_maps = fabric.to_device(label_maps)
             # Over the whole batch, so that a process with few labelled pixels counts for few.
             labelled = reduced(fabric, (label_maps != VOID).sum().float(), "mean")
-            scores = wrapped(images, LABEL_STRIDE)
-            logits = scores if objects is None else scores[0]
-            loss = pixel_loss(logits, label_maps, class_weight, labelled)
+            output = wrapped(images, network.stride)
+            loss = pixel_loss(output.logits, label_maps, class_weight, labelled)
             if objects is not None:
-                loss = loss + object_loss(scores[1], fabric.to_device(objects))
+                loss = loss + object_loss(output.instances, fabric.to_device(objects))
             shared = reduced(fabric, loss.detach(), "mean")
             fabric.backward(loss)
             norm = fabric.clip_gradients(wrapped, optimizer, max_norm=5.0, error_if_nonfinite=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from torch import nn
 
 from pixelwise.errors import WeightsError
 from pixelwise.inference import Predictor
-from pixelwise.networks import Segmenter
+from pixelwise.networks import Network
 from pixelwise.training.checkpoint import load_checkpoint
 from pixelwise.weights import read_weights
 
@@ -25,12 +26,12 @@ LEAST = 0.1
 """Share of a network's weights below which a file is taken for the wrong one."""
 
 
-def start_from(network: nn.Module, weights: str, images: torch.Tensor) -> str:
+def start_from(network: Network, weights: str, images: torch.Tensor) -> str:
     """Put the weights of an earlier run into a network, wherever name and shape agree.
 
     Parameters
     ----------
-    network : nn.Module
+    network : Network
         Changed in place. A head for other classes stays as it is.
     weights : str
         A ``checkpoint.pt``, a ``model.onnx``, or the name of weights that come with the package.
@@ -69,7 +70,7 @@ def start_from(network: nn.Module, weights: str, images: torch.Tensor) -> str:
     return f"starting from {weights}: {share:.1%} of the weights{rest}"
 
 
-def keep_classes(network: Segmenter, weights: str, images: torch.Tensor) -> None:
+def keep_classes(network: Network, weights: str, images: torch.Tensor) -> None:
     """Make sure that a network says of classes what a file says, and set its shift to that end.
 
     What the file's own training took back of its class weights is a constant of the file's, not a
@@ -77,7 +78,7 @@ def keep_classes(network: Segmenter, weights: str, images: torch.Tensor) -> None
 
     Parameters
     ----------
-    network : Segmenter
+    network : Network
         After `start_from`; its ``shift`` is changed in place.
     weights : str
         A ``model.onnx``, or the name of weights that come with the package.
@@ -91,9 +92,8 @@ def keep_classes(network: Segmenter, weights: str, images: torch.Tensor) -> None
     """
     training = network.training
     with torch.no_grad():
-        found = network.eval()(images)
+        logits = network.eval()(images).logits
     network.train(training)
-    logits = found[0] if isinstance(found, tuple) else found
     given = torch.from_numpy(
         Predictor.load(weights).session.run(None, {"image": images.numpy()})[0]
     )
@@ -106,6 +106,7 @@ def keep_classes(network: Segmenter, weights: str, images: torch.Tensor) -> None
 
 def _fitting(network: nn.Module, tensors: Tensors) -> Tensors:
     own = network.state_dict()
+    tensors = {re.sub(r"^objects\.", "instance_branch.", n): t for n, t in tensors.items()}
     return {n: t for n, t in tensors.items() if n in own and own[n].shape == t.shape}
 
 

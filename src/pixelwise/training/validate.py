@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import nn
 
 from pixelwise.datasets import Dataset
 from pixelwise.inference.grouping import find_instances
@@ -13,19 +12,20 @@ from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.upsample import decide
 from pixelwise.metrics import SemanticScores, confusion_matrix
 from pixelwise.metrics.mask_iou import CELL_THRESHOLDS, CellCounts, cell_counts
+from pixelwise.networks import Network
 from pixelwise.progress import track
 from pixelwise.training.distributed import reduced
 from pixelwise.weights.card import ModelCard
 
 
 def judge_network(
-    network: nn.Module, datasets: list[Dataset], card: ModelCard, fabric: Fabric
+    network: Network, datasets: list[Dataset], card: ModelCard, fabric: Fabric
 ) -> tuple[SemanticScores, CellCounts | None]:
     """Score a network in torch on photos at their own size.
 
     Parameters
     ----------
-    network : nn.Module
+    network : Network
         In eval mode.
     datasets : list of Dataset
         With the classes of ``card``.
@@ -50,13 +50,12 @@ def judge_network(
             image = prepare(sample.image, card.side_of(sample.image.shape), card.stretch_levels)
             tensor = fabric.to_device(torch.from_numpy(image))
             with torch.inference_mode(), fabric.autocast():
-                scores = network(tensor.contiguous(memory_format=torch.channels_last))
-            planes = [s[0].float().cpu().numpy() for s in scores] if card.instance_classes else []
-            logits = planes[0] if planes else scores[0].float().cpu().numpy()
+                output = network(tensor.contiguous(memory_format=torch.channels_last))
+            logits, *instances = (t[0].float().cpu().numpy() for t in output.tensors())
             guess = decide(logits, (sample.image.shape[0], sample.image.shape[1]))
             matrix += confusion_matrix(sample.label_map, guess, len(classes))
-            if planes and sample.instances is not None:
-                found = find_instances(planes[1], logits, guess, card)
+            if instances and sample.instances is not None:
+                found = find_instances(instances[0], logits, guess, card)
                 cells += cell_counts(found, sample.instances)
     summed, cells = (
         reduced(fabric, fabric.to_device(torch.from_numpy(counts)), "sum").cpu().numpy()

@@ -20,8 +20,7 @@ from pixelwise.classes import ClassMap
 from pixelwise.datasets.bsds import BsdsSample, read_bsds
 from pixelwise.defaults import EDGE_WEIGHTS, EVALUATION_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, PixelwiseError
-from pixelwise.networks import build_boundary_network, count_parameters
-from pixelwise.networks.segmenter import STRIDE
+from pixelwise.networks import Network, build_boundary_network, count_parameters
 from pixelwise.progress import track
 from pixelwise.training.augment import recolour
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
@@ -145,7 +144,7 @@ def train_boundaries(
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, total, rates)
             images = fabric.to_device(images.contiguous(memory_format=torch.channels_last))
-            loss = boundary_loss(wrapped(images, STRIDE), fabric.to_device(targets))
+            loss = boundary_loss(wrapped(images, network.stride).logits, fabric.to_device(targets))
             if not torch.isfinite(loss):
                 raise PixelwiseError(f"the loss became {loss.item()} in epoch {epoch + 1}")
             fabric.backward(loss)
@@ -175,6 +174,8 @@ def train_boundaries(
         classes=ClassMap(("boundary",)),
         side=max(training[0].image.shape[:2]),
         design=f"{network.design}, {count_parameters(network):,} parameters",
+        stride=network.stride,
+        encoder=network.encoder_name,
         data=f"{data.resolve().name} {TRAIN_SPLIT}",
         licence="MIT",
         score={f"{data.resolve().name} {EVALUATION_SPLIT}": {"boundary_loss": held_out}},
@@ -291,14 +292,14 @@ def people_share(region_maps: list[npt.NDArray[Any]]) -> Float32Array:
     return np.asarray(total / len(region_maps), dtype=np.float32)
 
 
-def _judge(network: torch.nn.Module, photos: list[BsdsSample], device: torch.device) -> float:
+def _judge(network: Network, photos: list[BsdsSample], device: torch.device) -> float:
     """Return the mean loss on whole photos."""
     losses = []
     for photo in photos:
         image = torch.from_numpy(photo.image).permute(2, 0, 1)[None].float().to(device)
         target = torch.from_numpy(people_share(list(photo.region_maps)))[None].to(device)
         with torch.inference_mode():
-            losses.append(float(boundary_loss(network(image, STRIDE), target)))
+            losses.append(float(boundary_loss(network(image, network.stride).logits, target)))
     return float(np.mean(losses))
 
 

@@ -45,6 +45,8 @@ def export_hub(model: str, out: Path, say: Callable[[str], object] = print) -> P
         classes=ClassMap(names),
         side=max(network.preprocessing.size or (SIDE,)),
         design=f"{network.design}, {count_parameters(network):,} parameters",
+        stride=network.stride,
+        encoder=network.encoder_name,
         data=f"see the page of {model}",
         licence=f"see the page of {model}",
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from pixelwise.datasets import Dataset
 from pixelwise.errors import WeightsError
@@ -18,7 +17,6 @@ from pixelwise.evaluation.page import evaluation_page
 from pixelwise.inference import Predictor
 from pixelwise.io.files import written_whole
 from pixelwise.networks import Network
-from pixelwise.networks.hub import HubSegmenter
 from pixelwise.training.export.metadata import add_score, write_card
 from pixelwise.weights.card import ModelCard
 
@@ -36,16 +34,13 @@ def export_network(network: Network, card: ModelCard, path: Path) -> float:
     WeightsError
         torch cannot export the network, or ONNX Runtime cannot run it.
     """
-    if not isinstance(network, HubSegmenter):
-        return export_onnx(network, card, path)
-    # torch's exporter and ONNX Runtime fail in many ways on a model that counts its windows.
+    # torch's exporter and ONNX Runtime fail in many ways on a network that counts its windows.
     try:
-        if not network.counts_windows:
+        if network.takes_any_size:
             return export_onnx(network, card, path)
     except Exception:
         path.unlink(missing_ok=True)
-    if network.fixed is None:
-        network.fixed = network.preprocessing.size or (card.side, card.side)
+    network.fix_size(card.side)
     try:
         return export_onnx(network, card, path, one_photo=True)
     except Exception as error:
@@ -54,14 +49,12 @@ def export_network(network: Network, card: ModelCard, path: Path) -> float:
         raise WeightsError(f"{network.design}: cannot be exported ({reason})") from None
 
 
-def export_onnx(network: nn.Module, card: ModelCard, path: Path, one_photo: bool = False) -> float:
+def export_onnx(network: Network, card: ModelCard, path: Path, one_photo: bool = False) -> float:
     """Write a network as ONNX with its card, and compare it with torch.
 
     Parameters
     ----------
-    network : nn.Module
-        Takes (N, 3, H, W) float32 RGB in 0..255, gives (N, C, H, W) float32 logits, and objects
-        where ``card.instance_classes`` are any.
+    network : Network
     card : ModelCard
     path : Path
         Where to write. Batch, height and width of the file's input stay dynamic.
@@ -86,7 +79,7 @@ def export_onnx(network: nn.Module, card: ModelCard, path: Path, one_photo: bool
             (torch.zeros(1 if one_photo else 2, 3, 64, 96),),
             beside,
             input_names=["image"],
-            output_names=["logits", "objects"] if card.instance_classes else ["logits"],
+            output_names=["logits", "instances"] if card.instance_classes else ["logits"],
             dynamic_shapes=dynamic,
             dynamo=True,
             external_data=False,
@@ -96,7 +89,7 @@ def export_onnx(network: nn.Module, card: ModelCard, path: Path, one_photo: bool
     return parity(network, path, one_photo)
 
 
-def parity(network: nn.Module, path: Path, one_photo: bool = False) -> float:
+def parity(network: Network, path: Path, one_photo: bool = False) -> float:
     """Return the largest difference between what the file and the torch network give."""
     session = Predictor.load(path).session
     generator = torch.Generator().manual_seed(0)
@@ -106,10 +99,9 @@ def parity(network: nn.Module, path: Path, one_photo: bool = False) -> float:
             image = (
                 torch.rand(1 if one_photo else batch, 3, height, width, generator=generator) * 255
             )
-            expected = network(image)
-            whole = expected if isinstance(expected, tuple) else (expected,)
+            expected = network(image).tensors()
             given = session.run(None, {"image": image.numpy()})
-            for one, other in zip(given, whole, strict=True):
+            for one, other in zip(given, expected, strict=True):
                 worst = max(worst, float(np.abs(one - other.numpy()).max()))
     return worst
 

@@ -1,4 +1,4 @@
-"""From pixels to features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the photo's size."""
+"""From pixels to features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image's size."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import torch
 from torch import nn
 
 from pixelwise.networks.blocks import ResidualBlock, conv_norm
+from pixelwise.networks.contract import Encoder
 
 
-class ResidualEncoder(nn.Module):
-    """A slim residual network (ResNet; He et al., 2016).
+class ResidualEncoder(Encoder):
+    """A slim residual network (ResNet; He et al., 2016), for random weights.
 
     Parameters
     ----------
@@ -21,12 +22,11 @@ class ResidualEncoder(nn.Module):
         Residual blocks at each of them.
     conv : type
         Of the 3 x 3 convolutions.
-
-    Attributes
-    ----------
-    channels : tuple of int
-        Of each feature map that it gives, finest first.
     """
+
+    # Channel means and the mean deviation of ImageNet's photos, the usual ones.
+    mean = (123.7, 116.3, 103.5)
+    deviation = (58.0, 58.0, 58.0)
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class ResidualEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.channels = (stem, *widths)
+        self.strides = tuple(2 ** (level + 1) for level in range(len(self.channels)))
         self.stem = conv_norm(3, stem, stride=2, conv=conv)
         self.stages = nn.ModuleList(
             nn.Sequential(
@@ -47,7 +48,7 @@ class ResidualEncoder(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """(N, 3, H, W) to a feature map a size, finest first; sizes are rounded up."""
+        """(N, 3, H, W) to one feature map per size, finest first; sizes are rounded up."""
         x = self.stem(x)
         features = [x]
         for stage in self.stages:

@@ -1,0 +1,115 @@
+"""What every encoder and every network is to the rest: what it takes, gives and knows of itself."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from pixelwise.errors import ArgumentError
+
+
+class Output(NamedTuple):
+    """What a network gives for a batch of images.
+
+    Parameters
+    ----------
+    logits : (N, C, H, W) float
+        Of the classes, at the image's size or at 1 / ``shrink`` of it.
+    instances : (N, 3, h, w) float, or None
+        At 1 / `Network.stride` of the image's size: the logit that an instance has its centre
+        there, and the way from each pixel to the centre of its instance, down and right, in
+        pixels of the image. None of a network without an instance branch.
+    """
+
+    logits: torch.Tensor
+    instances: torch.Tensor | None = None
+
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        """Return what is there, in the order of an exported file's outputs: (N, ...) float each."""
+        return (self.logits,) if self.instances is None else (self.logits, self.instances)
+
+
+class Encoder(nn.Module):
+    """From normalised pixels to feature maps. The entries of `ENCODERS` build these.
+
+    Attributes
+    ----------
+    channels : tuple of int
+        Of each feature map, finest first.
+    strides : tuple of int
+        Pixels of the image under one of each map's; each is twice the one before.
+    mean, deviation : tuple of float
+        Of the three channels, in 0..255: images come in as (image - mean) / deviation.
+    """
+
+    channels: tuple[int, ...]
+    strides: tuple[int, ...]
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+
+    @abstractmethod
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """(N, 3, H, W) float to one feature map per stride, finest first; sizes are rounded up."""
+
+
+class Network(nn.Module):
+    """Takes images of 0..255 at any size. Training, validation and export know nothing else of it.
+
+    Attributes
+    ----------
+    design : str
+        What to call it in a report.
+    encoder_name : str
+        Its entry of `ENCODERS`; empty if it has none.
+    stride : int
+        Pixels of the image under one of its finest map's. The loss is taken at this size.
+    shift : (C,) float32
+        Added to the logits; 0 until `pixelwise.training` sets it for validation and export.
+    takes_any_size : bool
+        Whether an export for all sizes is worth a try; if not, `fix_size` comes first.
+    """
+
+    design: str
+    encoder_name: str = ""
+    stride: int
+    shift: torch.Tensor
+    takes_any_size: bool = True
+
+    @abstractmethod
+    def forward(self, image: torch.Tensor, shrink: int = 1) -> Output:
+        """Segment a batch.
+
+        Parameters
+        ----------
+        image : (N, 3, H, W) float32
+            RGB, 0..255. H and W need not be multiples of anything.
+        shrink : int
+            1 or `stride`: give logits at 1 / shrink of the image's size, rounded up.
+
+        Returns
+        -------
+        Output
+        """
+
+    def freeze_classes(self) -> None:
+        """Leave only the instance branch to be learnt; call it again after each ``train()``.
+
+        Raises
+        ------
+        ArgumentError
+            The network has no such branch.
+        """
+        raise ArgumentError(f"{self.design}: no instance branch that could be trained alone")
+
+    def fix_size(self, side: int) -> None:
+        """Resize every image to one size inside the network, for an export that needs it.
+
+        Parameters
+        ----------
+        side : int
+            Height and width in pixels, if the network itself names none. A network that takes
+            every size ignores it.
+        """
