@@ -20,6 +20,8 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.nn import functional as F
 
+from pixelwise.classes import ClassMap
+from pixelwise.datasets import ReadOptions
 from pixelwise.networks import Network, Output, build_network, count_parameters
 from pixelwise.networks.blocks import ResidualBlock, conv_norm, enlarge
 from pixelwise.networks.residual import ResidualEncoder
@@ -166,7 +168,9 @@ def main() -> None:
     more = {name: float(value) for name, _, value in (s.partition("=") for s in told.set)}
     torch.set_num_threads(1)
     fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
-    sources = {told.camvid.resolve().name: Source(void=11, names=CLASSES)}
+    sources = {
+        told.camvid.resolve().name: Source(options=ReadOptions(void=11, classes=ClassMap(CLASSES)))
+    }
     print(f"| {'network':<22} | parameters | photos/s | epochs | mIoU, camvid val |")
     for name, (build, rate) in CANDIDATES.items():
         cost = measure_cost(build(len(CLASSES)), len(CLASSES), 256, fabric)

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pixelwise import open_dataset, read_image, read_label_map
+from pixelwise import ReadOptions, open_dataset, read_image, read_label_map
 from pixelwise.classes import voc_palette
 from pixelwise.datasets.unpack import unpack
 from pixelwise.errors import DataError
@@ -185,7 +185,8 @@ def json_files(folder: Path, rng: random.Random) -> None:
         path.write_text("[" * 200_000, encoding="utf-8")
     else:
         path.write_bytes(mutated(text.encode(), rng))
-    for sample in open_dataset(folder, say=str, format=rng.choice((None, "coco", "labelme"))):
+    options = ReadOptions(format=rng.choice((None, "coco", "labelme")))
+    for sample in open_dataset(folder, options=options, say=str):
         assert sample.label_map.shape == sample.image.shape[:2]
         assert sample.instance_map is not None or sample.instances is None
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from pixelwise import check, read_label_map
+from pixelwise import ReadOptions, check, read_label_map
 from pixelwise.classes import ClassMap
 from pixelwise.datasets import KINDS, Report, stop_on_findings
 from pixelwise.datasets.checks.checker import suggested_weights
@@ -163,7 +163,7 @@ def test_a_whole_set_of_0_and_255(tmp_path: Path) -> None:
         made.photo(tmp_path / "images" / f"{i}.jpg", i)
         made.mask(tmp_path / "masks" / f"{i}.png", made.square(i, i, 9, 255))
     assert kinds(check(tmp_path)) == {"binary": 3}
-    assert kinds(check(tmp_path, encoding="binary")) == {}
+    assert kinds(check(tmp_path, ReadOptions(encoding="binary"))) == {}
 
 
 def test_masks_saved_as_jpeg_and_files_without_partner(tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_every_kind_is_told_how_to_mend() -> None:
 def test_real_data_has_only_real_findings(
     name: str, options: dict[str, int], expected: dict[str, int]
 ) -> None:
-    assert kinds(check(real(name), **options)) == expected  # type: ignore[arg-type]
+    assert kinds(check(real(name), ReadOptions(**options))) == expected  # type: ignore[arg-type]
 
 
 def test_reports_stop_only_on_what_training_would_stumble_over(own_shapes: Path) -> None:

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise import VOC, ClassMap, Dataset, Sample, list_splits, open_dataset, read_label_map
+from pixelwise import (
+    VOC,
+    ClassMap,
+    Dataset,
+    ReadOptions,
+    Sample,
+    list_splits,
+    open_dataset,
+    read_label_map,
+)
 from pixelwise.datasets import draw_shapes
 from pixelwise.datasets.shapes import SHAPES
 from pixelwise.errors import (
@@ -136,7 +145,7 @@ def test_a_truncated_photo_stops_load_and_is_named(own_shapes: Path) -> None:
 
 def test_names_come_from_the_call_the_folder_voc_or_are_numbers(own_shapes: Path) -> None:
     mine = ClassMap(("a", "b", "c", "d"))
-    assert open_dataset(own_shapes, classes=mine).classes == mine
+    assert open_dataset(own_shapes, options=ReadOptions(classes=mine)).classes == mine
     assert open_dataset(own_shapes).classes.names == SHAPES.names
     (own_shapes / "classes.txt").unlink()
     assert open_dataset(own_shapes).classes == VOC

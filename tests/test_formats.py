@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from pixelwise import Sample, list_splits, open_dataset
+from pixelwise import ReadOptions, Sample, list_splits, open_dataset
 from pixelwise.classes import CITYSCAPES
 from pixelwise.errors import AmbiguousError, ArgumentError, DataError, LabelError, NotADatasetError
 from tests import made
@@ -22,7 +22,7 @@ from tests.conftest import real
 
 def only(path: Path, **options: Any) -> Sample:
     """Open a data set and read its first sample."""
-    sample = open_dataset(path, **options)[0]
+    sample = open_dataset(path, options=ReadOptions(**options))[0]
     assert isinstance(sample, Sample)
     return sample
 
@@ -381,7 +381,7 @@ class TestPairs:
             open_dataset(tmp_path)
 
     def test_real_folders(self) -> None:
-        camvid = open_dataset(real("camvid"), void=11)
+        camvid = open_dataset(real("camvid"), options=ReadOptions(void=11))
         assert (len(camvid), len(camvid.classes)) == (367, 11)
         assert 255 in camvid[0].label_map
         nuclei = open_dataset(real("nuclei"), "val")
@@ -430,9 +430,9 @@ class TestChoosing:
         made.coco(own_shapes, [])
         with pytest.raises(AmbiguousError, match="--format voc or --format coco"):
             open_dataset(own_shapes)
-        assert open_dataset(own_shapes, format="coco").format == "coco"
+        assert open_dataset(own_shapes, options=ReadOptions(format="coco")).format == "coco"
         with pytest.raises(ArgumentError, match="unknown format 'coc'; there is: voc, coco, yolo"):
-            open_dataset(own_shapes, format="coc")
+            open_dataset(own_shapes, options=ReadOptions(format="coc"))
 
     def test_zero_and_255_can_be_two_things(self, tmp_path: Path) -> None:
         made.photo(tmp_path / "images" / "a.jpg")
@@ -442,7 +442,7 @@ class TestChoosing:
         assert only(tmp_path, encoding="binary").label_map.max() == 1
         assert set(np.unique(only(tmp_path, encoding="ids").label_map)) == {0, 255}
         with pytest.raises(ArgumentError, match="unknown encoding 'x'; there is: ids, binary"):
-            open_dataset(tmp_path, encoding="x")
+            ReadOptions(encoding="x")
 
     def test_16_bits_can_be_two_things(self, tmp_path: Path) -> None:
         made.photo(tmp_path / "images" / "a.jpg")
@@ -458,7 +458,8 @@ class TestChoosing:
         made.mask(tmp_path / "labels" / "a.png", made.square(0, 0, 9, 2))
         with pytest.raises(AmbiguousError, match="--labels labels or --labels masks"):
             open_dataset(tmp_path)
-        assert only(tmp_path, labels="masks").label_map.max() == 1
+        for labels in ("masks", tmp_path / "masks"):
+            assert only(tmp_path, labels=labels).label_map.max() == 1
 
     def test_several_data_sets_below(self, tmp_path: Path) -> None:
         made.labelme(tmp_path / "one", [])

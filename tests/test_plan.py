@@ -14,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelwise import Predictor, open_dataset
+from pixelwise import Predictor, ReadOptions, open_dataset
 from pixelwise.errors import ArgumentError, WeightsError
 from pixelwise.networks import build_network, count_parameters
 from pixelwise.training import Recipe, Settings, train
@@ -123,7 +123,7 @@ def test_repeats_and_void_in_the_look(shapes: Path) -> None:
 
 
 def test_camvid_is_planned_for_its_rare_classes() -> None:
-    dataset = open_dataset(real("camvid"), void=11, say=str)
+    dataset = open_dataset(real("camvid"), options=ReadOptions(void=11), say=str)
     plan = make_plan(Recipe(minutes=60), look_at([dataset], [1], []), cost())
     assert plan.settings.side == 480
     assert plan.settings.balance > 0

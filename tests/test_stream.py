@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelwise import Predictor, open_dataset, read_label_map, write_image
+from pixelwise import Predictor, ReadOptions, open_dataset, read_label_map, write_image
 from pixelwise.errors import ArgumentError
 from pixelwise.inference import predict_files
 from pixelwise.instances import without_specks
@@ -77,7 +77,9 @@ def test_every_format_says_the_same(toy: Predictor, photos: list[Path], tmp_path
         path.unlink()
     (out / "annotations.json").rename(photos[0].parent / "annotations.json")
     from_coco = open_dataset(photos[0].parent, say=str)
-    from_labelme = open_dataset(out, format="labelme", classes=toy.classes, say=str)
+    from_labelme = open_dataset(
+        out, options=ReadOptions(format="labelme", classes=toy.classes), say=str
+    )
     for label_map, a, b in zip(truth, from_coco, from_labelme, strict=True):
         assert (a.label_map == label_map).all()
         assert (b.label_map == label_map).all()

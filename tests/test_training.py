@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lightning_fabric import Fabric
 
-from pixelwise import ClassMap, Predictor, open_dataset
+from pixelwise import ClassMap, Predictor, ReadOptions, open_dataset
 from pixelwise.errors import ArgumentError, DataError, PixelwiseError
 from pixelwise.networks import build_network, count_parameters
 from pixelwise.networks.blocks import enlarge
@@ -309,6 +309,16 @@ def test_recipes_survive_their_file(tmp_path: Path) -> None:
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps(recipe.as_dict()))
     assert Recipe.read(path) == recipe
+
+
+def test_older_recipes_with_loose_reading_options_load(tmp_path: Path) -> None:
+    older = {"void": 11, "labels": "masks", "names": ["a", "b"], "repeat": 2}
+    source = Recipe.from_dict({"sources": {"x": older}}).sources["x"]
+    options = ReadOptions(void=11, labels="masks", classes=ClassMap(("a", "b")))
+    assert source == Source(repeat=2, options=options)
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(Recipe(sources={"x": source}).as_dict()))
+    assert Recipe.read(path).sources["x"] == source
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pixelwise.classes import VOC, VOID, ClassMap
     from pixelwise.datasets import (
         Dataset,
+        ReadOptions,
         check,
         convert,
         download,
@@ -38,6 +39,7 @@ _HOMES = {
     "VOC": "classes",
     "VOID": "classes",
     "Dataset": "datasets",
+    "ReadOptions": "datasets",
     "check": "datasets",
     "convert": "datasets",
     "download": "datasets",
@@ -79,6 +81,7 @@ __all__ = [
     "PixelwiseError",
     "Prediction",
     "Predictor",
+    "ReadOptions",
     "Sample",
     "SemanticScores",
     "__version__",

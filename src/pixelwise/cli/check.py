@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import DATA, Classes, Encoding, Format, Labels, Void, class_map
+from pixelwise.cli.options import DATA, read_options
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from pixelwise.datasets import ReadOptions
     from pixelwise.datasets.checks.findings import Report
 
 WRONG = 1
@@ -24,6 +25,7 @@ LISTED = 8
 """Findings of one kind that a terminal shows; the JSON file and the page have all."""
 
 
+@read_options
 def check(
     path: Annotated[Path, typer.Argument(help=DATA)],
     json_: Annotated[Path | None, typer.Option("--json", help="Write the findings there.")] = None,
@@ -33,25 +35,14 @@ def check(
     fast: Annotated[
         bool, typer.Option("--fast", help="Leave out what needs the photos decoded.")
     ] = False,
-    format: Format = None,
-    encoding: Encoding = None,
-    void: Void = None,
-    labels: Labels = None,
-    classes: Classes = None,
+    *,
+    options: ReadOptions,
 ) -> None:
     """Find what is wrong with a data set; exit code 1 where something is."""
     from pixelwise.datasets import check
     from pixelwise.io.files import write_json, write_text
 
-    report = check(
-        path,
-        fast=fast,
-        classes=class_map(classes),
-        format=format,
-        encoding=encoding,
-        void=void,
-        labels=labels,
-    )
+    report = check(path, options, fast=fast)
     print_findings(report)
     if json_ is not None:
         write_json(json_, report.as_dict())

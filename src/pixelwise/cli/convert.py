@@ -6,13 +6,17 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import DATA, Classes, Encoding, Format, Labels, Void, class_map
+from pixelwise.cli.options import DATA, read_options
+
+if TYPE_CHECKING:
+    from pixelwise.datasets import ReadOptions
 
 
+@read_options
 def convert(
     source: Annotated[Path, typer.Argument(metavar="SRC", help=DATA)],
     target: Annotated[Path, typer.Argument(metavar="DST", help="A folder that is new.")],
@@ -20,23 +24,10 @@ def convert(
     lossy: Annotated[
         bool, typer.Option("--lossy", help="Write what the format can hold, though not all.")
     ] = False,
-    format: Format = None,
-    encoding: Encoding = None,
-    void: Void = None,
-    labels: Labels = None,
-    classes: Classes = None,
+    *,
+    options: ReadOptions,
 ) -> None:
     """Write a data set in another format; stops where something would be lost."""
     from pixelwise.datasets import convert
 
-    convert(
-        source,
-        target,
-        to,
-        lossy=lossy,
-        classes=class_map(classes),
-        format=format,
-        encoding=encoding,
-        void=void,
-        labels=labels,
-    )
+    convert(source, target, to, options, lossy=lossy)

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import DATA, Classes, Encoding, Format, Labels, Void, opened
+from pixelwise.cli.options import DATA, read_options
 from pixelwise.defaults import EVALUATION_SPLIT, NAMED_WEIGHTS
 
 if TYPE_CHECKING:
+    from pixelwise.datasets import ReadOptions
     from pixelwise.evaluation import Evaluation
 
 
+@read_options
 def evaluate(
     weights: Annotated[
         str,
@@ -44,16 +46,14 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option(help="Write a page with the ten worst photos there.")
     ] = None,
-    format: Format = None,
-    encoding: Encoding = None,
-    void: Void = None,
-    labels: Labels = None,
-    classes: Classes = None,
+    *,
+    options: ReadOptions,
 ) -> None:
     """Judge weights, or label maps, on a data set: IoU in its averages, accuracy, boundaries.
 
     Where both tell objects apart: COCO's AP and AR, panoptic quality, AP as for cells.
     """
+    from pixelwise.datasets import open_dataset
     from pixelwise.errors import ArgumentError
     from pixelwise.evaluation import (
         evaluate,
@@ -74,7 +74,7 @@ def evaluate(
     if (predictions is None) == (path is None):
         raise ArgumentError("give WEIGHTS and DATA, or --predictions DIR and DATA")
     predictor = Predictor.load(weights) if predictions is None else None
-    dataset = opened(path or Path(weights), split, format, encoding, void, labels, classes)
+    dataset = open_dataset(path or Path(weights), split, options)
     things = predictor.card.instance_classes if predictor else things_of(dataset, str(predictions))
     if not things:
         dataset = dataset.semantic()

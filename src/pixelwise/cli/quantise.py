@@ -6,14 +6,18 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import DATA, Classes, Encoding, Format, Labels, Void, opened
+from pixelwise.cli.options import DATA, read_options
 from pixelwise.defaults import EVALUATION_SPLIT, NAMED_WEIGHTS
 
+if TYPE_CHECKING:
+    from pixelwise.datasets import ReadOptions
 
+
+@read_options
 def quantise(
     weights: Annotated[str, typer.Argument(help=NAMED_WEIGHTS)],
     path: Annotated[Path, typer.Argument(metavar="DATA", help=DATA)],
@@ -21,21 +25,17 @@ def quantise(
     photos: Annotated[
         int, typer.Option(min=1, help="How many train photos measure the ranges.")
     ] = 100,
-    format: Format = None,
-    encoding: Encoding = None,
-    void: Void = None,
-    labels: Labels = None,
-    classes: Classes = None,
+    *,
+    options: ReadOptions,
 ) -> None:
     """Write 8-bit weights: smaller, often faster; says what they lose on the val split."""
-    from pixelwise.datasets import list_splits
+    from pixelwise.datasets import list_splits, open_dataset
     from pixelwise.training import quantise
     from pixelwise.weights import read_weights
 
-    told = (format, encoding, void, labels, classes)
-    has_val = EVALUATION_SPLIT in list_splits(path, format=format)
-    judged = opened(path, EVALUATION_SPLIT, *told).semantic() if has_val else None
-    scores = quantise(weights, opened(path, None, *told), out, judged, photos)
+    has_val = EVALUATION_SPLIT in list_splits(path, options)
+    judged = open_dataset(path, EVALUATION_SPLIT, options).semantic() if has_val else None
+    scores = quantise(weights, open_dataset(path, None, options), out, judged, photos)
     before, after = len(read_weights(weights)), out.stat().st_size
     print(f"wrote {out}: {after / 1e6:.2f} MB, before {before / 1e6:.2f} MB")
     if scores is None:

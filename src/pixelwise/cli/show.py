@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import DATA, Classes, Encoding, Format, Labels, Void, opened
+from pixelwise.cli.options import DATA, read_options
 from pixelwise.defaults import BOUNDARIES, CUT, NAMED_WEIGHTS, WEIGHTS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from pixelwise.datasets import ReadOptions
+
 KINDS = ("semantic", "instance", "regions")
 
 
+@read_options
 def show(
     path: Annotated[Path, typer.Argument(metavar="PATH", help=f"{DATA} With --kinds: a photo.")],
     kinds: Annotated[
@@ -37,16 +40,14 @@ def show(
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Blend the label maps over the photos.")
     ] = False,
-    format: Format = None,
-    encoding: Encoding = None,
-    void: Void = None,
-    labels: Labels = None,
-    classes: Classes = None,
+    *,
+    options: ReadOptions,
 ) -> None:
     """Draw a grid of a data set: photos above, their label maps below, with a legend.
 
     With --kinds draw one photo, the kinds of its segmentation side by side.
     """
+    from pixelwise.datasets import open_dataset
     from pixelwise.drawing import show
     from pixelwise.io.image import save_picture
 
@@ -54,7 +55,7 @@ def show(
         save_picture(out, _kinds(path, [kind.strip() for kind in kinds.split(",")], weights))
         print(f"wrote {out}: {kinds} of {path}")
         return
-    dataset = opened(path, split, format, encoding, void, labels, classes)
+    dataset = open_dataset(path, split, options)
     save_picture(out, show(dataset[:n], overlaid=overlay))
     print(f"wrote {out}: {min(n, len(dataset))} of {len(dataset)} samples")
 

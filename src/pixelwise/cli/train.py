@@ -8,13 +8,17 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import DATA, Classes, Encoding, Format, Labels, Void, class_map
+from pixelwise.cli.options import DATA, read_options
+
+if TYPE_CHECKING:
+    from pixelwise.datasets import ReadOptions
 
 
+@read_options
 def train(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=f"Data sets. {DATA}")],
     out: Annotated[Path, typer.Option(help="Folder of the run; the same one continues it.")],
@@ -56,11 +60,8 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write TensorBoard's files too.")
     ] = False,
-    format: Format = None,
-    encoding: Encoding = None,
-    void: Void = None,
-    labels: Labels = None,
-    classes: Classes = None,
+    *,
+    options: ReadOptions,
 ) -> None:
     """Train a network on data sets and write it as RUN/model.onnx.
 
@@ -87,17 +88,11 @@ def train(
         **{name: value for name, value in given.items() if value is not None},
         **_named_values(set_ or []),
     }
-    given_names = class_map(classes)
-    told: dict[str, Any] = {
-        "format": format,
-        "encoding": encoding,
-        "void": void,
-        "labels": labels,
-        "names": given_names.names if given_names else None,
-    }
-    told = {k: v for k, v in told.items() if v is not None}
-    # resolve(), so that "." and ".." find their folder's name
-    sources = {p.resolve().name: replace(asked.source(p), **told) for p in paths} if told else {}
+    sources = {}
+    if any(value is not None for value in vars(options).values()):
+        # resolve(), so that "." and ".." find their folder's name
+        own = {path.resolve().name: asked.source(path) for path in paths}
+        sources = {k: replace(s, options=options.or_else(s.options)) for k, s in own.items()}
     asked = replace(
         asked,
         settings=settings,

@@ -7,18 +7,21 @@ from pixelwise.datasets.checks.findings import KINDS, Finding, Report
 from pixelwise.datasets.conversion import convert
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.fetch import DOWNLOADS, Download, download
+from pixelwise.datasets.options import ENCODINGS, ReadOptions
 from pixelwise.datasets.reader import Entry
 from pixelwise.datasets.registry import FORMATS, list_splits, open_dataset
 from pixelwise.datasets.shapes import draw_shapes
 
 __all__ = [
     "DOWNLOADS",
+    "ENCODINGS",
     "FORMATS",
     "KINDS",
     "Dataset",
     "Download",
     "Entry",
     "Finding",
+    "ReadOptions",
     "Report",
     "check",
     "convert",

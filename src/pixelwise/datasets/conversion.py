@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.classes import BACKGROUND, ClassMap
+from pixelwise.classes import BACKGROUND
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.writer import Item
-from pixelwise.datasets.options import Options
+from pixelwise.datasets.options import ReadOptions
 from pixelwise.datasets.reader import Truth
-from pixelwise.datasets.registry import FORMATS, find, without_unions
+from pixelwise.datasets.reading import Reading
+from pixelwise.datasets.registry import FORMATS, find
+from pixelwise.datasets.splits import without_unions
 from pixelwise.errors import ArgumentError, DataError
 from pixelwise.progress import track
 from pixelwise.samples import Instance
@@ -24,13 +26,9 @@ def convert(
     source: str | Path,
     target: str | Path,
     to: str,
+    options: ReadOptions | None = None,
     *,
     lossy: bool = False,
-    classes: ClassMap | None = None,
-    format: str | None = None,
-    encoding: str | None = None,
-    void: int | None = None,
-    labels: str | None = None,
     say: Callable[[str], object] = print,
 ) -> Path:
     """Write all splits of a data set in another format.
@@ -46,10 +44,10 @@ def convert(
         A folder that is not there yet, or is empty.
     to : str
         One of voc, coco, yolo, labelme, pairs.
+    options : ReadOptions, optional
+        How the source is to be read, as for `open_dataset`.
     lossy : bool
         Write what the format can hold where it cannot hold everything.
-    classes, format, encoding, void, labels
-        How the source is to be read, as for `open_dataset`.
     say : callable
         Takes each line of the report.
 
@@ -71,10 +69,9 @@ def convert(
         raise ArgumentError(f"unknown format {to!r}; there is: {', '.join(FORMATS)}")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ArgumentError(f"{target}: is there already; name a new folder")
-    options = Options(classes, encoding, void, labels)
-    root, name = find(source, format)
-    splits = FORMATS[name].splits(root, options)
-    datasets = [FORMATS[name].open(root, split, options) for split in splits]
+    root, name = find(source, options.format if options else None)
+    splits, reading = FORMATS[name].splits(root), Reading.of(options)
+    datasets = [FORMATS[name].open(root, split, reading) for split in splits]
     for dataset in datasets:
         say(dataset.found)
     datasets = _same_classes(without_unions(datasets, say))
@@ -157,7 +154,7 @@ def _compare(datasets: list[Dataset], part: Path, to: str, known: Counter[str]) 
     found: Counter[str] = Counter()
     stems = _stems(datasets)
     for dataset in datasets:
-        written = FORMATS[to].open(part, dataset.split, Options())
+        written = FORMATS[to].open(part, dataset.split, Reading())
         names = dataset.classes.names
         if written.classes.names[1:] != names[1:] or (
             written.classes.names[0] != names[0] and names[0] not in BACKGROUND

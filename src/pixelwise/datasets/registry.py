@@ -10,7 +10,8 @@ from pixelwise.classes import ClassMap
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats import coco, labelme, pairs, voc, yolo
 from pixelwise.datasets.formats.writer import Writer
-from pixelwise.datasets.options import Options
+from pixelwise.datasets.options import ReadOptions
+from pixelwise.datasets.reading import Reading
 from pixelwise.errors import AmbiguousError, ArgumentError, NotADatasetError
 
 
@@ -33,8 +34,8 @@ class Format:
     """
 
     is_here: Callable[[Path], bool]
-    splits: Callable[[Path, Options], tuple[str, ...]]
-    open: Callable[[Path, str | None, Options], Dataset]
+    splits: Callable[[Path], tuple[str, ...]]
+    open: Callable[[Path, str | None, Reading], Dataset]
     writer: Callable[[Path, ClassMap, tuple[int, ...] | None], Writer]
     looked_for: str
 
@@ -64,12 +65,8 @@ FORMATS: dict[str, Format] = {
 def open_dataset(
     path: str | Path,
     split: str | None = None,
-    classes: ClassMap | None = None,
+    options: ReadOptions | None = None,
     *,
-    format: str | None = None,
-    encoding: str | None = None,
-    void: int | None = None,
-    labels: str | None = None,
     say: Callable[[str], object] = print,
 ) -> Dataset:
     """Open one split of a data set; samples are read when they are asked for.
@@ -80,27 +77,19 @@ def open_dataset(
         A folder in one of the layouts that ``docs/data.md`` lists, a folder above exactly one,
         or a COCO JSON or YOLO YAML file.
     split : str, optional
-        Which one to take. Where not given: ``train``, else the only one, else all.
-    classes : ClassMap, optional
-        What the ids mean. Where not given: the names that the format carries, else the
-        folder's ``classes.txt`` (a name a line), else VOC's 21 in the VOC layout where they
-        fit, else numbers.
-    format : str, optional
-        One of voc, coco, yolo, labelme, pairs, where several could be meant.
-    encoding : str, optional
-        How the numbers of mask files are meant: ids, binary or instances.
-    void : int, optional
-        An id in mask files that stands for void, beside 255. Ids above it move down by one.
-    labels : str, optional
-        The folder of label maps, where several could be meant.
+        Which one to open. If not given: ``train``, else the only one, else all.
+    options : ReadOptions, optional
+        What the files leave open. Classes that are not given are the names that the format
+        carries, else those of the folder's ``classes.txt`` (one name per line), else VOC's 21 in
+        the VOC layout if they fit, else numbers.
     say : callable
-        Takes the line that tells what the folder was taken for.
+        Takes the line that says what the folder was recognised as.
 
     Returns
     -------
     Dataset
         ``dataset[i]`` is a `Sample` with ``.name``, ``.image`` (H, W, 3) uint8, ``.label_map``
-        (H, W) uint8, and ``.instances`` where objects are told apart.
+        (H, W) uint8, and ``.instances`` if the data set distinguishes them.
 
     Raises
     ------
@@ -110,25 +99,48 @@ def open_dataset(
         An unknown or empty split, a missing file, or two possible readings; the message lists
         them with the flag that chooses.
     ArgumentError
-        An unknown format or encoding.
+        An unknown format.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise.datasets import draw_shapes
+    >>> with TemporaryDirectory() as folder:
+    ...     dataset = open_dataset(draw_shapes(folder), "val", say=str)
+    ...     len(dataset), dataset[0].image.shape, dataset.classes.names
+    (4, (96, 128, 3), ('background', 'disc', 'square', 'triangle'))
     """
-    options = Options(classes, encoding, void, labels)
-    root, name = find(Path(path), format)
-    dataset = FORMATS[name].open(root, split, options)
+    root, name = find(Path(path), options.format if options else None)
+    dataset = FORMATS[name].open(root, split, Reading.of(options))
     say(dataset.found)
     return dataset
 
 
-def list_splits(path: str | Path, *, format: str | None = None) -> tuple[str, ...]:
-    """Return the names of the splits of a data set, sorted; ``("all",)`` where it has none.
+def list_splits(path: str | Path, options: ReadOptions | None = None) -> tuple[str, ...]:
+    """Return the names of the splits of a data set, sorted; ``("all",)`` if it has none.
+
+    Parameters
+    ----------
+    path : str or Path
+        As for `open_dataset`.
+    options : ReadOptions, optional
+        Only its format counts here.
 
     Raises
     ------
     NotADatasetError
         The folder has another layout; the message says what was looked for.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise.datasets import draw_shapes
+    >>> with TemporaryDirectory() as folder:
+    ...     list_splits(draw_shapes(folder))
+    ('train', 'val')
     """
-    root, name = find(Path(path), format)
-    return tuple(sorted(FORMATS[name].splits(root, Options())))
+    root, name = find(Path(path), options.format if options else None)
+    return tuple(sorted(FORMATS[name].splits(root)))
 
 
 def find(path: Path, format: str | None = None) -> tuple[Path, str]:
@@ -170,17 +182,3 @@ def find(path: Path, format: str | None = None) -> tuple[Path, str]:
     if folders:
         return find(folders[0], format)
     raise NotADatasetError(f"{path}: not a data set; looked for {looked_for}")
-
-
-def without_unions(datasets: list[Dataset], say: Callable[[str], object] = str) -> list[Dataset]:
-    """Leave out splits that are others put together, as VOC's trainval is."""
-    photos = {d.split: {entry.image_path for entry in d.entries} for d in datasets}
-    kept = []
-    for dataset in datasets:
-        own = photos[dataset.split]
-        parts = {split: some for split, some in photos.items() if some < own}
-        if len(parts) > 1 and own == set().union(*parts.values()):
-            say(f"'{dataset.split}' is {' and '.join(parts)} together, and left out")
-        else:
-            kept.append(dataset)
-    return kept

@@ -244,10 +244,28 @@ def _halves(height: int, to_height: int, width: int, to_width: int) -> bool:
     return not (height % 2 or width % 2) and height >= 2 * to_height and width >= 2 * to_width
 
 
-def find_images(paths: list[Path]) -> list[Path]:
-    """Return the photos among files, folders (not searched deeper) and globs such as ``*.jpg``.
+def is_image_file(path: Path) -> bool:
+    """Return whether a file's name is that of an image; names that begin with a dot are not.
 
-    They are sorted within each of them.
+    macOS leaves ``._a.jpg`` beside ``a.jpg`` on other systems' disks.
+
+    Examples
+    --------
+    >>> is_image_file(Path("a.JPG")), is_image_file(Path("._a.jpg"))
+    (True, False)
+    """
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Return the image files of a folder, sorted by name; hidden ones are left out."""
+    return sorted(path for path in folder.iterdir() if is_image_file(path))
+
+
+def find_images(paths: list[Path]) -> list[Path]:
+    """Return the images among files, folders (not searched deeper) and globs such as ``*.jpg``.
+
+    They are sorted within each of them; folders and globs leave out hidden files.
 
     Raises
     ------
@@ -257,7 +275,7 @@ def find_images(paths: list[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+            inside = images_in(path)
             if not inside:
                 raise ImageFileError(
                     f"{path}: no photo in this folder; looked for "
@@ -277,9 +295,7 @@ def _matches(pattern: Path) -> list[Path]:
     """Return the photos that a glob names, for shells that leave globs as they are."""
     if not any(sign in pattern.name for sign in "*?["):
         return []
-    return sorted(
-        p for p in pattern.parent.glob(pattern.name) if p.suffix.lower() in IMAGE_SUFFIXES
-    )
+    return sorted(p for p in pattern.parent.glob(pattern.name) if is_image_file(p))
 
 
 def read_size(path: str | Path, data: bytes | None = None) -> tuple[tuple[int, int], bool]:

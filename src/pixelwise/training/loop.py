@@ -101,9 +101,7 @@ def train(
     say = say if fabric.is_global_zero else _quiet
     asked.check(paths)
     training = asked.open(paths, TRAIN_SPLIT, say)
-    with_val = [
-        p for p in paths if EVALUATION_SPLIT in list_splits(p, format=asked.source(p).format)
-    ]
+    with_val = [p for p in paths if EVALUATION_SPLIT in list_splits(p, asked.source(p).options)]
     judged = asked.open(with_val, EVALUATION_SPLIT, say)
     classes = training[0].classes
     repeats = [asked.source(path).repeat for path in paths]

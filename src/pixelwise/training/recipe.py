@@ -11,12 +11,13 @@ from typing import Any
 from pixelwise.classes import ClassMap
 from pixelwise.datasets import (
     Dataset,
+    ReadOptions,
     check,
     list_splits,
     open_dataset,
     stop_on_findings,
 )
-from pixelwise.datasets.options import WHOLE
+from pixelwise.datasets.splits import WHOLE
 from pixelwise.defaults import EVALUATION_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, DataError
 from pixelwise.training.settings import KINDS, Settings, refuse_unknown
@@ -32,10 +33,8 @@ class Source:
         Its class names to the model's, as for `ClassMap.remap`; identity where empty.
     repeat : int
         How often an epoch goes through it.
-    format, encoding, void, labels
+    options : ReadOptions
         How it is to be read, as for `open_dataset`.
-    names : tuple of str
-        What its ids mean; what its files say where empty.
     objects : str
         How its objects are told, of `training.settings.KINDS`: by the data itself where empty;
         ``areas``: each connected area of a class is one; ``one``: all that is labelled in a
@@ -44,11 +43,7 @@ class Source:
 
     rules: Mapping[str, str] = field(default_factory=dict)
     repeat: int = 1
-    format: str | None = None
-    encoding: str | None = None
-    void: int | None = None
-    labels: str | None = None
-    names: tuple[str, ...] = ()
+    options: ReadOptions = field(default_factory=ReadOptions)
     objects: str = ""
 
     def __post_init__(self) -> None:
@@ -57,10 +52,32 @@ class Source:
                 f"objects: expected one of {', '.join(filter(None, KINDS))}, got {self.objects!r}"
             )
 
-    @property
-    def classes(self) -> ClassMap | None:
-        """The names as a class map; None where the files' own count."""
-        return ClassMap(tuple(self.names)) if self.names else None
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Source:
+        """Build a source from JSON; keys left out keep their defaults.
+
+        Older recipes have the reading options loose, and class names under ``names``.
+
+        Raises
+        ------
+        ArgumentError
+            A key that is not known.
+        """
+        raw = dict(values)
+        options = dict(raw.pop("options", {}))
+        options |= {k: raw.pop(k) for k in ("format", "encoding", "void", "labels") if k in raw}
+        if names := raw.pop("names", ()):
+            options["classes"] = {"names": names}
+        refuse_unknown(raw, cls)
+        refuse_unknown(options, ReadOptions)
+        options["classes"] = _class_map(options.get("classes"))
+        return cls(**raw, options=ReadOptions(**options))
+
+
+def _class_map(values: Mapping[str, Any] | None) -> ClassMap | None:
+    if values is None:
+        return None
+    return ClassMap(tuple(values["names"]), tuple(tuple(c) for c in values.get("colours", ())))
 
 
 @dataclass(frozen=True)
@@ -130,18 +147,9 @@ class Recipe:
             raise TypeError(f"expected a JSON object, got {type(values).__name__}")
         raw = dict(values)
         refuse_unknown(raw, cls)
-        if raw.get("classes") is not None:
-            raw["classes"] = ClassMap(
-                tuple(raw["classes"]["names"]),  # type: ignore[index]
-                tuple(tuple(c) for c in raw["classes"].get("colours", ())),  # type: ignore[attr-defined]
-            )
+        raw["classes"] = _class_map(raw.get("classes"))  # type: ignore[arg-type]
         sources: Mapping[str, dict[str, object]] = raw.get("sources", {})  # type: ignore[assignment]
-        for source in sources.values():
-            refuse_unknown(source, Source)
-        raw["sources"] = {
-            name: Source(**{**source, "names": tuple(source.get("names", ()))})  # type: ignore[arg-type]
-            for name, source in sources.items()
-        }
+        raw["sources"] = {name: Source.from_dict(source) for name, source in sources.items()}
         raw["settings"] = dict(raw.get("settings", {}))  # type: ignore[call-overload]
         return cls(**raw)  # type: ignore[arg-type]
 
@@ -168,18 +176,9 @@ class Recipe:
         for path in paths:
             source = self.source(path)
             here = split
-            if split == TRAIN_SPLIT and list_splits(path, format=source.format) == (WHOLE,):
+            if split == TRAIN_SPLIT and list_splits(path, source.options) == (WHOLE,):
                 here = WHOLE
-            dataset = open_dataset(
-                path,
-                here,
-                source.classes,
-                format=source.format,
-                encoding=source.encoding,
-                void=source.void,
-                labels=source.labels,
-                say=say,
-            )
+            dataset = open_dataset(path, here, source.options, say=say)
             if Settings.of(self.settings).task == "semantic":
                 dataset = dataset.semantic()
             classes = classes or dataset.classes
@@ -201,17 +200,9 @@ class Recipe:
         """
         for path in paths:
             source = self.source(path)
-            splits = list_splits(path, format=source.format)
-            report = check(
-                path,
-                fast=True,
-                splits=tuple(s for s in (TRAIN_SPLIT, EVALUATION_SPLIT) if s in splits) or None,
-                classes=source.classes,
-                format=source.format,
-                encoding=source.encoding,
-                void=source.void,
-                labels=source.labels,
-            )
+            splits = list_splits(path, source.options)
+            wanted = tuple(s for s in (TRAIN_SPLIT, EVALUATION_SPLIT) if s in splits) or None
+            report = check(path, source.options, fast=True, splits=wanted)
             stop_on_findings(report)
 
     def source(self, path: Path) -> Source:

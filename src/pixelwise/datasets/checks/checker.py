@@ -16,9 +16,12 @@ from pixelwise.datasets.checks.examine import Look, examine
 from pixelwise.datasets.checks.findings import KINDS, Finding, Report
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.voc import MASKS, PHOTOS
-from pixelwise.datasets.options import Options, Problem, photos_in
-from pixelwise.datasets.registry import FORMATS, find, without_unions
+from pixelwise.datasets.options import ReadOptions
+from pixelwise.datasets.reading import Problem, Reading
+from pixelwise.datasets.registry import FORMATS, find
+from pixelwise.datasets.splits import without_unions
 from pixelwise.errors import AmbiguousError, DataError
+from pixelwise.io.image import images_in
 from pixelwise.progress import track
 from pixelwise.samples import Float32Array, Int64Array
 
@@ -31,14 +34,10 @@ ALIKE = 0.95
 
 def check(
     path: str | Path,
+    options: ReadOptions | None = None,
     *,
     fast: bool = False,
     splits: tuple[str, ...] | None = None,
-    classes: ClassMap | None = None,
-    format: str | None = None,
-    encoding: str | None = None,
-    void: int | None = None,
-    labels: str | None = None,
 ) -> Report:
     """Check every sample of a data set.
 
@@ -46,13 +45,13 @@ def check(
     ----------
     path : str or Path
         A data set, as for `open_dataset`.
+    options : ReadOptions, optional
+        How it is to be read, as for `open_dataset`.
     fast : bool
         Leave out what needs the photos decoded: damage in the middle of a file, and photos of
         one split that are in another one, too.
     splits : tuple of str, optional
         Which ones; all where not given. A split that is the others together is left out.
-    classes, format, encoding, void, labels
-        How it is to be read, as for `open_dataset`.
 
     Returns
     -------
@@ -67,14 +66,14 @@ def check(
         It can be read in two ways; the message lists them with the flag that chooses.
     """
     started = time.perf_counter()
-    root, name = find(Path(path), format)
+    root, name = find(Path(path), options.format if options else None)
     problems: list[Problem] = []
-    options = Options(classes, encoding, void, labels, problems)
+    reading = Reading.of(options, problems)
     datasets, findings = [], []
-    for split in splits or FORMATS[name].splits(root, options):
+    for split in splits or FORMATS[name].splits(root):
         noted = len(problems)
         try:
-            datasets.append(FORMATS[name].open(root, split, options))
+            datasets.append(FORMATS[name].open(root, split, reading))
         except AmbiguousError:
             raise
         except DataError as error:
@@ -169,7 +168,7 @@ def _strays(root: Path, format: str, datasets: list[Dataset], told: set[Path]) -
         strays, lacks = [p for p in there if p not in used and p.name != "classes.txt"], "photo"
     elif format in ("coco", "labelme"):
         folders = {entry.image_path.parent for entry in entries}
-        there = sorted(p for folder in folders for p in photos_in(folder))
+        there = sorted(p for folder in folders for p in images_in(folder))
         strays, lacks = [p for p in there if p not in used], "annotation"
     else:
         return

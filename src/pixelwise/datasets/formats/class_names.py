@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.errors import DataError
+from pixelwise.classes import ClassMap
+from pixelwise.errors import ArgumentError, DataError
 from pixelwise.io.text import read_text
 
 NAME_FILES = ("classes.txt", "class_names.txt", "labels.txt")
@@ -71,3 +72,19 @@ def _parse_names(path: Path) -> Names:
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"{path}: class name {twice!r} is given twice; every class needs its own")
     return Names(names, tuple(colours), marked[0] if marked else None)
+
+
+def class_map(
+    names: tuple[str, ...], where: Path, colours: tuple[tuple[int, int, int], ...] = ()
+) -> ClassMap:
+    """Make class names that came from a file into a `ClassMap`; what does not fit is its fault.
+
+    Raises
+    ------
+    DataError
+        No name, too many, or a name twice; the message begins with ``where``.
+    """
+    try:
+        return ClassMap(names, colours)
+    except ArgumentError as error:
+        raise DataError(f"{where}: {error}") from None

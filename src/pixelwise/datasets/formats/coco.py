@@ -11,11 +11,12 @@ from typing import Any
 
 from pixelwise.classes import BACKGROUND, VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
-from pixelwise.datasets.formats.class_names import VOID_NAMES
+from pixelwise.datasets.formats.class_names import VOID_NAMES, class_map
 from pixelwise.datasets.formats.coco_file import KEYS, note_ids, photo_name, read_coco
 from pixelwise.datasets.formats.writer import AREAS, Item, as_objects, put
-from pixelwise.datasets.options import WHOLE, Options, checked, choose_split
 from pixelwise.datasets.reader import Entry, ImageFiles, Outlines, Truth
+from pixelwise.datasets.reading import Reading
+from pixelwise.datasets.splits import WHOLE, choose_split
 from pixelwise.errors import DataError, LabelError
 from pixelwise.io.files import is_file
 from pixelwise.io.rle import draw_segmentation, encode_rle, points_of
@@ -32,12 +33,12 @@ def is_coco(path: Path) -> bool:
     return bool(_files(path))
 
 
-def splits_of_coco(root: Path, options: Options) -> tuple[str, ...]:  # noqa: ARG001 -- of every format
+def splits_of_coco(root: Path) -> tuple[str, ...]:
     """Return the splits, by the names of the files without ``instances_`` and the year."""
     return tuple(_files(root))
 
 
-def open_coco(root: Path, split: str | None, options: Options) -> Dataset:
+def open_coco(root: Path, split: str | None, options: Reading) -> Dataset:
     """Open one split of COCO annotations.
 
     Raises
@@ -67,7 +68,7 @@ def open_coco(root: Path, split: str | None, options: Options) -> Dataset:
         photo = next((f / file for f in folders if is_file(f / file)), None)
         if photo is None:
             looked = ", ".join(sorted({f.name + "/" for f in folders if f.is_dir()}))
-            options.trouble("unpaired", path, f"photo {str(file)!r} is missing; looked in {looked}")
+            options.problem("unpaired", path, f"photo {str(file)!r} is missing; looked in {looked}")
             continue
         entries.append(Entry(name, photo, path))
         annotations[name] = tuple(by_image.get(repr(image.get("id")), ()))
@@ -178,7 +179,7 @@ def _is_coco_file(path: Path) -> bool:
 
 
 def _classes_of(
-    path: Path, categories: list[dict[str, Any]], options: Options
+    path: Path, categories: list[dict[str, Any]], options: Reading
 ) -> tuple[ClassMap, tuple[int, ...], dict[int, int]]:
     """Return the classes, their category ids, and the table from category id to class id."""
     ids: list[Any] = [category.get("id") for category in categories]
@@ -205,7 +206,7 @@ def _classes_of(
                 f"but {len(options.classes)} names are given"
             )
         return options.classes, tuple(kept_ids), table
-    return checked(lambda: ClassMap(tuple(kept)), path), tuple(kept_ids), table
+    return class_map(tuple(kept), path), tuple(kept_ids), table
 
 
 def _photo_folders(path: Path, split: str) -> list[Path]:

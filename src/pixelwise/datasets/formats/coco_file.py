@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pixelwise.datasets.options import Options
+from pixelwise.datasets.reading import Reading
 from pixelwise.errors import DataError
 from pixelwise.io.text import read_json
 
@@ -30,17 +30,17 @@ def read_coco(path: Path) -> dict[str, Any]:
     return content
 
 
-def note_ids(path: Path, content: dict[str, Any], options: Options) -> None:
+def note_ids(path: Path, content: dict[str, Any], options: Reading) -> None:
     """Note ids that come twice and annotations of no image; unchecked, only images' matter."""
     for key in ("images", "annotations") if options.problems is not None else ("images",):
         for id_, count in Counter(repr(item.get("id")) for item in content[key]).items():
             if count > 1:
-                options.trouble("ids", path, f"id {id_} stands for {count} {key}")
+                options.problem("ids", path, f"id {id_} stands for {count} {key}")
     images = {repr(image.get("id")) for image in content["images"]}
     astray = [a for a in content["annotations"] if repr(a.get("image_id")) not in images]
     if astray and options.problems is not None:
         text = f"{len(astray)} are of images that are not listed, first id {astray[0].get('id')!r}"
-        options.trouble("annotation", path, text)
+        options.problem("annotation", path, text)
 
 
 def photo_name(image: dict[str, Any], path: Path) -> PurePosixPath:

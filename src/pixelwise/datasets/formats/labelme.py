@@ -19,11 +19,12 @@ import numpy as np
 
 from pixelwise.classes import BACKGROUND, VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
-from pixelwise.datasets.formats.class_names import find_names
+from pixelwise.datasets.formats.class_names import class_map, find_names
 from pixelwise.datasets.formats.labelme_shapes import draw_shape, shapes_of
 from pixelwise.datasets.formats.writer import AREAS, Item, as_objects, put
-from pixelwise.datasets.options import WHOLE, Options, checked, choose_split
 from pixelwise.datasets.reader import Entry, Outlines, Truth
+from pixelwise.datasets.reading import Reading
+from pixelwise.datasets.splits import WHOLE, choose_split
 from pixelwise.errors import DataError, ImageFileError, LabelError
 from pixelwise.io.files import is_file
 from pixelwise.io.image import image_of_bytes, read_bytes, read_size
@@ -47,14 +48,14 @@ def is_labelme(path: Path) -> bool:
     return bool(inside) and all(_files(f) and _is_labelme_file(_files(f)[0]) for f in inside)
 
 
-def splits_of_labelme(root: Path, options: Options) -> tuple[str, ...]:  # noqa: ARG001 -- of every format
+def splits_of_labelme(root: Path) -> tuple[str, ...]:
     """Return the subfolders that hold labelme files; ``all`` where they lie in the folder."""
     if _files(root):
         return (WHOLE,)
     return tuple(folder.name for folder in _split_folders(root))
 
 
-def open_labelme(root: Path, split: str | None, options: Options) -> Dataset:
+def open_labelme(root: Path, split: str | None, options: Reading) -> Dataset:
     """Open a folder of labelme files.
 
     Raises
@@ -62,7 +63,7 @@ def open_labelme(root: Path, split: str | None, options: Options) -> Dataset:
     DataError
         An unknown split, or a file that is no labelme JSON.
     """
-    split = choose_split(split, splits_of_labelme(root, options), root)
+    split = choose_split(split, splits_of_labelme(root), root)
     folder = root if split == WHOLE else root / split
     files = _files(folder)
     with ThreadPoolExecutor() as pool:
@@ -254,7 +255,7 @@ def _shapes(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
     return shapes
 
 
-def _look(path: Path, options: Options) -> tuple[Path | None, set[str]]:
+def _look(path: Path, options: Reading) -> tuple[Path | None, set[str]]:
     """Return where the photo is (the file itself where embedded) and the labels."""
     content = read_json(path)
     labels = {str(shape.get("label")) for shape in _shapes(content, path)}
@@ -267,7 +268,7 @@ def _look(path: Path, options: Options) -> tuple[Path | None, set[str]]:
                 return photo, labels
     if content.get("imageData"):
         return path, labels
-    options.trouble("unpaired", path, f"its photo {name!r} is missing, and none is embedded")
+    options.problem("unpaired", path, f"its photo {name!r} is missing, and none is embedded")
     return None, set()
 
 
@@ -279,7 +280,7 @@ def _embedded(content: dict[str, Any], path: Path) -> bytes:
         raise ImageFileError(f"{path}: its embedded photo is no base64") from None
 
 
-def _classes_of(root: Path, labels: set[str], options: Options) -> tuple[ClassMap, str]:
+def _classes_of(root: Path, labels: set[str], options: Reading) -> tuple[ClassMap, str]:
     if options.classes is not None:
         return options.classes, "(given)"
     # labelme's examples keep the list beside the folder of annotations.
@@ -289,6 +290,6 @@ def _classes_of(root: Path, labels: set[str], options: Options) -> tuple[ClassMa
         kept = tuple(n for i, n in enumerate(names.names) if i != names.void)
         if kept[:1] != ("background",):
             kept = ("background", *kept)
-        return checked(lambda: ClassMap(kept), path), f"({path.name})"
+        return class_map(kept, path), f"({path.name})"
     kept = tuple(sorted(labels - {IGNORE, BACKGROUND_LABEL, "background"}))
-    return checked(lambda: ClassMap(("background", *kept)), root), "(its labels, sorted)"
+    return class_map(("background", *kept), root), "(its labels, sorted)"

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.classes import VOC, VOID, ClassMap
-from pixelwise.datasets.formats.class_names import Names, find_names
+from pixelwise.datasets.formats.class_names import Names, class_map, find_names
 from pixelwise.datasets.formats.mask_reader import MaskFiles, id_reader
-from pixelwise.datasets.options import Options, checked
 from pixelwise.datasets.reader import Entry
+from pixelwise.datasets.reading import Reading
 from pixelwise.errors import AmbiguousError, DataError, LabelError, PixelwiseError
 from pixelwise.io.files import is_file
 from pixelwise.io.image import open_picture
@@ -25,7 +25,7 @@ FOREGROUND = ClassMap(("background", "foreground"))
 OBJECT = ClassMap(("background", "object"))
 
 
-def usable(entries: Iterable[Entry], options: Options) -> tuple[Entry, ...]:
+def usable(entries: Iterable[Entry], options: Reading) -> tuple[Entry, ...]:
     """Return the entries whose masks are there and lossless.
 
     Raises
@@ -39,10 +39,10 @@ def usable(entries: Iterable[Entry], options: Options) -> tuple[Entry, ...]:
         if missing:
             text = f"missing, but {entry.name!r} is listed"
             there = next((p for p in (entry.image_path, entry.label_path) if is_file(p)), None)
-            options.trouble("unpaired", missing[0], text, there)
+            options.problem("unpaired", missing[0], text, there)
         elif entry.label_path.suffix.lower() in (".jpg", ".jpeg"):
             text = "JPEG changes the numbers of a mask; save it as PNG"
-            options.trouble("lossy", entry.label_path, text)
+            options.problem("lossy", entry.label_path, text)
         else:
             good.append(entry)
     if not good:
@@ -61,7 +61,7 @@ class Understood:
 
 def understand(
     entries: tuple[Entry, ...],
-    options: Options,
+    options: Reading,
     folders: list[Path],
     default: ClassMap | None = None,
     known_binary: bool = False,
@@ -73,7 +73,7 @@ def understand(
     ----------
     entries : tuple of Entry
         16 of them, evenly spread, are looked at; all where these do not settle it.
-    options : Options
+    options : Reading
         What the caller said.
     folders : list of Path
         Where a file of class names may lie.
@@ -151,7 +151,7 @@ def understand(
     return Understood(id_reader(len(classes), void, reader), classes, words)
 
 
-def only_instances(options: Options, first_instance: int = 1) -> Understood:
+def only_instances(options: Reading, first_instance: int = 1) -> Understood:
     """Return the reader of data that tells objects apart but gives them no classes."""
     classes = options.classes or OBJECT
     reader = MaskFiles(
@@ -164,7 +164,7 @@ def _classes_of(
     reader: MaskFiles,
     masks: Callable[[], Iterable[Path]],
     spread: list[Entry],
-    options: Options,
+    options: Reading,
     listed: tuple[Path, Names] | None,
     default: ClassMap | None,
 ) -> tuple[ClassMap, str, int | None]:
@@ -190,7 +190,7 @@ def _without_void(listed: tuple[Path, Names]) -> ClassMap:
     path, names = listed
     kept = [i for i in range(len(names.names)) if i != names.void]
     colours = tuple(names.colours[i] for i in kept) if names.colours else ()
-    return checked(lambda: ClassMap(tuple(names.names[i] for i in kept), colours), path)
+    return class_map(tuple(names.names[i] for i in kept), path, colours)
 
 
 def _in_own_colours(classes: ClassMap, void: int | None, entry: Entry) -> ClassMap:

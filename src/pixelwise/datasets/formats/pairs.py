@@ -10,19 +10,16 @@ import numpy as np
 
 from pixelwise.classes import CITYSCAPES, CITYSCAPES_LABEL_IDS, VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
+from pixelwise.datasets.formats.class_names import class_map
 from pixelwise.datasets.formats.mask_encoding import Understood, only_instances, understand, usable
 from pixelwise.datasets.formats.mask_reader import id_reader
 from pixelwise.datasets.formats.voc import is_voc
 from pixelwise.datasets.formats.writer import Item, put
-from pixelwise.datasets.options import (
-    WHOLE,
-    Options,
-    choose_split,
-    is_photo,
-    named,
-)
 from pixelwise.datasets.reader import Entry
+from pixelwise.datasets.reading import Reading
+from pixelwise.datasets.splits import WHOLE, choose_split
 from pixelwise.errors import AmbiguousError, DataError
+from pixelwise.io.image import is_image_file
 from pixelwise.io.mask import write_instance_map, write_label_map
 from pixelwise.io.text import read_text
 from pixelwise.samples import numbers
@@ -71,12 +68,12 @@ def is_pairs(path: Path) -> bool:
     return path.is_dir() and not is_voc(path) and bool(_places(path))
 
 
-def splits_of_pairs(root: Path, options: Options) -> tuple[str, ...]:  # noqa: ARG001 -- of every format
+def splits_of_pairs(root: Path) -> tuple[str, ...]:
     """Return the splits that the folders make; ``all`` where they make none."""
     return tuple(_places(root))
 
 
-def open_pairs(root: Path, split: str | None, options: Options) -> Dataset:
+def open_pairs(root: Path, split: str | None, options: Reading) -> Dataset:
     """Open one split of photos and label maps, or ``all`` of them.
 
     Raises
@@ -104,7 +101,7 @@ def open_pairs(root: Path, split: str | None, options: Options) -> Dataset:
 
 
 def _understood(
-    root: Path, place: Place, entries: list[Entry], places: dict[str, Place], options: Options
+    root: Path, place: Place, entries: list[Entry], places: dict[str, Place], options: Reading
 ) -> tuple[Understood, tuple[Entry, ...]]:
     good = usable(entries, options)
     if good[0].label_path.stem.endswith(CITY_ENDS):
@@ -131,7 +128,7 @@ def _understood(
     return understood, good
 
 
-def _cityscapes(entries: tuple[Entry, ...], options: Options) -> Understood:
+def _cityscapes(entries: tuple[Entry, ...], options: Reading) -> Understood:
     classes = options.classes or CITYSCAPES
     reader = id_reader(len(classes), options.void)
     words = f"Cityscapes' train ids, {len(classes)} classes, void {VOID}"
@@ -150,14 +147,18 @@ def _ade_names(path: Path | None) -> ClassMap | None:
     if path is None:
         return None
     rows = [line.split("\t") for line in read_text(path, 1 << 20).splitlines()[1:] if line.strip()]
-    return named(tuple(row[-1].split(",")[0].strip() for row in rows), path)
+    return class_map(tuple(row[-1].split(",")[0].strip() for row in rows), path)
 
 
-def _labels_of(place: Place, options: Options) -> Path | None:
+def _labels_of(place: Place, options: Reading) -> Path | None:
     """Return the folder of label maps; None where there are only instance maps."""
     if options.labels is not None:
+        wanted = Path(options.labels)
         for folder in place.labels:
-            if options.labels in (folder.name, folder.parent.name):
+            either = (folder, folder.parent)
+            if str(wanted) in [f.name for f in either] or wanted.resolve() in [
+                f.resolve() for f in either
+            ]:
                 return folder
         known = ", ".join(folder.name for folder in place.labels) or "none"
         raise DataError(f"{place.photos}: no label folder {options.labels!r}; there is: {known}")
@@ -170,9 +171,9 @@ def _labels_of(place: Place, options: Options) -> Path | None:
     return place.labels[0] if place.labels else None
 
 
-def _masks_of(place: Place, options: Options) -> list[Path]:
+def _masks_of(place: Place, options: Reading) -> list[Path]:
     labels = _labels_of(place, options)
-    return [p for p in labels.rglob("*.png") if is_photo(p)] if labels else []
+    return [p for p in labels.rglob("*.png") if is_image_file(p)] if labels else []
 
 
 def _places(root: Path) -> dict[str, Place]:
@@ -224,10 +225,10 @@ def _split_name(folder: Path) -> str:
 def _has_photo(folder: Path, deep: bool = False) -> bool:
     if not folder.is_dir():
         return False
-    return any(is_photo(p) for p in (folder.rglob("*") if deep else folder.iterdir()))
+    return any(is_image_file(p) for p in (folder.rglob("*") if deep else folder.iterdir()))
 
 
-def _pair(place: Place, labels: Path | None, options: Options) -> list[Entry]:
+def _pair(place: Place, labels: Path | None, options: Reading) -> list[Entry]:
     """Match photos with label maps and instance maps by the names of their files."""
     photos = {key.removesuffix(CITY_PHOTO): p for key, p in _by_key(place.photos).items()}
     masks = _matched(_by_key(labels), photos, CITY_ENDS) if labels else {}
@@ -236,15 +237,15 @@ def _pair(place: Place, labels: Path | None, options: Options) -> list[Entry]:
         objects = _matched(_by_key(labels), photos, CITY_OBJECTS, city=True)
     labelled, folder = (masks, labels) if labels else (objects, place.objects)
     for key in sorted(photos.keys() - labelled.keys()):
-        options.trouble("unpaired", photos[key], f"no mask of this name in {folder}")
+        options.problem("unpaired", photos[key], f"no mask of this name in {folder}")
     for key in sorted(labelled.keys() - photos.keys()):
-        options.trouble("unpaired", labelled[key], f"no photo of this name in {place.photos}")
+        options.problem("unpaired", labelled[key], f"no photo of this name in {place.photos}")
     shared = sorted(photos.keys() & labelled.keys())
     return [Entry(key, photos[key], labelled[key], objects.get(key)) for key in shared]
 
 
 def _by_key(folder: Path) -> dict[str, Path]:
-    photos = sorted(p for p in folder.rglob("*") if is_photo(p))
+    photos = sorted(p for p in folder.rglob("*") if is_image_file(p))
     return {p.relative_to(folder).with_suffix("").as_posix(): p for p in photos}
 
 

@@ -12,10 +12,12 @@ from pixelwise.classes import VOC, VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.mask_encoding import understand, usable
 from pixelwise.datasets.formats.writer import Item, put
-from pixelwise.datasets.options import WHOLE, Options, choose_split, photos_in
 from pixelwise.datasets.reader import Entry
+from pixelwise.datasets.reading import Reading
+from pixelwise.datasets.splits import WHOLE, choose_split
 from pixelwise.errors import DataError
 from pixelwise.io.files import is_file
+from pixelwise.io.image import images_in
 from pixelwise.io.mask import write_label_map
 from pixelwise.io.text import read_text
 from pixelwise.samples import numbers
@@ -30,12 +32,12 @@ def is_voc(path: Path) -> bool:
     return all((path / folder).is_dir() for folder in (PHOTOS, MASKS))
 
 
-def splits_of_voc(root: Path, options: Options) -> tuple[str, ...]:  # noqa: ARG001 -- of every format
+def splits_of_voc(root: Path) -> tuple[str, ...]:
     """Return the names of the lists; ``all`` where there are none."""
     return tuple(sorted(p.stem for p in (root / LISTS).glob("*.txt"))) or (WHOLE,)
 
 
-def open_voc(root: Path, split: str | None, options: Options) -> Dataset:
+def open_voc(root: Path, split: str | None, options: Reading) -> Dataset:
     """Open one split of a folder in the VOC layout.
 
     Raises
@@ -44,7 +46,7 @@ def open_voc(root: Path, split: str | None, options: Options) -> Dataset:
         An unknown split (the known ones are listed), an empty one, a file that is missing, or
         masks that can be read in two ways.
     """
-    split = choose_split(split, splits_of_voc(root, options), root)
+    split = choose_split(split, splits_of_voc(root), root)
     has_objects = (root / OBJECTS).is_dir()
     listed = (_entry(root, name, has_objects) for name in _names(root, split))
     entries = usable(listed, options)
@@ -71,7 +73,7 @@ def _entry(root: Path, name: str, has_objects: bool) -> Entry:
 def _names(root: Path, split: str) -> list[str]:
     path = root / LISTS / f"{split}.txt"
     if not is_file(path):  # no lists at all: what has a mask is a sample
-        names = [p.stem for p in photos_in(root / MASKS)]
+        names = [p.stem for p in images_in(root / MASKS)]
         if not names:
             raise DataError(f"{root / MASKS}: no mask in this folder")
         return names

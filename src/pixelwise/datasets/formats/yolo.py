@@ -13,7 +13,7 @@ import yaml
 
 from pixelwise.classes import BACKGROUND, VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
-from pixelwise.datasets.formats.class_names import find_names
+from pixelwise.datasets.formats.class_names import class_map, find_names
 from pixelwise.datasets.formats.writer import AREAS, Item, as_objects, put
 from pixelwise.datasets.formats.yolo_file import (
     IMAGES,
@@ -24,12 +24,9 @@ from pixelwise.datasets.formats.yolo_file import (
     split_places,
     yaml_of,
 )
-from pixelwise.datasets.options import (
-    Options,
-    checked,
-    choose_split,
-)
 from pixelwise.datasets.reader import Entry, ImageFiles, Outlines, Truth
+from pixelwise.datasets.reading import Reading
+from pixelwise.datasets.splits import choose_split
 from pixelwise.errors import DataError, LabelError
 from pixelwise.instances import joined, outlines
 from pixelwise.io.files import is_file
@@ -50,12 +47,12 @@ def is_yolo(path: Path) -> bool:
     )
 
 
-def splits_of_yolo(root: Path, options: Options) -> tuple[str, ...]:  # noqa: ARG001 -- of every format
+def splits_of_yolo(root: Path) -> tuple[str, ...]:
     """Return the splits that data.yaml names; ``all`` where there is none."""
     return tuple(split_places(root))
 
 
-def open_yolo(root: Path, split: str | None, options: Options) -> Dataset:
+def open_yolo(root: Path, split: str | None, options: Reading) -> Dataset:
     """Open one split of YOLO-seg data.
 
     Raises
@@ -233,7 +230,7 @@ class YoloWriter:
         )
 
 
-def _classes_of(root: Path, entries: tuple[Entry, ...], options: Options) -> tuple[ClassMap, str]:
+def _classes_of(root: Path, entries: tuple[Entry, ...], options: Reading) -> tuple[ClassMap, str]:
     if options.classes is not None:
         return options.classes, "(given)"
     file = yaml_of(root)
@@ -246,11 +243,11 @@ def _classes_of(root: Path, entries: tuple[Entry, ...], options: Options) -> tup
         if not isinstance(names, list) or not names:
             raise DataError(f"{file}: names: expected a list, or ids and names")
         words = tuple(str(name) for name in names)
-        return checked(lambda: ClassMap(("background", *words)), file), f"({file.name})"
+        return class_map(("background", *words), file), f"({file.name})"
     listed = find_names([root])
     if listed is not None:
         kept = tuple(n for n in listed[1].names if n not in BACKGROUND)
-        return checked(lambda: ClassMap(("background", *kept)), listed[0]), f"({listed[0].name})"
+        return class_map(("background", *kept), listed[0]), f"({listed[0].name})"
     firsts = [
         line.split()[0]
         for entry in entries

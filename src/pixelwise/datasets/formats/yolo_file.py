@@ -7,9 +7,10 @@ from typing import Any
 
 import yaml
 
-from pixelwise.datasets.options import WHOLE, is_photo
+from pixelwise.datasets.splits import WHOLE
 from pixelwise.errors import DataError
 from pixelwise.io.files import is_file
+from pixelwise.io.image import is_image_file
 from pixelwise.io.text import read_text
 
 IMAGES, LABELS = "images", "labels"
@@ -85,7 +86,7 @@ def _place(bases: list[Path], place: str, file: Path) -> Path:
 def photos_at(place: Path) -> list[Path]:
     """Return the photos in a folder and below, or those that a text file lists."""
     if place.is_dir():
-        return [p for p in place.rglob("*") if is_photo(p)]
+        return [p for p in place.rglob("*") if is_image_file(p)]
     if place.suffix == ".txt" and is_file(place):
         return [place.parent / line for line in read_text(place).split("\n") if line.strip()]
     return []
