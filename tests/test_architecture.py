@@ -268,15 +268,29 @@ def test_public_names_are_documented(name: str, thing: object) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_commands_have_help_and_a_line_in_the_readme(name: str) -> None:
-    assert inspect.getdoc(COMMANDS[name])
+    command = COMMANDS[name]
+    assert inspect.getdoc(command.function)
+    assert command.group in ("Data", "Learn", "Use", "Measure")
+    assert command.example.startswith(f"pixelwise {name}")
     done = run(name, "--help")
     assert done.returncode == 0
-    assert f"pixelwise {name}" in done.stdout
-    parameters = inspect.signature(COMMANDS[name], eval_str=True).parameters.values()
+    assert f"Usage: pixelwise {name}" in done.stdout
+    assert f"Example: {command.example}" in " ".join(done.stdout.split())
+    assert "<bool>" not in done.stdout
+    parameters = inspect.signature(command.function, eval_str=True).parameters.values()
     for parameter in parameters:
         (option,) = parameter.annotation.__metadata__
         assert option.help, f"{name}: {parameter.name} has no help"
     assert f"pixelwise {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_help_lists_the_commands_in_groups() -> None:
+    panels = re.split(r"─ (Data|Learn|Use|Measure) ─", run("--help").stdout)
+    titles, listed = panels[1::2], panels[2::2]
+    assert titles == ["Data", "Learn", "Use", "Measure"]
+    for title, text in zip(titles, listed, strict=True):
+        for name in (name for name, command in COMMANDS.items() if command.group == title):
+            assert re.search(rf"^│ {name} ", text, re.M)
 
 
 def test_no_path_of_one_machine_and_no_unfinished_mark() -> None:

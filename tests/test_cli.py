@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -133,6 +136,42 @@ def test_train_evaluate_predict(shapes: Path, photo: Path, tmp_path: Path) -> No
     fails(*command, "--seed", "3", saying="another recipe")
 
 
+def test_a_command_line_that_does_not_parse_is_one_line(tmp_path: Path) -> None:
+    fails("predict", saying=r"INPUT.*See pixelwise predict --help")
+    fails("predict", "a.jpg", "--out", tmp_path, "--colour", saying="No such option: --colour")
+    fails("segment", saying="No such command 'segment'")
+    bare = run()
+    assert bare.returncode == 2
+    assert "Usage: pixelwise" in bare.stdout
+    assert bare.stderr == ""
+
+
+def test_a_closed_pipe_and_ctrl_c_are_quiet(shapes: Path, tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "pixelwise"]
+    for arguments in (["--version"], ["predict", "--help"]):
+        with subprocess.Popen(
+            [*program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as running:
+            assert running.stdout is not None
+            assert running.stderr is not None
+            running.stdout.close()
+            assert running.stderr.read() == ""
+    out = tmp_path / "run"
+    train = [*program, "train", str(shapes), "--out", str(out), "--epochs", "500", "--crop", "32"]
+    with subprocess.Popen(
+        train, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        while "epoch 1" not in running.stdout.readline():
+            pass
+        running.send_signal(signal.SIGINT)
+        assert "Traceback" not in running.stderr.read()
+    assert running.returncode == 130
+    assert not (out / "model.onnx").exists()
+    assert not [path for path in out.iterdir() if ".part" in path.name]
+
+
 class _Images(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -214,7 +253,15 @@ class TestBadInput:
         fails(
             "predict", photo, "--weights", bare, "--out", out, saying=r"bare\.onnx: no 'pixelwise'"
         )
-        fails("predict", photo, "--weights", "mine", "--out", out, saying="one of: subjects")
+        fails(
+            "predict",
+            photo,
+            "--weights",
+            "mine",
+            "--out",
+            out,
+            saying="one of: edges, nuclei, street",
+        )
         assert not out.exists()
 
     def test_unknown_names(self, toy: Path, photo: Path, shapes: Path, tmp_path: Path) -> None:

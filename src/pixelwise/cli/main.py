@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 import pixelwise
 from pixelwise.cli.bench import bench
@@ -25,31 +28,80 @@ from pixelwise.cli.train import train
 from pixelwise.cli.train_edges import train_edges
 from pixelwise.errors import PixelwiseError
 
-COMMANDS: dict[str, Callable[..., Any]] = {
-    "demo": demo,
-    "show": show,
-    "check": check,
-    "convert": convert,
-    "download": download,
-    "train": train,
-    "export": export,
-    "evaluate": evaluate,
-    "predict": predict,
-    "blur": blur,
-    "regions": regions,
-    "bench": bench,
-    "quantise": quantise,
-    "train-edges": train_edges,
+FAILED, INTERRUPTED, PIPE_CLOSED = 2, 130, 1
+"""Exit codes: an error, Ctrl-C, and a reader of the output that went away (as Typer has it)."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of the program.
+
+    Parameters
+    ----------
+    function : callable
+        Its parameters are the command's arguments and options, its docstring the help.
+    group : str
+        The panel of ``pixelwise --help`` that lists it.
+    example : str
+        A command line that works; the help ends with it.
+    """
+
+    function: Callable[..., Any]
+    group: str
+    example: str
+
+
+COMMANDS = {
+    "show": Command(show, "Data", "pixelwise show data/VOC2012 --split val --overlay"),
+    "check": Command(check, "Data", "pixelwise check data/VOC2012 --html check.html"),
+    "convert": Command(convert, "Data", "pixelwise convert data/VOC2012 coco --to coco"),
+    "download": Command(download, "Data", "pixelwise download voc2012"),
+    "train": Command(train, "Learn", "pixelwise train data/VOC2012 --out runs/voc --minutes 60"),
+    "train-edges": Command(train_edges, "Learn", "pixelwise train-edges BSDS500 --out runs/edges"),
+    "quantise": Command(
+        quantise, "Learn", "pixelwise quantise runs/voc/model.onnx data/VOC2012 --out small.onnx"
+    ),
+    "export": Command(export, "Learn", "pixelwise export hf:nvidia/mit-b0 --out model.onnx"),
+    "demo": Command(demo, "Use", "pixelwise demo --out demo.html"),
+    "predict": Command(predict, "Use", "pixelwise predict photo.jpg folder/ --out masks"),
+    "blur": Command(blur, "Use", "pixelwise blur photo.jpg --out blurred.jpg --strength 3"),
+    "regions": Command(regions, "Use", "pixelwise regions photo.jpg --out parts -n 50"),
+    "evaluate": Command(
+        evaluate,
+        "Measure",
+        "pixelwise evaluate runs/voc/model.onnx data/VOC2012 --html page.html",
+    ),
+    "bench": Command(bench, "Measure", "pixelwise bench street --sizes 960x720 --threads 1,4"),
 }
+"""The commands by name, in the order of the help."""
+
+
+class _BareFlags:
+    """Parameters whose flags show no type in the help: a flag takes no value."""
+
+    def get_params(self, ctx: Any) -> Any:
+        parameters = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+        return parameters
+
+
+class _Command(_BareFlags, TyperCommand):
+    pass
+
+
+class _Group(_BareFlags, TyperGroup):
+    pass
 
 
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
     debug: Annotated[  # noqa: ARG001 -- main() reads it, before any command can fail
-        bool, typer.Option("--debug", help="Show an error's traceback.")
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
     ] = False,
 ) -> None:
-    """Turn pictures into pixel-accurate masks and do something useful with them."""
+    """Turn images into pixel-accurate masks and do something useful with them."""
     if version:
         print(pixelwise.__version__)
         raise typer.Exit
@@ -57,32 +109,69 @@ def root(
 
 def build_app() -> typer.Typer:
     """Return the command-line program with every command."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        cls=_Group, no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False
+    )
     app.callback(invoke_without_command=True)(root)
     for name, command in COMMANDS.items():
-        app.command(name)(command)
+        app.command(
+            name,
+            cls=_Command,
+            epilog=f"Example: [bold]{command.example}[/]",
+            rich_help_panel=command.group,
+        )(command.function)
     return app
 
 
 def main() -> None:
-    """Run the command line; an error of ours is one red line and exit code 2.
+    """Run the command line; an error is one red line and exit code 2.
 
-    With ``--debug`` (before the command) the traceback is shown instead.
+    With ``--debug`` before the command the traceback is shown instead. Ctrl-C ends with 130, a
+    closed pipe with 1, both without a message.
     """
     debug = "--debug" in sys.argv[1:2]
     try:
-        build_app()()
-    except PixelwiseError as error:
+        code = build_app()(prog_name="pixelwise", standalone_mode=False)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = _closed_pipe()
+    except typer.TyperException as error:
+        code = _usage(error)
+    except (PixelwiseError, OSError) as error:
         if debug:
             raise
-        _fail(str(error))
-    except OSError as error:
+        code = _fail(_words(error))
+    except Exception as error:
         if debug:
             raise
-        _fail(f"{error.filename or 'system'}: {error.strerror or error}")
+        code = _fail(f"{type(error).__name__}: {error} (pixelwise --debug shows where)")
+    sys.exit(code)
 
 
-def _fail(message: str) -> None:
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and not isinstance(error, PixelwiseError):
+        return f"{error.filename or 'system'}: {error.strerror or error}"
+    return str(error)
+
+
+def _usage(error: typer.TyperException) -> int:
+    """Report a command line that does not parse; without any argument the help was printed."""
+    if not sys.argv[1:]:
+        return FAILED
+    context: Any = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "pixelwise"
+    return _fail(f"{error.format_message()} See {command} --help.")
+
+
+def _fail(message: str) -> int:
     red, plain = ("\033[31m", "\033[0m") if sys.stderr.isatty() else ("", "")
     print(f"{red}pixelwise: {' '.join(message.split())}{plain}", file=sys.stderr)
-    sys.exit(2)
+    return FAILED
+
+
+def _closed_pipe() -> int:
+    """Point standard output elsewhere, since Python flushes it once more at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return PIPE_CLOSED
