@@ -35,7 +35,7 @@ CLASSES = (
 SETTINGS = {
     **{"crop": 256, "first_crop": 128, "side": 480, "batch": 12, "scale": (1.3, 2.7)},
     **{"rotate": 5.0, "stretch": 0.15, "colour": 0.4, "weight_decay": 0.05, "ema": 0.99},
-    **{"judge_every": 5, "balance": 0.0},
+    **{"validate_every": 5, "balance": 0.0},
 }
 
 

@@ -29,9 +29,9 @@ from pixelwise.metrics.mask_iou import mask_ious
 from pixelwise.networks import build_network
 from pixelwise.samples import Instance
 from pixelwise.training import Recipe, train
-from pixelwise.training.augment import UNTOLD, Labelled, augment, paste
+from pixelwise.training.augment import UNKNOWN, Labelled, augment, paste
 from pixelwise.training.calibrate import least_score
-from pixelwise.training.instance_targets import object_loss, object_map, object_targets
+from pixelwise.training.instance_targets import instance_loss, instance_map_of, instance_targets
 from pixelwise.training.pretrained import keep_classes
 from pixelwise.training.settings import Settings
 from tests.conftest import real, run
@@ -55,7 +55,7 @@ def discs(centres: list[tuple[int, int, int]], size: tuple[int, int] = (64, 96))
 def told(numbers: UInt16Array) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """What a perfect network says: logits at the photo's size, objects at half of it."""
     half = numbers[::2, ::2]
-    targets = object_targets(half, (half > 0).astype(np.uint8), 0.1)
+    targets = instance_targets(half, (half > 0).astype(np.uint8), 0.1)
     heat = np.log(np.clip(targets[0], 1e-4, 0.99) / (1 - np.clip(targets[0], 1e-4, 0.99)))
     inside = (numbers > 0).astype(np.float32)
     logits = np.stack([8 - 16 * inside, 16 * inside - 8])
@@ -100,7 +100,7 @@ def test_no_thing_no_object() -> None:
 
 def test_offsets_lead_to_the_centre_and_heat_peaks_there() -> None:
     numbers = discs([(20, 20, 9), (60, 40, 6)])
-    targets = object_targets(numbers, (numbers > 0).astype(np.uint8), 0.1)
+    targets = instance_targets(numbers, (numbers > 0).astype(np.uint8), 0.1)
     for number, (x, y) in ((1, (20, 20)), (2, (60, 40))):
         rows, columns = np.nonzero(numbers == number)
         # Offsets are in pixels of the crop, twice as large as the map.
@@ -113,16 +113,16 @@ def test_offsets_lead_to_the_centre_and_heat_peaks_there() -> None:
 
 def test_where_nobody_says_nothing_is_learnt() -> None:
     numbers = discs([(20, 20, 9), (60, 40, 6)])
-    numbers[numbers == 2] = UNTOLD
+    numbers[numbers == 2] = UNKNOWN
     label_map = (numbers > 0).astype(np.uint8)
     label_map[:5] = 255
-    targets = object_targets(numbers, label_map, 0.1)
-    assert (targets[0, numbers == UNTOLD] == -1).all()
-    assert (targets[3, numbers == UNTOLD] == 0).all()
+    targets = instance_targets(numbers, label_map, 0.1)
+    assert (targets[0, numbers == UNKNOWN] == -1).all()
+    assert (targets[3, numbers == UNKNOWN] == 0).all()
     assert (targets[0, :5] == -1).all()
-    nothing = torch.from_numpy(object_targets(None, label_map, 0.1))[None]
+    nothing = torch.from_numpy(instance_targets(None, label_map, 0.1))[None]
     scores = torch.randn(1, 3, *label_map.shape, requires_grad=True)
-    loss = object_loss(scores, nothing)
+    loss = instance_loss(scores, nothing)
     loss.backward()  # type: ignore[no-untyped-call]
     assert loss.item() == 0
     assert scores.grad is not None
@@ -131,17 +131,17 @@ def test_where_nobody_says_nothing_is_learnt() -> None:
 
 def test_the_loss_is_least_at_the_truth() -> None:
     numbers = discs([(20, 20, 9), (60, 40, 6)])
-    targets = torch.from_numpy(object_targets(numbers, (numbers > 0).astype(np.uint8), 0.1))[None]
+    targets = torch.from_numpy(instance_targets(numbers, (numbers > 0).astype(np.uint8), 0.1))[None]
     heat = targets[:, :1].clamp(1e-4, 1 - 1e-4)
     right = torch.cat([torch.logit(heat), targets[:, 1:3]], dim=1)
     wrong = right.clone()
     wrong[:, 1:] += 4
     silent = right.clone()
     silent[:, 0] = -6
-    best = object_loss(right, targets).item()
+    best = instance_loss(right, targets).item()
     assert best < 0.1
-    assert object_loss(wrong, targets).item() > best + 0.2
-    assert object_loss(silent, targets).item() > best + 0.2
+    assert instance_loss(wrong, targets).item() > best + 0.2
+    assert instance_loss(silent, targets).item() > best + 0.2
 
 
 def test_kinds_of_objects() -> None:
@@ -149,20 +149,20 @@ def test_kinds_of_objects() -> None:
     label_map[5:20, 5:20] = 1
     label_map[5:20, 21:30] = 1
     label_map[5:20, 20] = 255  # void between two that touch
-    areas = object_map(label_map, None, "areas")
+    areas = instance_map_of(label_map, None, "areas")
     assert areas is not None
     assert areas[10, 10] != areas[10, 25]
     assert areas.max() == 2
-    one = object_map(label_map, None, "one")
+    one = instance_map_of(label_map, None, "one")
     assert one is not None
-    assert set(np.unique(one)) == {0, 1, UNTOLD}
+    assert set(np.unique(one)) == {0, 1, UNKNOWN}
     assert (one[5:20, 5:30][label_map[5:20, 5:30] == 1] == 1).all()
-    assert (one[25:] == UNTOLD).all()
-    assert object_map(label_map, None, "") is None
+    assert (one[25:] == UNKNOWN).all()
+    assert instance_map_of(label_map, None, "") is None
     crowd = Instance.of(label_map == 1, 1, 7, crowd=True)
-    told_map = object_map(label_map, (crowd,), "")
+    told_map = instance_map_of(label_map, (crowd,), "")
     assert told_map is not None
-    assert set(np.unique(told_map)) == {0, UNTOLD}
+    assert set(np.unique(told_map)) == {0, UNKNOWN}
 
 
 @given(st.integers(0, 10_000))
@@ -174,7 +174,7 @@ def test_augmented_objects_stay_with_their_pixels(seed: int) -> None:
     plain = replace(Settings(), colour=0.0)
     crop, labels, objects = augment(photo, 64, plain, np.random.default_rng(seed))
     assert objects is not None
-    assert ((objects == UNTOLD) == (labels == 255)).all()
+    assert ((objects == UNKNOWN) == (labels == 255)).all()
     small = crop.reshape(32, 2, 32, 2, 3).mean(axis=(1, 3))
     for number in (0, 1, 2):
         certain = (labels != 255) & (small[..., number] > 195)
@@ -194,10 +194,10 @@ def test_pasted_objects_are_new_objects() -> None:
     bare = Labelled(photo, below.label_map)
     over_bare = paste(bare, above).instance_map
     assert over_bare is not None
-    assert set(np.unique(over_bare)) == {1, UNTOLD}
+    assert set(np.unique(over_bare)) == {1, UNKNOWN}
     under_bare = paste(below, bare).instance_map
     assert under_bare is not None
-    assert (under_bare[numbers > 0] == UNTOLD).all()
+    assert (under_bare[numbers > 0] == UNKNOWN).all()
     assert paste(bare, bare).instance_map is None
 
 
@@ -352,7 +352,7 @@ TINY = {
 def test_train_for_objects(tmp_path: Path) -> None:
     root = draw_shapes(tmp_path / "shapes", train=8, val=4, size=(64, 80))
     said: list[str] = []
-    areas = Recipe.from_dict({"settings": TINY, "sources": {"shapes": {"objects": "areas"}}})
+    areas = Recipe.from_dict({"settings": TINY, "sources": {"shapes": {"instances": "areas"}}})
     model = train([root], tmp_path / "run", areas, said.append)
     predictor = Predictor.load(model)
     assert predictor.card.instance_classes == (1, 2, 3)
@@ -373,9 +373,9 @@ def test_frozen_classes_stay_as_they_are(tmp_path: Path) -> None:
     start = train([root], tmp_path / "classes", Recipe(settings=semantic), str)
     frozen = Recipe.from_dict(
         {
-            "settings": TINY | {"frozen": True},
-            "sources": {"shapes": {"objects": "areas"}},
-            "start": str(start),
+            "settings": TINY | {"freeze_classes": True},
+            "sources": {"shapes": {"instances": "areas"}},
+            "weights": str(start),
         }
     )
     before = Predictor.load(start)
@@ -386,15 +386,15 @@ def test_frozen_classes_stay_as_they_are(tmp_path: Path) -> None:
         assert was.instances is None
         assert is_.instances is not None
     with pytest.raises(WeightsError, match="another --size or design"):
-        train([root], tmp_path / "other", replace(frozen, start="street"), str)
+        train([root], tmp_path / "other", replace(frozen, weights="street"), str)
     with pytest.raises(WeightsError, match="not the classes of this network"):
         keep_classes(
             build_network(len(before.classes), "tiny"), str(start), torch.rand(1, 3, 64, 64)
         )
     with pytest.raises(ArgumentError, match="needs weights to start from"):
-        replace(frozen, start="")
+        replace(frozen, weights="")
     with pytest.raises(ArgumentError, match="expected task=instance and balance=0"):
-        Settings(frozen=True)
+        Settings(freeze_classes=True)
 
 
 def test_the_least_score_is_the_one_that_tells_most_right(
@@ -439,8 +439,8 @@ def test_the_command_learns_objects_and_continues(tmp_path: Path) -> None:
     tiny = ("--size", "tiny", "--epochs", "1", "--batch", "2", "--crop", "64")
     done = run(*command, *tiny)
     assert done.returncode == 0, done.stderr
-    assert "spread" in done.stdout
-    assert "zoom" in done.stdout
+    assert "centre_sigma" in done.stdout
+    assert "image_scale" in done.stdout
     again = run(*command, *tiny)
     assert "finished before" in again.stdout, again.stderr
     predictor = Predictor.load(tmp_path / "run" / "model.onnx")

@@ -20,7 +20,7 @@ from pixelwise.networks import build_network, count_parameters
 from pixelwise.training import Recipe, Settings, train
 from pixelwise.training.checkpoint import load_checkpoint
 from pixelwise.training.optim import class_weights
-from pixelwise.training.plan import Cost, Look, look_at, make_plan
+from pixelwise.training.plan import DataSummary, StepCost, make_plan, summarise_data
 from pixelwise.training.pretrained import start_from
 from tests.conftest import real, run
 
@@ -32,15 +32,15 @@ def look(
     size: tuple[int, int] = (360, 480),
     counts: Any = EVEN,
     judged: int = 100,
-) -> Look:
-    return Look(photos, judged, size, np.asarray(counts))
+) -> DataSummary:
+    return DataSummary(photos, judged, size, np.asarray(counts))
 
 
 def cost(seconds: float = 0.02, memory: float = 16e9) -> Any:
-    return lambda _, crop: Cost(crop, seconds, 50_000_000, int(memory))
+    return lambda _, crop: StepCost(crop, seconds, 50_000_000, int(memory))
 
 
-def settings(recipe: Recipe, at: Look, cost: Any) -> Settings:
+def settings(recipe: Recipe, at: DataSummary, cost: Any) -> Settings:
     return make_plan(recipe, at, cost).settings
 
 
@@ -113,8 +113,8 @@ def test_weights_keep_the_mean_weight_of_a_pixel(counts: list[int], balance: flo
 
 def test_repeats_and_void_in_the_look(shapes: Path) -> None:
     dataset = open_dataset(shapes, say=str)
-    once = look_at([dataset], [1], [])
-    both = look_at([dataset, dataset], [1, 2], [dataset])
+    once = summarise_data([dataset], [1], [])
+    both = summarise_data([dataset, dataset], [1, 2], [dataset])
     assert (once.photos, both.photos, both.judged) == (8, 24, 8)
     assert (both.counts == 3 * once.counts).all()
     assert once.size == (64, 80)
@@ -124,7 +124,7 @@ def test_repeats_and_void_in_the_look(shapes: Path) -> None:
 
 def test_camvid_is_planned_for_its_rare_classes() -> None:
     dataset = open_dataset(real("camvid"), options=ReadOptions(void=11), say=str)
-    plan = make_plan(Recipe(minutes=60), look_at([dataset], [1], []), cost())
+    plan = make_plan(Recipe(minutes=60), summarise_data([dataset], [1], []), cost())
     assert plan.settings.side == 480
     assert plan.settings.balance > 0
 
@@ -257,17 +257,17 @@ def test_small_objects_are_seen_at_their_own_scale() -> None:
     asked = Recipe(settings={"task": "instance"})
     cells = replace(look(size=(512, 640)), things=(1,), object_sizes=np.linspace(5, 30, 100))
     plan = make_plan(asked, cells, cost())
-    assert plan.settings.zoom == pytest.approx(1.5)  # the smallest, 6.25 px, become 10
-    assert plan.settings.normalised
-    assert "objects are 6 to 29 px" in plan.reasons["zoom"]
-    assert plan.settings.apart == 5
+    assert plan.settings.image_scale == pytest.approx(1.5)  # the smallest, 6.25 px, become 10
+    assert plan.settings.stretch_levels
+    assert "objects are 6 to 29 px" in plan.reasons["image_scale"]
+    assert plan.settings.nms_window == 5
     people = replace(cells, object_sizes=np.linspace(60, 300, 100))
     plan = make_plan(asked, people, cost())
-    assert plan.settings.zoom == 0
-    assert not plan.settings.normalised
-    assert plan.settings.apart > 5
-    assert "spread" in plan.reasons
+    assert plan.settings.image_scale == 0
+    assert not plan.settings.stretch_levels
+    assert plan.settings.nms_window > 5
+    assert "centre_sigma" in plan.reasons
     # What is decided stays.
-    asked = Recipe(settings={"task": "instance", "zoom": 0.0, "normalised": False})
-    assert make_plan(asked, cells, cost()).settings.zoom == 0
-    assert "zoom" not in make_plan(Recipe(), look(), cost()).reasons
+    asked = Recipe(settings={"task": "instance", "image_scale": 0.0, "stretch_levels": False})
+    assert make_plan(asked, cells, cost()).settings.image_scale == 0
+    assert "image_scale" not in make_plan(Recipe(), look(), cost()).reasons

@@ -345,6 +345,41 @@ def test_bad_recipes_are_explained(tmp_path: Path, text: str, message: str) -> N
         Recipe.read(tmp_path / "gone.json")
 
 
+def test_older_recipes_keep_their_meaning(tmp_path: Path) -> None:
+    older = {
+        "start": "street",
+        "sources": {"x": {"objects": "areas"}},
+        "settings": {
+            **{"task": "instance", "spread": 0.2, "zoom": 2.0, "edges": True, "paste": 0.3},
+            **{"apart": 9, "normalised": True, "frozen": True, "judge_every": 4},
+        },
+    }
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(older))
+    recipe = Recipe.read(path)
+    assert recipe.weights == "street"
+    assert recipe.sources["x"].instances == "areas"
+    assert Settings.of(recipe.settings) == Settings(
+        task="instance",
+        centre_sigma=0.2,
+        image_scale=2.0,
+        refine_edges=True,
+        copy_paste=0.3,
+        nms_window=9,
+        stretch_levels=True,
+        freeze_classes=True,
+        validate_every=4,
+    )
+    # Under its new names, so that the plan knows what is decided.
+    assert "zoom" not in recipe.settings
+    assert Recipe.from_dict(recipe.as_dict()) == recipe
+
+
+@pytest.mark.parametrize("path", sorted(SUBJECTS.parent.glob("*.json")), ids=lambda p: p.stem)
+def test_the_recipes_of_the_repository_load(path: Path) -> None:
+    assert Recipe.read(path).settings
+
+
 def test_classes_that_do_not_fit_are_refused(shapes: Path) -> None:
     recipe = Recipe(classes=ClassMap(("background", "thing")))
     with pytest.raises(DataError, match="'disc' has no place among: background, thing"):

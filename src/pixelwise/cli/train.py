@@ -98,7 +98,7 @@ def train(
         settings=settings,
         sources={**asked.sources, **sources},
         minutes=asked.minutes if minutes is None else minutes,
-        start=asked.start if weights is None else weights,
+        weights=asked.weights if weights is None else weights,
         model=asked.model if model is None else model,
     )
     from pixelwise.training import train  # after all that may be wrong: torch takes seconds

@@ -17,7 +17,7 @@ UInt16Array = npt.NDArray[np.uint16]
 LABEL_STRIDE = 2
 """Label maps of crops are made at half the crop's size: the loss there costs a quarter."""
 
-UNTOLD = 65535
+UNKNOWN = 65535
 """In an instance map: objects that nobody told apart."""
 
 GREY = np.array([0.299, 0.587, 0.114])
@@ -33,7 +33,7 @@ class Labelled(NamedTuple):
     label_map : (H, W) uint8
         Class ids, 255 = void. Of a crop: (H / 2, W / 2).
     instance_map : (H, W) uint16, or None
-        Of the label map's size: objects 1, 2, ...; 0 = none, `UNTOLD` = nobody says. None where
+        Of the label map's size: objects 1, 2, ...; 0 = none, `UNKNOWN` = nobody says. None where
         that is so everywhere.
     """
 
@@ -58,7 +58,7 @@ def augment(photo: Labelled, crop: int, settings: Settings, rng: np.random.Gener
     Labelled
         (crop, crop, 3), mean grey where the crop reaches beyond the photo. Its maps have half the
         side: they are sampled at the centres of 2 x 2 blocks of the crop, without interpolation;
-        void and `UNTOLD` beyond the photo.
+        void and `UNKNOWN` beyond the photo.
     """
     warp = _warp(photo.image.shape[:2], crop, settings, rng)
     image = cv2.warpAffine(
@@ -75,7 +75,7 @@ def augment(photo: Labelled, crop: int, settings: Settings, rng: np.random.Gener
         )
 
     coloured = cv2.transform(image, recolour(settings.colour, rng))
-    objects = None if photo.instance_map is None else warped(photo.instance_map, UNTOLD)
+    objects = None if photo.instance_map is None else warped(photo.instance_map, UNKNOWN)
     return Labelled(np.asarray(coloured, np.uint8), warped(photo.label_map, VOID), objects)
 
 
@@ -103,15 +103,15 @@ def paste(crop: Labelled, other: Labelled) -> Labelled:
     objects = None
     if crop.instance_map is not None or other.instance_map is not None:
         below, above = _told(crop), _told(other)
-        highest = below[below != UNTOLD].max(initial=0)
-        laid = np.where(above % UNTOLD, above + highest, above)
+        highest = below[below != UNKNOWN].max(initial=0)
+        laid = np.where(above % UNKNOWN, above + highest, above)
         objects = np.where(there, laid, below).astype(np.uint16)
     return Labelled(np.asarray(mixed, dtype=np.uint8), labels, objects)
 
 
 def _told(crop: Labelled) -> UInt16Array:
     if crop.instance_map is None:
-        return np.full(crop.label_map.shape, UNTOLD, dtype=np.uint16)
+        return np.full(crop.label_map.shape, UNKNOWN, dtype=np.uint16)
     return crop.instance_map
 
 
@@ -119,7 +119,7 @@ def _warp(
     size: tuple[int, ...], crop: int, settings: Settings, rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
     low, high = np.log(settings.scale)
-    scale = (settings.zoom or crop / max(size)) * np.exp(rng.uniform(low, high))
+    scale = (settings.image_scale or crop / max(size)) * np.exp(rng.uniform(low, high))
     stretch = np.exp(rng.uniform(-settings.stretch, settings.stretch) / 2)
     flip = 1 if rng.random() < 0.5 else -1
     angle = np.deg2rad(rng.uniform(-settings.rotate, settings.rotate))

@@ -18,7 +18,7 @@ from pixelwise.inference.preprocess import normalise
 from pixelwise.io.image import resize_image
 from pixelwise.io.mask import resize_ids
 from pixelwise.training.augment import Labelled, augment, paste
-from pixelwise.training.instance_targets import Float32Array, object_map, object_targets
+from pixelwise.training.instance_targets import Float32Array, instance_map_of, instance_targets
 from pixelwise.training.settings import Settings
 
 Crop = tuple[Labelled, Float32Array | None]
@@ -36,7 +36,8 @@ class Batches:
     fabric : Fabric
         Says where the batches go, and which part of each is this process's.
     kinds : list of str, optional
-        How each data set tells its objects, of `settings.KINDS`; where not given, none are read.
+        Where each data set's instances come from, of `settings.INSTANCE_SOURCES`; by default
+        none are read.
 
     Raises
     ------
@@ -95,7 +96,7 @@ class Batches:
         label_maps : (N / processes, S / 2, S / 2) int64
             Class ids, 255 = void.
         objects : (N / processes, 4, S / 2, S / 2) float32, or None
-            Of `objects.object_targets`; None where no objects are learnt.
+            Of `objects.instance_targets`; None where no objects are learnt.
         """
         crop = self.settings.crop_in(epoch)
         order = self._permutation(epoch)
@@ -122,12 +123,12 @@ class Batches:
         # One generator a sample, so that the result does not depend on the threads' order.
         rng = np.random.default_rng([self.settings.seed, epoch, place])
         cut = augment(photo, crop, self.settings, rng)
-        if rng.random() < self.settings.paste:
+        if rng.random() < self.settings.copy_paste:
             other = self._read(*self._order[rng.integers(len(self._order))])
             cut = paste(cut, augment(other, crop, self.settings, rng))
         if self._kinds is None:
             return cut, None
-        return cut, object_targets(cut.instance_map, cut.label_map, self.settings.spread)
+        return cut, instance_targets(cut.instance_map, cut.label_map, self.settings.centre_sigma)
 
     def _read(self, which: int, index: int) -> Labelled:
         kept = self._kept.get((which, index))
@@ -136,13 +137,15 @@ class Batches:
         sample = self._datasets[which][index]
         objects = None
         if self._kinds is not None:
-            objects = object_map(sample.label_map, sample.instances, self._kinds[which])
-        image = normalise(sample.image) if self.settings.normalised else sample.image
+            objects = instance_map_of(sample.label_map, sample.instances, self._kinds[which])
+        image = normalise(sample.image) if self.settings.stretch_levels else sample.image
         photo = Labelled(image, sample.label_map, objects)
         height, width = sample.label_map.shape
         # A quarter more than the usual scale keeps detail for crops that magnify.
         usual = float(np.sqrt(self.settings.scale[0] * self.settings.scale[1]))
-        scale = 1.25 * usual * (self.settings.zoom or self.settings.crop / max(height, width))
+        scale = (
+            1.25 * usual * (self.settings.image_scale or self.settings.crop / max(height, width))
+        )
         if scale < 1:
             size = max(1, round(height * scale)), max(1, round(width * scale))
             photo = Labelled(

@@ -10,12 +10,12 @@ from lightning_fabric import Fabric
 
 from pixelwise.networks import Network, Output
 from pixelwise.training.optim import pixel_loss
-from pixelwise.training.plan import Cost
+from pixelwise.training.plan import StepCost
 
 PHOTOS, SIDE, STEPS = 4, 256, 3
 
 
-def measure_cost(network: Network, n_classes: int, crop: int, fabric: Fabric) -> Cost:
+def measure_cost(network: Network, n_classes: int, crop: int, fabric: Fabric) -> StepCost:
     """Run a few steps on made-up crops.
 
     Parameters
@@ -30,7 +30,7 @@ def measure_cost(network: Network, n_classes: int, crop: int, fabric: Fabric) ->
 
     Returns
     -------
-    Cost
+    StepCost
         Of one crop of that side.
     """
     network = network.to(fabric.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
@@ -60,7 +60,7 @@ def measure_cost(network: Network, n_classes: int, crop: int, fabric: Fabric) ->
         best = min(best, time.perf_counter() - started)
     area = (crop / side) ** 2
     held = round(sum(kept.values()) / PHOTOS * area)
-    return Cost(crop, best / PHOTOS * area, held, free_memory(fabric.device))
+    return StepCost(crop, best / PHOTOS * area, held, free_memory(fabric.device))
 
 
 def _loss(output: Output, label_maps: torch.Tensor) -> torch.Tensor:

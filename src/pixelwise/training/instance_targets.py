@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from pixelwise.classes import VOID
 from pixelwise.instances import components
 from pixelwise.samples import Instance
-from pixelwise.training.augment import LABEL_STRIDE, UNTOLD, UInt8Array, UInt16Array
+from pixelwise.training.augment import LABEL_STRIDE, UNKNOWN, UInt8Array, UInt16Array
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -21,7 +21,7 @@ SPECK = 1e-3
 """Share of a photo below which an area is a splinter of an object that something hides."""
 
 
-def object_map(
+def instance_map_of(
     label_map: UInt8Array, instances: tuple[Instance, ...] | None, kind: str
 ) -> UInt16Array | None:
     """Give each object of a photo a number.
@@ -33,14 +33,14 @@ def object_map(
     instances : tuple of Instance, or None
         As the data has them; later ones lie over earlier ones.
     kind : str
-        One of `settings.KINDS`. ``"areas"``: each connected area of a class is one, void separates
-        those that touch. ``"one"``: all that is labelled is one; others may be in the photo that
-        nobody labelled.
+        One of `settings.INSTANCE_SOURCES`. ``"areas"``: each connected area of a class is one,
+        void separates those that touch. ``"one"``: all that is labelled is one; the image may
+        show others that are not labelled.
 
     Returns
     -------
     (H, W) uint16, or None
-        Objects 1, 2, ...; 0 = none, `UNTOLD` = nobody says. None where that is so everywhere.
+        Objects 1, 2, ...; 0 = none, `UNKNOWN` = nobody says. None where that is so everywhere.
     """
     numbers = np.zeros(label_map.shape, dtype=np.uint16)
     if kind == "one":
@@ -50,7 +50,7 @@ def object_map(
             top, left, bottom, right = Instance.of(there, 1, 1).box
             beside = np.ones(label_map.shape, dtype=np.bool_)
             beside[top:bottom, left:right] = False
-            numbers[beside] = UNTOLD
+            numbers[beside] = UNKNOWN
         return numbers
     if kind == "areas":
         ids = [int(i) for i in np.unique(label_map) if 0 < i < VOID]
@@ -58,15 +58,15 @@ def object_map(
     if instances is None:
         return None
     least = SPECK * label_map.size if kind == "areas" else 0
-    for number, instance in enumerate(instances[: UNTOLD - 1], start=1):
+    for number, instance in enumerate(instances[: UNKNOWN - 1], start=1):
         untold = instance.crowd or instance.class_id == VOID or instance.area < least
-        instance.within(numbers)[instance.patch] = UNTOLD if untold else number
+        instance.within(numbers)[instance.patch] = UNKNOWN if untold else number
     # What is background to the model may lie over an object that is none.
-    numbers[(label_map == 0) & (numbers != UNTOLD)] = 0
+    numbers[(label_map == 0) & (numbers != UNKNOWN)] = 0
     return numbers
 
 
-def object_targets(
+def instance_targets(
     instance_map: UInt16Array | None, label_map: UInt8Array, spread: float
 ) -> Float32Array:
     """Draw the centres of objects and the way from each of their pixels there.
@@ -90,7 +90,7 @@ def object_targets(
     if instance_map is None:
         found[0] = -1
         return found
-    numbers = np.where(instance_map == UNTOLD, 0, instance_map)
+    numbers = np.where(instance_map == UNKNOWN, 0, instance_map)
     areas = np.bincount(numbers.ravel())
     ids = np.flatnonzero(areas)
     ids = ids[ids > 0]
@@ -114,12 +114,12 @@ def object_targets(
         along = np.arange(left, left + window.shape[1]) - middle[1]
         spot = np.exp(-(down[:, None] ** 2 + along[None] ** 2) / (2 * deviation**2))
         np.maximum(window, spot.astype(np.float32), out=window)
-    untold = (instance_map == UNTOLD) | (label_map == VOID)
+    untold = (instance_map == UNKNOWN) | (label_map == VOID)
     found[0, untold & ~inside] = -1
     return found
 
 
-def object_loss(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def instance_loss(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """How far the object branch is from its targets; 0 where nobody says anything.
 
     Centres by the quality focal loss (Li et al., "Generalized focal loss", 2020), as a share of
@@ -132,7 +132,7 @@ def object_loss(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     scores : (N, 3, h, w) float
         Of `networks.objects.ObjectBranch`.
     targets : (N, 4, h, w) float32
-        Of `object_targets`.
+        Of `instance_targets`.
 
     Returns
     -------

@@ -30,7 +30,7 @@ from pixelwise.training.cost import measure_cost
 from pixelwise.training.distributed import make_fabric, reduced, share_batch_norms
 from pixelwise.training.export.metadata import add_score
 from pixelwise.training.export.onnx import export_network, judge_export
-from pixelwise.training.instance_targets import object_loss
+from pixelwise.training.instance_targets import instance_loss
 from pixelwise.training.journal import Journal
 from pixelwise.training.optim import (
     class_weights,
@@ -39,7 +39,7 @@ from pixelwise.training.optim import (
     pixel_loss,
     update_average,
 )
-from pixelwise.training.plan import Cost, Plan, look_at, make_plan
+from pixelwise.training.plan import Plan, StepCost, make_plan, summarise_data
 from pixelwise.training.pretrained import keep_classes, start_from
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.settings import Settings
@@ -106,7 +106,7 @@ def train(
     classes = training[0].classes
     repeats = [asked.source(path).repeat for path in paths]
     instances = Settings.of(asked.settings).task == "instance"
-    kinds = [asked.source(path).objects for path in paths] if instances else None
+    kinds = [asked.source(path).instances for path in paths] if instances else None
 
     checkpoint = out / "checkpoint.pt"
     state: dict[str, Any] = {}
@@ -117,28 +117,28 @@ def train(
             say(f"{out}: finished before; for another run give another --out")
             return out / "model.onnx"
     else:
-        look = look_at(training, repeats, judged, kinds)
+        summary = summarise_data(training, repeats, judged, kinds)
 
-        def measure(size: str, crop: int) -> Cost:
+        def measure(size: str, crop: int) -> StepCost:
             network = _network(asked, len(classes), size, instances)
             return measure_cost(network, len(classes), crop, fabric)
 
-        plan = fabric.broadcast(make_plan(asked, look, measure, fabric.world_size))
-        weights = class_weights(look.counts, plan.settings.balance)
+        plan = fabric.broadcast(make_plan(asked, summary, measure, fabric.world_size))
+        weights = class_weights(summary.counts, plan.settings.balance)
         state = {"epoch": 0, "asked": asked.as_dict(), "plan": plan.recipe.as_dict()}
-        state |= {"data": names, "weights": torch.from_numpy(weights), "things": look.things}
+        state |= {"data": names, "weights": torch.from_numpy(weights), "things": summary.things}
     settings = plan.settings
-    if settings.edges or settings.paste:
+    if settings.refine_edges or settings.copy_paste:
         check_edges(classes)
 
     fabric.seed_everything(settings.seed, verbose=False)
     batches = Batches(training, repeats, settings, fabric, kinds)
     network = _network(plan.recipe, len(classes), settings.size, instances)
-    if plan.recipe.start and (settings.frozen or not state["epoch"]):
+    if plan.recipe.weights and (settings.freeze_classes or not state["epoch"]):
         crops = next(batches.epoch(0))[0]
-        say(start_from(network, plan.recipe.start, crops))
-        if settings.frozen:
-            keep_classes(network, plan.recipe.start, crops)
+        say(start_from(network, plan.recipe.weights, crops))
+        if settings.freeze_classes:
+            keep_classes(network, plan.recipe.weights, crops)
             network.freeze_classes()
     share_batch_norms(network.to(memory_format=torch.channels_last), fabric)  # type: ignore[call-overload]
     average = deepcopy(network).eval().to(fabric.device)
@@ -178,18 +178,18 @@ def train(
         data=plan.recipe.data or ", ".join(f"{d.root.name} {d.split}" for d in training),
         licence=plan.recipe.licence,
         class_rules={name: source.rules for name, source in plan.recipe.sources.items()},
-        refine_edges=settings.edges,
+        refine_edges=settings.refine_edges,
         task="instance" if state["things"] else "semantic",
         instance_classes=tuple(state["things"]),
-        nms_window=settings.apart,
-        image_scale=settings.zoom,
-        stretch_levels=settings.normalised,
+        nms_window=settings.nms_window,
+        image_scale=settings.image_scale,
+        stretch_levels=settings.stretch_levels,
     )
     journal = Journal(out, tensorboard) if fabric.is_global_zero else None
 
     for epoch in range(state["epoch"], settings.epochs):
         wrapped.train()
-        if settings.frozen:
+        if settings.freeze_classes:
             network.freeze_classes()
         started, waited, losses = time.perf_counter(), 0.0, []
         asked_at = started
@@ -205,7 +205,7 @@ def train(
             output = wrapped(images, network.stride)
             loss = pixel_loss(output.logits, label_maps, class_weight, labelled)
             if objects is not None:
-                loss = loss + object_loss(output.instances, fabric.to_device(objects))
+                loss = loss + instance_loss(output.instances, fabric.to_device(objects))
             shared = reduced(fabric, loss.detach(), "mean")
             fabric.backward(loss)
             norm = fabric.clip_gradients(wrapped, optimizer, max_norm=5.0, error_if_nonfinite=False)
@@ -214,7 +214,7 @@ def train(
                     photos = ", ".join(batches.names(epoch, step - epoch * batches.steps))
                     raise PixelwiseError(
                         f"the {what} became {value.item()} in epoch {epoch + 1}, in the batch of "
-                        f"{photos}; look at these photos, or start again in another --out with "
+                        f"{photos}; look at these images, or start again in another --out with "
                         "a lower --learning-rate"
                     )
             optimizer.step()
@@ -224,7 +224,7 @@ def train(
             asked_at = time.perf_counter()
         seconds = time.perf_counter() - started
 
-        due = (epoch + 1) % settings.judge_every == 0 or epoch + 1 == settings.epochs
+        due = (epoch + 1) % settings.validate_every == 0 or epoch + 1 == settings.epochs
         found = judge_network(average, judged, card, fabric) if judged and due else None
         state |= {
             "epoch": epoch + 1,

@@ -14,8 +14,8 @@ from pixelwise.classes import VOID
 from pixelwise.datasets import Dataset
 from pixelwise.errors import DataError
 from pixelwise.io.mask import count_ids
-from pixelwise.training.augment import UNTOLD
-from pixelwise.training.instance_targets import object_map
+from pixelwise.training.augment import UNKNOWN
+from pixelwise.training.instance_targets import instance_map_of
 from pixelwise.training.optim import class_weights
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.settings import Settings
@@ -46,7 +46,7 @@ JUDGING = 0.1
 
 
 @dataclass(frozen=True)
-class Look:
+class DataSummary:
     """What the data is like.
 
     Parameters
@@ -72,7 +72,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Cost:
+class StepCost:
     """What one training crop costs on this machine.
 
     Parameters
@@ -127,12 +127,12 @@ class Plan:
         ]
 
 
-def look_at(
+def summarise_data(
     training: list[Dataset],
     repeats: list[int],
     judged: list[Dataset],
     kinds: list[str] | None = None,
-) -> Look:
+) -> DataSummary:
     """Read the sizes and label maps of some photos.
 
     Parameters
@@ -143,7 +143,8 @@ def look_at(
         How often an epoch goes through each.
     judged : list of Dataset
     kinds : list of str, optional
-        How each tells its objects, of `settings.KINDS`; where not given, none are looked for.
+        Where each one's instances come from, of `settings.INSTANCE_SOURCES`; by default none are
+        counted.
 
     Raises
     ------
@@ -168,9 +169,9 @@ def look_at(
         sizes.append(size)
         label_map, instances = dataset.read_labels(entry, size)
         counts += repeat * count_ids(label_map)
-        objects = None if kinds is None else object_map(label_map, instances, kind)
+        objects = None if kinds is None else instance_map_of(label_map, instances, kind)
         if objects is not None:
-            there = (objects > 0) & (objects != UNTOLD) & (label_map != VOID)
+            there = (objects > 0) & (objects != UNKNOWN) & (label_map != VOID)
             told |= set(np.unique(label_map[there]).tolist())
             areas = np.bincount(objects[there])
             object_sizes.append(np.sqrt(areas[areas > 0]))
@@ -183,7 +184,7 @@ def look_at(
     # A class that none of these photos shows may well have objects.
     things = [c for c in range(1, n_classes) if c in told or not counts[c]] if told else []
     height, width = np.median(sizes, axis=0)
-    return Look(
+    return DataSummary(
         sum(len(d) * repeat for d, repeat in zip(training, repeats, strict=True)),
         sum(map(len, judged)),
         (round(height), round(width)),
@@ -194,14 +195,17 @@ def look_at(
 
 
 def make_plan(
-    recipe: Recipe, look: Look, measure: Callable[[str, int], Cost], processes: int = 1
+    recipe: Recipe,
+    summary: DataSummary,
+    measure: Callable[[str, int], StepCost],
+    processes: int = 1,
 ) -> Plan:
     """Decide what the recipe leaves open.
 
     Parameters
     ----------
     recipe : Recipe
-    look : Look
+    summary : DataSummary
     measure : callable
         Takes the network's size and the side of a crop, gives what it costs.
     processes : int
@@ -218,29 +222,29 @@ def make_plan(
         if name not in recipe.settings:
             values[name], reasons[name] = value, why
 
-    longer = max(look.size)
-    if look.things:
-        low, usual, high = (float(v) for v in np.percentile(look.object_sizes, [5, 50, 95]))
+    longer = max(summary.size)
+    if summary.things:
+        low, usual, high = (float(v) for v in np.percentile(summary.object_sizes, [5, 50, 95]))
         sizes = f"objects are {low:.0f} to {high:.0f} px"
         if usual < SMALL * longer and not recipe.settings.get("side"):
             # Objects this small are small in every photo: the size of a photo says nothing.
             zoom = min(2.0, max(0.5, round(4 * LEAST_OBJECT / low) / 4))
-            choose("zoom", zoom, f"{sizes}; the smallest shall cover {LEAST_OBJECT} px")
-            choose("normalised", True, "seen at their own scale: levels of their own, too")
-        spread = values.get("spread", Settings.spread)
-        choose("spread", spread, f"of an object's size around its centre; {sizes}")
-    zoom = values.get("zoom", 0.0)
+            choose("image_scale", zoom, f"{sizes}; the smallest shall cover {LEAST_OBJECT} px")
+            choose("stretch_levels", True, "seen at their own scale: levels of their own, too")
+        spread = values.get("centre_sigma", Settings.centre_sigma)
+        choose("centre_sigma", spread, f"of an object's size around its centre; {sizes}")
+    zoom = values.get("image_scale", 0.0)
     longer = round(zoom * longer) or longer
     side = min(LONGEST_SIDE, max(64, _round32(longer)))
-    choose("side", side, f"px; photos are about {look.size[1]} x {look.size[0]} px")
+    choose("side", side, f"px; photos are about {summary.size[1]} x {summary.size[0]} px")
     side = values["side"]
     choose("crop", max(32, _round32(0.7 * side)), "px; 0.7 of what the network sees")
     crop = values["crop"]
     choose("first_crop", max(32, _round32(crop / 2)), "px; small crops first, they cost little")
-    if look.things:
+    if summary.things:
         seen_low = low * (zoom or side / longer)
         apart = min(63, max(3, 2 * round((seen_low / 2 - 1) / 2) + 1))
-        choose("apart", apart, f"the smallest objects cover {seen_low / 2:.0f} px of the map")
+        choose("nms_window", apart, f"the smallest objects cover {seen_low / 2:.0f} px of the map")
     unit = 1.0 if zoom else side / crop
     low, high = round(0.6 * unit, 2), round(1.6 * unit, 2)
     seen = f"{zoom:g} times their size" if zoom else f"{side} px"
@@ -249,7 +253,7 @@ def make_plan(
     size = values.get("size", Settings.size)
     cost = measure(size, crop)
     fits = max(1, int(0.5 * cost.memory / max(1, cost.bytes)))
-    most = min(fits * processes, max(4, look.photos // 16), look.photos)
+    most = min(fits * processes, max(4, summary.photos // 16), summary.photos)
     batch = max(
         next((b for b in BATCHES if b <= most and b % processes == 0), processes), processes
     )
@@ -260,47 +264,51 @@ def make_plan(
     )
     batch = values["batch"]
     # Pretrained weights keep what they know at a lower rate; the usual range for fine-tuning.
-    top = FINE_TUNING if recipe.model or recipe.start else Settings.learning_rate
+    top = FINE_TUNING if recipe.model or recipe.weights else Settings.learning_rate
     rate = float(f"{top * math.sqrt(min(1.0, batch / 16)):.2g}")
     choose("learning_rate", rate, "AdamW; lower for batches under 16, and on pretrained weights")
-    share = look.counts / max(1, look.counts.sum())
+    share = summary.counts / max(1, summary.counts.sum())
     present = share[share > 0]
-    balance = (0.0, "classes stay as they are") if values.get("frozen") else _balance(present, look)
+    balance = (
+        (0.0, "classes stay as they are")
+        if values.get("freeze_classes")
+        else _balance(present, summary)
+    )
     choose("balance", *balance)
     choose("cache_gb", round(max(0.1, cost.memory / 4 / processes / 1e9), 1), "a quarter of it")
 
     frame = Settings.of({**values, "epochs": 100})
     area = float(np.mean([(frame.crop_in(e) / crop) ** 2 for e in range(100)]))
-    epoch = look.photos * cost.seconds * (crop / cost.crop) ** 2 * area
+    epoch = summary.photos * cost.seconds * (crop / cost.crop) ** 2 * area
     # A forward pass is a third of a step; photos are seen at side x side, at most.
-    judging = look.judged * cost.seconds * (side / cost.crop) ** 2 / 3
-    epochs, why = _epochs(recipe.minutes, look, epoch * (1 + (JUDGING if look.judged else 0)))
+    judging = summary.judged * cost.seconds * (side / cost.crop) ** 2 / 3
+    epochs, why = _epochs(recipe.minutes, summary, epoch * (1 + (JUDGING if summary.judged else 0)))
     choose("epochs", epochs, why)
     epochs = values["epochs"]
     every = max(1, min(math.ceil(judging / (JUDGING * epoch)), epochs // 10))
-    choose("judge_every", every, f"epochs; {look.judged} photos to evaluate")
-    steps = epochs * max(1, look.photos // batch)
+    choose("validate_every", every, f"epochs; {summary.judged} photos to evaluate")
+    steps = epochs * max(1, summary.photos // batch)
     ema = round(1 - 1 / min(1000, max(10, steps / 50)), 4)
     choose("ema", ema, "averages the weights over the last fiftieth of the steps, at most 1,000")
 
     settings = asdict(Settings.of(values))
     decided = replace(recipe, settings=settings, minutes=None)
-    total = epochs * (epoch + judging / values["judge_every"]) / 60
+    total = epochs * (epoch + judging / values["validate_every"]) / 60
     return Plan(decided, reasons, total)
 
 
-def _epochs(minutes: float | None, look: Look, seconds: float) -> tuple[int, str]:
+def _epochs(minutes: float | None, summary: DataSummary, seconds: float) -> tuple[int, str]:
     if minutes is not None:
         return max(1, int(60 * minutes / seconds)), f"{seconds:.1f} s each on this machine"
-    epochs = min(300, max(20, round(PHOTOS / look.photos)))
+    epochs = min(300, max(20, round(PHOTOS / summary.photos)))
     return epochs, f"about {PHOTOS:,} photos in all, but 20 to 300 times each"
 
 
-def _balance(share: npt.NDArray[np.float64], look: Look) -> tuple[float, str]:
+def _balance(share: npt.NDArray[np.float64], summary: DataSummary) -> tuple[float, str]:
     """Weigh classes where the rarest is far rarer than an even share would be."""
     rarest = float(share.min() * len(share)) if len(share) else 1.0
     balance = 0.0 if rarest > 0.25 else 0.5
-    weights = class_weights(look.counts, balance)[look.counts > 0]
+    weights = class_weights(summary.counts, balance)[summary.counts > 0]
     if balance and len(weights):
         return balance, (
             f"the rarest class has {share.min():.2%} of the pixels; "

@@ -20,7 +20,13 @@ from pixelwise.datasets import (
 from pixelwise.datasets.splits import WHOLE
 from pixelwise.defaults import EVALUATION_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, DataError
-from pixelwise.training.settings import KINDS, Settings, refuse_unknown
+from pixelwise.training.settings import (
+    INSTANCE_SOURCES,
+    OLD_NAMES,
+    Settings,
+    refuse_unknown,
+    renamed,
+)
 
 
 @dataclass(frozen=True)
@@ -35,21 +41,22 @@ class Source:
         How often an epoch goes through it.
     options : ReadOptions
         How it is to be read, as for `open_dataset`.
-    objects : str
-        How its objects are told, of `training.settings.KINDS`: by the data itself where empty;
-        ``areas``: each connected area of a class is one; ``one``: all that is labelled in a
-        photo is one.
+    instances : str
+        Where its instances come from, one of `training.settings.INSTANCE_SOURCES`: the data
+        itself if empty; ``areas``: each connected area of a class is one; ``one``: all that is
+        labelled in an image is one.
     """
 
     rules: Mapping[str, str] = field(default_factory=dict)
     repeat: int = 1
     options: ReadOptions = field(default_factory=ReadOptions)
-    objects: str = ""
+    instances: str = ""
 
     def __post_init__(self) -> None:
-        if self.objects not in KINDS:
+        if self.instances not in INSTANCE_SOURCES:
             raise ArgumentError(
-                f"objects: expected one of {', '.join(filter(None, KINDS))}, got {self.objects!r}"
+                f"instances: expected one of {', '.join(filter(None, INSTANCE_SOURCES))}, "
+                f"got {self.instances!r}"
             )
 
     @classmethod
@@ -63,7 +70,7 @@ class Source:
         ArgumentError
             A key that is not known.
         """
-        raw = dict(values)
+        raw = renamed(values, {"objects": "instances"})
         options = dict(raw.pop("options", {}))
         options |= {k: raw.pop(k) for k in ("format", "encoding", "void", "labels") if k in raw}
         if names := raw.pop("names", ()):
@@ -96,7 +103,7 @@ class Recipe:
         How long training may take; the plan turns it into epochs, where these are left open.
     model : str
         A network from the Hugging Face hub, ``hf:<name>``, or a folder of one; ours where empty.
-    start : str
+    weights : str
         Weights to start from: a name, a model.onnx or a checkpoint.pt; random where empty.
     licence : str
         Of the trained weights; it travels in the weights file.
@@ -114,13 +121,14 @@ class Recipe:
     settings: Mapping[str, Any] = field(default_factory=dict)
     minutes: float | None = None
     model: str = ""
-    start: str = ""
+    weights: str = ""
     licence: str = "not stated"
     data: str = ""
 
     def __post_init__(self) -> None:
-        if Settings.of(self.settings).frozen and not self.start:
-            raise ArgumentError("frozen: needs weights to start from (--weights)")
+        object.__setattr__(self, "settings", renamed(self.settings, OLD_NAMES))
+        if Settings.of(self.settings).freeze_classes and not self.weights:
+            raise ArgumentError("freeze_classes: needs weights to start from (--weights)")
         if self.minutes is not None and not self.minutes > 0:
             raise ArgumentError(f"minutes: expected above 0, got {self.minutes}")
 
@@ -145,13 +153,13 @@ class Recipe:
         """Build a recipe from what `as_dict` returned; keys left out keep their defaults."""
         if not isinstance(values, Mapping):
             raise TypeError(f"expected a JSON object, got {type(values).__name__}")
-        raw = dict(values)
+        raw = renamed(values, {"start": "weights"})
         refuse_unknown(raw, cls)
-        raw["classes"] = _class_map(raw.get("classes"))  # type: ignore[arg-type]
-        sources: Mapping[str, dict[str, object]] = raw.get("sources", {})  # type: ignore[assignment]
+        raw["classes"] = _class_map(raw.get("classes"))
+        sources: Mapping[str, Mapping[str, Any]] = raw.get("sources", {})
         raw["sources"] = {name: Source.from_dict(source) for name, source in sources.items()}
-        raw["settings"] = dict(raw.get("settings", {}))  # type: ignore[call-overload]
-        return cls(**raw)  # type: ignore[arg-type]
+        raw["settings"] = dict(raw.get("settings", {}))
+        return cls(**raw)
 
     def as_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""

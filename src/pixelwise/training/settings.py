@@ -7,25 +7,37 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pixelwise.errors import ArgumentError
+from pixelwise.networks.designs import DESIGNS
 
-SIZES = ("tiny", "small", "base")
+SIZES = tuple(DESIGNS)
 """The networks, by name."""
 
 PRECISIONS = ("auto", "bfloat16", "float32")
 
-TASKS = ("semantic", "instance")
-"""What is learnt: classes alone, or objects as well."""
+TASKS = ("semantic", "instance", "boundary")
+"""What is learnt: classes alone, instances as well, or the boundaries that people draw."""
 
-KINDS = ("", "areas", "one")
-"""How objects are told: by the data, by connected areas of a class, or as one a photo."""
+INSTANCE_SOURCES = ("", "areas", "one")
+"""Where instances come from: the data itself, connected areas of a class, or one per image."""
+
+OLD_NAMES = {
+    "spread": "centre_sigma",
+    "zoom": "image_scale",
+    "edges": "refine_edges",
+    "paste": "copy_paste",
+    "apart": "nms_window",
+    "normalised": "stretch_levels",
+    "frozen": "freeze_classes",
+    "judge_every": "validate_every",
+}
+"""Settings of older recipes, and what they are called since."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """The numbers of a run. Each has its default here and nowhere else.
 
-    What a person leaves open, the plan chooses from the data where it can
-    (`pixelwise.training.plan`).
+    Those that are not given are chosen from the data where possible (`pixelwise.training.plan`).
 
     Parameters
     ----------
@@ -34,60 +46,72 @@ class Settings:
     size : str
         Of the network, one of `SIZES`.
     epochs : int
-        Passes over all training photos.
+        Passes over all training images.
     crop, first_crop : int
         Side of the square training crops in pixels, at the end and in the first epoch. It grows
-        in between: small pictures first cost little and teach most (progressive learning, Tan
-        and Le, EfficientNetV2, 2021).
+        in between: small crops first cost little and teach most (progressive learning, Tan and
+        Le, EfficientNetV2, 2021).
     side : int
-        Pixels of a photo's longer side when the network judges it.
-    zoom : float
-        Where above 0, photos are seen at so many times their own size instead, whatever it is:
-        right where a pixel always shows as much, as under a microscope.
-    normalised : bool
-        Stretch the levels of each photo first: right where their brightness says nothing, as under
-        a microscope.
+        Pixels of an image's longer side in validation and prediction.
+    image_scale : float
+        If above 0, images are seen at this multiple of their own size instead: right where a
+        pixel always shows as much, as under a microscope.
+    stretch_levels : bool
+        Stretch the levels of each image first: right where their brightness means nothing, as
+        under a microscope.
     batch : int
-        Photos a step.
+        Images per step.
     learning_rate, weight_decay : float
         Of AdamW, at the top of the schedule.
     warmup : float
         Share of all steps in which the rate climbs; after it, it falls by a cosine to zero.
     ema : float
-        Share of the averaged weights that stays at each step.
+        Share of the averaged weights that is kept at each step.
     scale : (low, high)
-        Longer side of a photo in crops, drawn log-uniformly; with a zoom, times the zoom.
+        Longer side of an image in crops, drawn log-uniformly, as a multiple of the crop's side;
+        with ``image_scale``, as a multiple of that.
     rotate : float
         Degrees, either way.
     stretch : float
         Natural log of the aspect change, either way.
     colour : float
         Strength of brightness, contrast, saturation and tint changes, 0..1.
-    spread : float
-        Deviation of the spot that stands for an object's centre, as a share of the object's size.
-    frozen : bool
-        Learn to tell objects apart and nothing else, on weights to start from: what these say of
-        classes stays as it is.
-    apart : int
-        Side of the window in which an object's centre is the only one, in pixels of the network's
-        map of centres, of which one covers two of what it sees; odd.
-    paste : float
-        Share of the crops over which the subject of another is laid, 0..1: everything there
+    centre_sigma : float
+        Standard deviation of the spot that marks an instance's centre, as a share of the
+        instance's size.
+    freeze_classes : bool
+        Train the instance branch alone, on weights to start from; their classes stay the same.
+    nms_window : int
+        Side of the window in which an instance's centre is the only one, in pixels of the
+        network's map of centres; odd.
+    copy_paste : float
+        Share of the crops over which the subject of another is pasted, 0..1: everything there
         that is not class 0, the background.
     balance : float
         How much rare classes count in the loss: the power of a class's share of all pixels by
         which its weight falls, 0..1. 0 weighs all pixels alike.
-    edges : bool
-        Draw the border between the background, class 0, and the others to the photo's edges, in
-        prediction and in the final scores; the scores on the way are without.
-    judge_every : int
-        Epochs between two looks at the val split; the last epoch is always judged.
+    refine_edges : bool
+        In prediction and in the final scores, align the boundary between the background, class 0,
+        and the others with the image's edges; scores during training are without it.
+    validate_every : int
+        Epochs between two validations; the last epoch is always validated.
     cache_gb : float
-        Memory for decoded photos, in GB; those that do not fit are read in every epoch.
+        Memory for decoded images, in GB; those that do not fit are read in every epoch.
     precision : str
-        Of the arithmetic, one of `PRECISIONS`; ``auto`` is bfloat16 where the device has it.
+        Of the arithmetic, one of `PRECISIONS`; ``auto`` is bfloat16 if the device has it.
     seed : int
         The one source of randomness.
+
+    Raises
+    ------
+    ArgumentError
+        A value out of its range; the message names the setting and the range.
+
+    Examples
+    --------
+    >>> settings = Settings(epochs=30, crop=224, first_crop=128)
+    >>> [settings.crop_in(epoch) for epoch in (0, 10, 29)]
+    [128, 192, 224]
     """
 
     task: str = "semantic"
@@ -96,8 +120,8 @@ class Settings:
     crop: int = 224
     first_crop: int = 128
     side: int = 288
-    zoom: float = 0.0
-    normalised: bool = False
+    image_scale: float = 0.0
+    stretch_levels: bool = False
     batch: int = 32
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
@@ -107,13 +131,13 @@ class Settings:
     rotate: float = 10.0
     stretch: float = 0.2
     colour: float = 0.5
-    spread: float = 0.1
-    frozen: bool = False
-    apart: int = 5
-    paste: float = 0.0
+    centre_sigma: float = 0.1
+    freeze_classes: bool = False
+    nms_window: int = 5
+    copy_paste: float = 0.0
     balance: float = 0.0
-    edges: bool = False
-    judge_every: int = 1
+    refine_edges: bool = False
+    validate_every: int = 1
     cache_gb: float = 4.0
     precision: str = "auto"
     seed: int = 0
@@ -123,30 +147,27 @@ class Settings:
             value = getattr(self, name)
             if value not in known:
                 raise ArgumentError(f"unknown {name} {value!r}; there is: {', '.join(known)}")
-        for name in ("epochs", "batch", "judge_every"):
-            if getattr(self, name) < 1:
-                raise ArgumentError(f"{name}: expected at least 1, got {getattr(self, name)}")
+
+        def expect(right: bool, name: str, what: str) -> None:
+            if not right:
+                raise ArgumentError(f"{name}: expected {what}, got {getattr(self, name)}")
+
+        for name in ("epochs", "batch", "validate_every"):
+            expect(getattr(self, name) >= 1, name, "at least 1")
         for name in ("crop", "first_crop", "side"):
-            if not 32 <= getattr(self, name) <= 2048:
-                raise ArgumentError(f"{name}: expected 32..2048 px, got {getattr(self, name)}")
+            expect(32 <= getattr(self, name) <= 2048, name, "32..2048 px")
         for name in ("warmup", "ema", "colour"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ArgumentError(f"{name}: expected 0 <= value < 1, got {getattr(self, name)}")
-        for name in ("balance", "paste"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ArgumentError(f"{name}: expected 0..1, got {getattr(self, name)}")
-        if not 0 <= self.zoom <= 8:
-            raise ArgumentError(f"zoom: expected 0..8, got {self.zoom}")
-        if not 0 < self.spread <= 0.5:
-            raise ArgumentError(f"spread: expected 0 < value <= 0.5, got {self.spread}")
-        if self.frozen and (self.task != "instance" or self.balance):
-            raise ArgumentError("frozen: expected task=instance and balance=0")
-        if not 3 <= self.apart <= 63 or self.apart % 2 == 0:
-            raise ArgumentError(f"apart: expected an odd number 3..63, got {self.apart}")
-        if self.learning_rate <= 0:
-            raise ArgumentError(f"learning_rate: expected above 0, got {self.learning_rate}")
-        if not 0 < self.scale[0] <= self.scale[1]:
-            raise ArgumentError(f"scale: expected 0 < low <= high, got {self.scale}")
+            expect(0 <= getattr(self, name) < 1, name, "0 <= value < 1")
+        for name in ("balance", "copy_paste"):
+            expect(0 <= getattr(self, name) <= 1, name, "0..1")
+        expect(0 <= self.image_scale <= 8, "image_scale", "0..8")
+        expect(0 < self.centre_sigma <= 0.5, "centre_sigma", "0 < value <= 0.5")
+        odd = 3 <= self.nms_window <= 63 and self.nms_window % 2 == 1
+        expect(odd, "nms_window", "an odd number 3..63")
+        expect(self.learning_rate > 0, "learning_rate", "above 0")
+        expect(0 < self.scale[0] <= self.scale[1], "scale", "0 < low <= high")
+        if self.freeze_classes and (self.task != "instance" or self.balance):
+            raise ArgumentError("freeze_classes: expected task=instance and balance=0")
 
     def crop_in(self, epoch: int) -> int:
         """Side of the crops in an epoch (0, 1, ...), in px, a multiple of 32."""
@@ -158,15 +179,20 @@ class Settings:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
-        """Build settings from what stands in a recipe; the rest keeps its defaults.
+        """Build settings from those of a recipe; the rest keeps its defaults.
 
         Raises
         ------
         ArgumentError
             A name that is not known, or a value out of its range.
+
+        Examples
+        --------
+        >>> Settings.of({"epochs": 3, "judge_every": 2}).validate_every
+        2
         """
+        values = renamed(values, OLD_NAMES)
         refuse_unknown(values, cls)
-        values = dict(values)
         if "scale" in values:
             values["scale"] = tuple(values["scale"])  # a list in JSON
         try:
@@ -175,8 +201,20 @@ class Settings:
             raise ArgumentError(f"settings: a value of the wrong kind ({error})") from None
 
 
+def renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values under the names that their keys have today.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+    names : mapping of str to str
+        From old names to those of today.
+    """
+    return {names.get(name, name): value for name, value in values.items()}
+
+
 def refuse_unknown(values: Mapping[str, Any], kind: type) -> None:
-    """Stop at a key that is no field of a record.
+    """Check that every key is a field of a record.
 
     Raises
     ------
