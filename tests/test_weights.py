@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import onnx
+import onnxruntime
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pixelwise.classes import ClassMap
 from pixelwise.errors import ArgumentError, WeightsError
-from pixelwise.weights import ModelCard
-from tests.toy import CARD
+from pixelwise.weights import ModelCard, bundled_weights, read_card, read_weights
+from pixelwise.weights.onnx_file import first_output_only, read_metadata
+from tests.conftest import run
+from tests.toy import CARD, write_toy
 
 FORMAT_1 = """{"format": 1, "name": "street", "classes": {"names": ["sky", "road"], "colours":
 [[86, 180, 233], [80, 80, 96]]}, "side": 512, "network": "Semantic FPN", "data": "CamVid",
@@ -88,3 +98,113 @@ def test_cards_check_themselves() -> None:
         replace(CARD, task="instance", instance_classes=(3,))
     with pytest.raises(ArgumentError, match="side: expected 1 or more, got 0"):
         replace(CARD, side=0)
+
+
+def test_metadata_is_what_onnx_reads() -> None:
+    for name in bundled_weights():
+        data = read_weights(name)
+        expected = {p.key: p.value for p in onnx.load_from_string(data).metadata_props}
+        assert read_metadata(data, name) == expected
+
+
+@pytest.mark.parametrize("name", ["subjects", "nuclei", "edges", "street"])
+def test_the_cut_file_gives_the_same_logits(name: str) -> None:
+    whole = read_weights(name)
+    cut = first_output_only(whole, name)
+    onnx.checker.check_model(onnx.load_from_string(cut))
+    assert len(cut) < len(whole) if read_card(name).instance_classes else cut == whole
+    image = np.random.default_rng(0).uniform(0, 255, (1, 3, 97, 130)).astype(np.float32)
+    all_outputs, (logits,) = (
+        onnxruntime.InferenceSession(data).run(None, {"image": image}) for data in (whole, cut)
+    )
+    assert np.array_equal(all_outputs[0], logits)
+
+
+def test_cutting_keeps_what_a_graph_inside_a_node_reads() -> None:
+    """`If` reads `inside` only in its branches, and `other` belongs to the second output."""
+    make, tensor = onnx.helper.make_node, onnx.TensorProto.FLOAT
+    value = onnx.helper.make_tensor_value_info
+    branch = [
+        onnx.helper.make_graph([make(op, ["inside"], [op])], op, [], [value(op, tensor, [1])])
+        for op in ("Neg", "Abs")
+    ]
+    nodes = [
+        make("Exp", ["image"], ["inside"]),
+        make("Exp", ["image"], ["other"]),
+        make("Greater", ["image", "image"], ["which"]),
+        make("If", ["which"], ["logits"], then_branch=branch[0], else_branch=branch[1]),
+        make("Neg", ["other"], ["instances"]),
+    ]
+    outputs = [value(name, tensor, [1]) for name in ("logits", "instances")]
+    graph = onnx.helper.make_graph(nodes, "g", [value("image", tensor, [1])], outputs)
+    model = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9
+    )
+    cut = onnx.load_from_string(first_output_only(model.SerializeToString(), "x"))
+    assert [node.op_type for node in cut.graph.node] == ["Exp", "Greater", "If"]
+    session = onnxruntime.InferenceSession(cut.SerializeToString())
+    (logits,) = session.run(None, {"image": np.zeros(1, np.float32)})
+    assert logits == [1]  # 0 > 0 is false: |exp(0)|
+
+
+@given(st.data())
+def test_damaged_files_are_refused_and_nothing_else_happens(data: st.DataObject) -> None:
+    whole = DAMAGED
+    change = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
+    for _ in range(data.draw(st.integers(0, 4))):
+        if change:
+            place = data.draw(st.integers(0, len(change) - 1))
+            change[place] = data.draw(st.integers(0, 255))
+    for read in (read_metadata, first_output_only):
+        with suppress(WeightsError):
+            read(bytes(change), "x")
+
+
+def _toy_bytes() -> bytes:
+    node = onnx.helper.make_node("Neg", ["image"], ["logits"])
+    value = [
+        onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1]) for n in node.output
+    ]
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", value, value))
+    onnx.helper.set_model_props(model, {"pixelwise": CARD.to_json()})
+    return bytes(model.SerializeToString())
+
+
+DAMAGED = _toy_bytes()
+
+
+def test_a_new_file_in_the_folder_is_in_the_catalogue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_toy(tmp_path / "toy.onnx")
+    shutil.copy(tmp_path / "toy.onnx", tmp_path / "._toy.onnx")  # macOS leaves such files
+    monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
+    assert bundled_weights() == ("toy",)
+    assert read_card("toy") == CARD
+
+
+def test_the_command_lists_all_weights(tmp_path: Path) -> None:
+    done = run("weights", "--json", tmp_path / "all.json", COLUMNS="160")
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
+    assert tuple(content) == bundled_weights()
+    for name, card in content.items():
+        assert card["bytes"] == len(read_weights(name))
+        for word in (name, card["task"], card["classes"]["names"][0], "MIT", *card["score"]):
+            assert word in done.stdout
+    assert "mIoU: mean over classes of TP/(TP+FP+FN)" in done.stdout
+
+
+def test_the_command_prints_a_whole_card(tmp_path: Path) -> None:
+    card = replace(CARD, licence="free", score={"toys val": {"miou": 0.5, "definition": "so"}})
+    path = write_toy(tmp_path / "toy.onnx", card)
+    done = run("weights", path, "--json", tmp_path / "one.json")
+    assert done.returncode == 0, done.stderr
+    for word in ("background, red, green", "64 px long", "free", "toys val", "0.500", "so"):
+        assert word in done.stdout
+    content = json.loads((tmp_path / "one.json").read_text(encoding="utf-8"))
+    assert content.pop("bytes") == path.stat().st_size
+    assert ModelCard.from_json(json.dumps(content), "x") == card
+    done = run("weights", "subject")
+    assert done.returncode == 2
+    assert "no such weights; name a file, or one of: edges, nuclei" in done.stderr

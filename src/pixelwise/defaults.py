@@ -21,9 +21,6 @@ NAMED_WEIGHTS = "A name that 'pixelwise weights' lists, or a model.onnx."
 TILE = 8192
 """Longer side in pixels above which a photo is labelled in tiles, and the tiles' side."""
 
-EDGE_WEIGHTS = "edges"
-"""The bundled weights that find boundaries; they name no classes of things."""
-
 BOUNDARIES = "learned"
 """Where the edges between regions come from, at the command line."""
 

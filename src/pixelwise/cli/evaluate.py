@@ -103,7 +103,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from pixelwise.evaluation.measure import DEFINITIONS, TITLES
+    from pixelwise.evaluation.figures import DEFINITIONS, TITLES
 
     scores, edges = evaluation.scores, evaluation.boundaries
     table = Table("class", "IoU", "boundary IoU", "boundary F1")

@@ -26,6 +26,7 @@ from pixelwise.cli.regions import regions
 from pixelwise.cli.show import show
 from pixelwise.cli.train import train
 from pixelwise.cli.train_edges import train_edges
+from pixelwise.cli.weights import weights
 from pixelwise.errors import PixelwiseError
 
 FAILED, INTERRUPTED, PIPE_CLOSED = 2, 130, 1
@@ -71,6 +72,7 @@ COMMANDS = {
         "Measure",
         "pixelwise evaluate runs/voc/model.onnx data/VOC2012 --html page.html",
     ),
+    "weights": Command(weights, "Measure", "pixelwise weights subjects"),
     "bench": Command(bench, "Measure", "pixelwise bench street --sizes 960x720 --threads 1,4"),
 }
 """The commands by name, in the order of the help."""

@@ -13,13 +13,12 @@ from pixelwise.classes import VOID
 from pixelwise.concurrency import prefetch
 from pixelwise.datasets import Dataset
 from pixelwise.errors import ArgumentError, DataError, LabelError
+from pixelwise.evaluation.figures import DEFINITIONS
 from pixelwise.inference.predictor import Predictor
 from pixelwise.instances import instances_of
 from pixelwise.io.mask import INSTANCES_SUFFIX, read_instance_map, read_label_map
 from pixelwise.metrics import BoundaryScores, SemanticScores, boundary_counts, confusion_matrix
 from pixelwise.metrics.boundaries import COLUMNS
-from pixelwise.metrics.boundaries import DEFINITIONS as BOUNDARY_DEFINITIONS
-from pixelwise.metrics.instance_scores import DEFINITIONS as OBJECT_DEFINITIONS
 from pixelwise.metrics.instance_scores import InstanceCounter, InstanceScores
 from pixelwise.metrics.semantic import or_none
 from pixelwise.progress import track
@@ -28,32 +27,6 @@ from pixelwise.samples import Instance, Sample
 UInt8Array = npt.NDArray[np.uint8]
 Labels = tuple[UInt8Array, tuple[Instance, ...] | None]
 Predict = Callable[[Sample], Labels]
-
-
-def _title(name: str) -> str:
-    words = {"miou": "mIoU", "iou": "IoU", "f1": "F1", "pq": "PQ", "sq": "SQ", "rq": "RQ"}
-    spelt = [words.get(w, w.upper() if w[:2] in ("ap", "ar") else w) for w in name.split("_")]
-    return " ".join(spelt)
-
-
-DEFINITIONS = {
-    "miou": "mean over classes of TP/(TP+FP+FN), one confusion matrix over the data set",
-    "per_image_miou": (
-        "mean over photos of the mean over the classes in that photo's truth or prediction of "
-        "TP/(TP+FP+FN) within the photo"
-    ),
-    "frequency_weighted_iou": "mean of the classes' IoU, weighted by their share of true pixels",
-    "pixel_accuracy": "right pixels over all pixels",
-    "mean_class_accuracy": "mean over the classes in the truth of TP/(TP+FN)",
-    "foreground_iou": "IoU of any class but id 0 against id 0",
-    **BOUNDARY_DEFINITIONS,
-    **OBJECT_DEFINITIONS,
-}
-"""What each figure means; void pixels are left out of all of them."""
-
-
-TITLES = {name: _title(name) for name in DEFINITIONS}
-"""What each figure is called in a table."""
 
 
 @dataclass(frozen=True, eq=False)

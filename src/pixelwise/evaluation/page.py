@@ -13,7 +13,8 @@ from pixelwise.drawing.confusion import draw_confusion
 from pixelwise.drawing.instances import overlay_instances
 from pixelwise.drawing.overlays import colourise
 from pixelwise.drawing.page import Figure, Section, Table, render_page
-from pixelwise.evaluation.measure import DEFINITIONS, TITLES, Evaluation, Labels
+from pixelwise.evaluation.figures import DEFINITIONS, TITLES
+from pixelwise.evaluation.measure import Evaluation, Labels
 from pixelwise.io.image import resize_image
 from pixelwise.io.mask import count_ids, resize_ids
 from pixelwise.metrics.instance_scores import InstanceScores

@@ -17,8 +17,8 @@ from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.refine import decide_along_edges
 from pixelwise.inference.upsample import Float32Array, decide, upsampled
-from pixelwise.weights.card import KEY, ModelCard
-from pixelwise.weights.catalogue import find_weights, read_weights
+from pixelwise.weights.card import ModelCard
+from pixelwise.weights.catalogue import card_of, find_weights, read_weights
 
 DEVICES = {
     "cpu": "CPUExecutionProvider",
@@ -84,6 +84,7 @@ class Predictor:
                 "install its package for that device (onnxruntime-gpu for cuda)"
             )
         path, data = find_weights(weights), read_weights(weights)
+        card = card_of(data, str(path))
         # What the device has no kernel for falls back to the processor.
         providers = list(dict.fromkeys([DEVICES[device], DEVICES["cpu"]]))
         try:
@@ -92,13 +93,7 @@ class Predictor:
         except Exception as error:
             reason = str(error).splitlines()[0]
             raise WeightsError(f"{path}: not a readable ONNX file ({reason})") from None
-        metadata = session.get_modelmeta().custom_metadata_map
-        if KEY not in metadata:
-            raise WeightsError(
-                f"{path}: no {KEY!r} entry in its metadata, so its classes and preprocessing are "
-                "unknown; use a model.onnx that 'pixelwise train' wrote"
-            )
-        return cls(ModelCard.from_json(metadata[KEY], str(path)), session)
+        return cls(card, session)
 
     @property
     def classes(self) -> ClassMap:

@@ -7,10 +7,12 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from pixelwise.defaults import EDGE_WEIGHTS
 from pixelwise.inference.predictor import Predictor
 from pixelwise.regions.borders import BorderModel, border_facts
 from pixelwise.regions.partition import Arcs, Float32Array, Float64Array, Int32Array, UInt8Array
+
+EDGE_WEIGHTS = "edges"
+"""The bundled weights that find boundaries."""
 
 LOOKS = ((0.75, False), (1.0, False), (1.0, True), (1.4, False))
 """At what scales the network looks, and whether mirrored; its answers are averaged."""

@@ -7,6 +7,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from pixelwise.errors import WeightsError
+from pixelwise.weights.card import KEY, ModelCard
+from pixelwise.weights.onnx_file import read_metadata
 
 SUFFIX = ".onnx"
 
@@ -19,8 +21,9 @@ def bundled_weights() -> tuple[str, ...]:
     >>> "subjects" in bundled_weights()
     True
     """
-    files = resources.files("pixelwise.weights").iterdir()
-    return tuple(sorted(f.name.removesuffix(SUFFIX) for f in files if f.name.endswith(SUFFIX)))
+    names = (file.name for file in resources.files("pixelwise.weights").iterdir())
+    bundled = (name for name in names if name.endswith(SUFFIX) and not name.startswith("."))
+    return tuple(sorted(name.removesuffix(SUFFIX) for name in bundled))
 
 
 def find_weights(weights: str | Path) -> Traversable:
@@ -61,3 +64,41 @@ def read_weights(weights: str | Path) -> bytes:
     True
     """
     return find_weights(weights).read_bytes()
+
+
+def read_card(weights: str | Path) -> ModelCard:
+    """Return what a weights file says about itself, without loading the network.
+
+    Parameters
+    ----------
+    weights : str or Path
+        As for `find_weights`.
+
+    Raises
+    ------
+    WeightsError
+        No such name or file, not an ONNX file, or not written by pixelwise.
+
+    Examples
+    --------
+    >>> read_card("edges").task
+    'boundary'
+    """
+    return card_of(read_weights(weights), str(find_weights(weights)))
+
+
+def card_of(data: bytes, where: str) -> ModelCard:
+    """Return the card in the bytes of the weights file ``where``.
+
+    Raises
+    ------
+    WeightsError
+        Not an ONNX file, or not written by pixelwise.
+    """
+    metadata = read_metadata(data, where)
+    if KEY not in metadata:
+        raise WeightsError(
+            f"{where}: no {KEY!r} entry in its metadata, so its classes and preprocessing are "
+            "unknown; use a model.onnx that 'pixelwise train' wrote"
+        )
+    return ModelCard.from_json(metadata[KEY], where)

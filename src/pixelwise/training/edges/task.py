@@ -18,10 +18,11 @@ from torch.nn import functional as F
 
 from pixelwise.classes import ClassMap
 from pixelwise.datasets.bsds import BsdsSample, read_bsds
-from pixelwise.defaults import EDGE_WEIGHTS, EVALUATION_SPLIT, TRAIN_SPLIT
+from pixelwise.defaults import EVALUATION_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, PixelwiseError
 from pixelwise.networks import Network, build_boundary_network, count_parameters
 from pixelwise.progress import track
+from pixelwise.regions.learned import EDGE_WEIGHTS
 from pixelwise.training.augment import recolour
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelwise.training.distributed import make_fabric
