@@ -40,7 +40,7 @@ from pixelwise.metrics.regions import (
     covering,
     overlaps,
     rand_index,
-    region_borders,
+    region_boundaries,
     undersegmentation_error,
     variation_of_information,
 )
@@ -72,7 +72,7 @@ def cuts_of_felzenszwalb(image: UInt8Array) -> Cuts:
     # A border's strength is the coarsest scale at which it is there; they do not nest.
     strength = np.zeros(image.shape[:2], dtype=np.float32)
     for i, region_map in reversed(list(enumerate(maps, start=1))):
-        strength[region_borders(region_map)] = len(maps) + 1 - i
+        strength[region_boundaries(region_map)] = len(maps) + 1 - i
     return strength, maps
 
 
@@ -93,7 +93,7 @@ def _thin(region_map: RegionMap) -> npt.NDArray[np.bool_]:
     # Equal to the `Boundaries` of the ground truth files.
     from skimage.morphology import thin
 
-    return np.asarray(thin(region_borders(region_map)), dtype=np.bool_)
+    return np.asarray(thin(region_boundaries(region_map)), dtype=np.bool_)
 
 
 def boundaries(photos: list[BsdsSample], pool: ProcessPoolExecutor) -> None:

@@ -24,8 +24,9 @@ from pixelwise.inference.preprocess import prepare
 from pixelwise.instances import components
 from pixelwise.io.image import resize_image
 from pixelwise.io.mask import resize_ids
-from pixelwise.metrics.coco_ap import AveragePrecision, match_photo, summarise
-from pixelwise.metrics.mask_iou import CellCounts, cell_counts, mask_ious
+from pixelwise.metrics.cells import CellCounts, cell_counts
+from pixelwise.metrics.coco_ap import AveragePrecision, match_image, summarise
+from pixelwise.metrics.mask_iou import mask_ious
 from pixelwise.samples import Instance
 
 UInt8Array = npt.NDArray[np.uint8]
@@ -201,7 +202,7 @@ def measure_areas(predictor: Predictor, folder: Path, names: list[str]) -> None:
         prediction = predictor.predict(sample.image)
         for way, objects in ways.items():
             found = objects(prediction)
-            matches[way].append(match_photo(truth, found))
+            matches[way].append(match_image(truth, found))
             cells[way].append(cell_counts(found, truth))
     took = time.perf_counter() - started
     print(f"{folder.name} val, {len(dataset)} photos, {took:.0f} s; {', '.join(names) or 'all'}")

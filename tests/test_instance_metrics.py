@@ -19,15 +19,11 @@ from pycocotools.cocoeval import COCOeval
 
 from pixelwise import open_dataset
 from pixelwise.classes import ClassMap
+from pixelwise.metrics.cells import CellCounts, cell_counts
 from pixelwise.metrics.coco_ap import average_precision
 from pixelwise.metrics.instance_scores import DEFINITIONS, InstanceCounter
-from pixelwise.metrics.mask_iou import (
-    CellCounts,
-    PanopticQuality,
-    cell_counts,
-    mask_ious,
-    panoptic_counts,
-)
+from pixelwise.metrics.mask_iou import mask_ious
+from pixelwise.metrics.panoptic import PanopticQuality, panoptic_counts
 from pixelwise.samples import Instance, paint_label_map
 from tests.conftest import real
 

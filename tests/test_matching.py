@@ -21,7 +21,7 @@ from pixelwise.metrics.regions import (
     covering,
     overlaps,
     rand_index,
-    region_borders,
+    region_boundaries,
     undersegmentation_error,
     variation_of_information,
 )
@@ -150,12 +150,12 @@ def test_borders_are_those_of_the_published_ground_truth() -> None:
     people = loadmat(root / "groundTruth" / "val" / f"{photo.name}.mat")["groundTruth"].ravel()
     for region_map, person in zip(photo.region_maps, people, strict=True):
         published = person["Boundaries"][0, 0] > 0
-        assert np.array_equal(thin(region_borders(region_map)), published)
+        assert np.array_equal(thin(region_boundaries(region_map)), published)
 
 
 def test_people_agree_with_each_other_on_real_photos() -> None:
     photo = read_bsds(real("bsds500"), "val")[3]
-    first, *others = [np.asarray(thin(region_borders(m)), np.bool_) for m in photo.region_maps]
+    first, *others = [np.asarray(thin(region_boundaries(m)), np.bool_) for m in photo.region_maps]
     exact = match_counts(first.astype(np.float32), [first], np.array([0.5]))
     assert (exact == first.sum()).all()
     curve = BoundaryCurve(match_counts(first.astype(np.float32), others, np.array([0.5]))[None])

@@ -22,7 +22,7 @@ from pixelwise.metrics.regions import (
     boundary_recall,
     covering,
     overlaps,
-    region_borders,
+    region_boundaries,
 )
 from pixelwise.regions.borders import (
     FACTS,
@@ -83,7 +83,7 @@ def test_cuts_are_region_maps_and_nest(
         # Each finer region lies in one coarser region.
         assert (np.count_nonzero(overlaps(fine, coarse), axis=1) == 1).all()
     for level in (0.1, 0.5):
-        borders = region_borders(found.cut(level=level))
+        borders = region_boundaries(found.cut(level=level))
         assert np.array_equal(found.boundaries >= level, borders)
 
 

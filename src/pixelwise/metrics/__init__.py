@@ -1,4 +1,4 @@
-"""How good masks are, with every average named."""
+"""Scores of predictions against the truth, each with its definition."""
 
 from pixelwise.metrics.boundaries import BoundaryScores, boundary_counts
 from pixelwise.metrics.semantic import SemanticScores, confusion_matrix

@@ -1,4 +1,4 @@
-"""One-to-one matching of boundary pixels, and the scores that are made of it."""
+"""One-to-one matching of boundary pixels and the scores made of it (Berkeley benchmark)."""
 
 from __future__ import annotations
 
@@ -11,28 +11,26 @@ from scipy.sparse.csgraph import maximum_flow
 from skimage.morphology import thin
 
 from pixelwise.errors import LabelError
-
-BoolArray = npt.NDArray[np.bool_]
-Int64Array = npt.NDArray[np.int64]
+from pixelwise.samples import BoolArray, Float32Array, Float64Array, Int64Array
 
 REACH = 0.0075
-"""How far matched pixels may lie apart, as a share of the photo's diagonal (the benchmark's)."""
+"""How far matched pixels may lie apart, as a share of the image's diagonal (the benchmark's)."""
 
 
 def match_boundaries(
     found: BoolArray, truth: BoolArray, reach: float | None = None
 ) -> tuple[BoolArray, BoolArray]:
-    """Match as many boundary pixels as can be, each with one of the other map that is near.
+    """Match as many boundary pixels as possible, each with one of the other map that is near.
 
-    A largest matching of the pairs within ``reach``, as a largest flow (Dinitz, 1970). The Berkeley
-    benchmark (Martin et al., 2004) looks for the matching of least total distance in which a
-    pixel that is left over costs a hundred times the reach: that one is a largest one too.
+    A maximum matching of the pairs within ``reach``, found as a maximum flow (Dinitz, 1970).
+    The Berkeley benchmark (Martin et al., 2004) looks for the matching of least total distance in
+    which an unmatched pixel costs a hundred times the reach: that is a maximum matching too.
 
     Parameters
     ----------
     found, truth : (H, W) bool
     reach : float, optional
-        Pixels; `REACH` of the diagonal where not given.
+        Pixels; `REACH` of the diagonal if not given.
 
     Returns
     -------
@@ -43,6 +41,12 @@ def match_boundaries(
     ------
     LabelError
         The maps differ in size.
+
+    Examples
+    --------
+    >>> found, truth = np.array([[True, False, True]]), np.array([[False, True, False]])
+    >>> [int(matched.sum()) for matched in match_boundaries(found, truth, reach=1)]
+    [1, 1]
     """
     if found.shape != truth.shape or found.ndim != 2:
         raise LabelError(f"boundary maps of {found.shape} and {truth.shape}: expected one size")
@@ -62,13 +66,13 @@ def match_boundaries(
     near = index[rows[:, None] + far + y[near_by], columns[:, None] + far + x[near_by]]
     one, which = np.nonzero(near >= 0)
     other = near[one, which]
-    # From a source to every true pixel, on to each found one near it, and on to a sink: every
-    # pipe holds one, so that what flows is a matching.
+    # From a source to every true pixel, to each found one near it, and to a sink, each with
+    # capacity one, so that a flow is a matching.
     source, sink = len(rows) + len(places[0]), len(rows) + len(places[0]) + 1
     starts = np.concatenate([np.full(len(rows), source), one, np.arange(len(rows), source)])
     ends = np.concatenate([np.arange(len(rows)), len(rows) + other, np.full(len(places[0]), sink)])
     pipes = csr_array((np.ones(len(starts), dtype=np.int32), (starts, ends)), shape=(sink + 1,) * 2)
-    # scipy's matching of Hopcroft and Karp takes minutes where many true pixels go without.
+    # scipy's Hopcroft-Karp matching takes minutes if many true pixels stay unmatched.
     flow = maximum_flow(pipes, source, sink, method="dinic").flow.tocoo()
     used = (flow.data > 0) & (flow.row < len(rows))
     taken = flow.col[used] - len(rows)
@@ -78,14 +82,14 @@ def match_boundaries(
 
 
 def match_counts(
-    strength: npt.NDArray[np.float32], truths: list[BoolArray], thresholds: npt.NDArray[np.floating]
+    strength: Float32Array, truths: list[BoolArray], thresholds: npt.NDArray[np.floating]
 ) -> Int64Array:
-    """Count matched boundary pixels of one photo at each threshold, against each person's map.
+    """Count matched boundary pixels of one image at each threshold, against each person's map.
 
     Parameters
     ----------
     strength : (H, W) float32
-        What reaches a threshold is boundary; it is thinned to lines of one pixel.
+        Pixels that reach a threshold are boundary, thinned to lines one pixel wide.
     truths : list of (H, W) bool
         The boundaries that each person drew.
     thresholds : (T,) float
@@ -94,7 +98,14 @@ def match_counts(
     -------
     (T, 4) int64
         Found pixels with a partner in any person's map, found pixels; true pixels with a
-        partner, true pixels, both added up over the people. Columns add up over photos.
+        partner, true pixels, both added up over the people. Counts add up over images.
+
+    Examples
+    --------
+    >>> strength = np.array([[0, 0.9, 0, 0.2]], dtype=np.float32)
+    >>> truth = np.array([[False, True, False, False]])
+    >>> match_counts(strength, [truth], np.array([0.1, 0.5])).tolist()
+    [[1, 2, 1, 1], [1, 1, 1, 1]]
     """
     counts = np.zeros((len(thresholds), 4), dtype=np.int64)
     counts[:, 3] = sum(int(truth.sum()) for truth in truths)
@@ -119,20 +130,26 @@ class BoundaryCurve:
     Parameters
     ----------
     counts : (N, T, 4) int64
-        `match_counts` of N photos at the same T thresholds.
+        `match_counts` of N images at the same T thresholds.
+
+    Examples
+    --------
+    >>> curve = BoundaryCurve(np.array([[[1, 2, 1, 1], [1, 1, 1, 1]]]))
+    >>> curve.ods, curve.best
+    (1.0, 1)
     """
 
     counts: Int64Array
 
     @property
-    def precision(self) -> npt.NDArray[np.float64]:
-        """(T,) float64, counted over all photos; 1 where nothing was found."""
+    def precision(self) -> Float64Array:
+        """(T,) float64, counted over all images; 1 if nothing was found."""
         found = self.counts.sum(axis=0)
         return np.where(found[:, 1] > 0, found[:, 0] / np.maximum(found[:, 1], 1), 1.0)
 
     @property
-    def recall(self) -> npt.NDArray[np.float64]:
-        """(T,) float64, counted over all photos and people."""
+    def recall(self) -> Float64Array:
+        """(T,) float64, counted over all images and people."""
         found = self.counts.sum(axis=0)
         return np.asarray(found[:, 2] / np.maximum(found[:, 3], 1))
 
@@ -143,12 +160,12 @@ class BoundaryCurve:
 
     @property
     def best(self) -> int:
-        """Which threshold that is."""
+        """Index of that threshold."""
         return int(_f1(self.precision, self.recall).argmax())
 
     @property
     def ois(self) -> float:
-        """F1 of the counts at each photo's own best threshold (optimal image scale)."""
+        """F1 of the counts at each image's own best threshold (optimal image scale)."""
         own = self.counts.astype(np.float64)
         scores = _f1(
             own[..., 0] / np.maximum(own[..., 1], 1), own[..., 2] / np.maximum(own[..., 3], 1)
@@ -158,9 +175,9 @@ class BoundaryCurve:
 
     @property
     def average_precision(self) -> float:
-        """Area under precision over recall, where the curve has points; 0 elsewhere.
+        """Area under precision over recall within the range of the curve.
 
-        Sampled at every hundredth of recall, as the benchmark does.
+        Sampled at every hundredth of recall, as in the benchmark.
         """
         recall, first = np.unique(self.recall, return_index=True)
         if len(recall) < 2:
@@ -170,7 +187,5 @@ class BoundaryCurve:
         return float(height.sum() / 100)
 
 
-def _f1(
-    precision: npt.NDArray[np.float64], recall: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _f1(precision: Float64Array, recall: Float64Array) -> Float64Array:
     return np.asarray(2 * precision * recall / np.maximum(precision + recall, 1e-12))

@@ -6,30 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.metrics.mask_iou import mask_ious
-from pixelwise.samples import Instance
-
-BoolArray = npt.NDArray[np.bool_]
-Float64Array = npt.NDArray[np.float64]
+from pixelwise.samples import BoolArray, Float64Array, Instance, Int64Array
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 LEAST = THRESHOLDS[0]
 CAPPED = np.minimum(THRESHOLDS, 1 - 1e-10)
+"""The thresholds as pycocotools compares them."""
+
 RECALLS = np.linspace(0.0, 1.0, 101)
 MOST = 100
-"""Objects of a class in a photo that count, best score first."""
+"""Instances of a class in an image that count, best score first."""
 
 AREAS = ((0.0, 1e10), (0.0, 32.0**2), (32.0**2, 96.0**2), (96.0**2, 1e10))
-"""Of all objects, small, medium and large ones, px; both ends belong to it."""
+"""Pixels of all, small, medium and large instances; both ends included."""
 
 EVERY = np.ogrid[: len(AREAS), : len(THRESHOLDS)]
 
 
 @dataclass(frozen=True)
 class AveragePrecision:
-    """The twelve figures of the COCO benchmark for masks, 0..1; -1 where nothing was there to find.
+    """The twelve figures of the COCO benchmark for masks, 0..1; -1 if nothing occurs.
 
     Precision at 101 recalls, averaged over them, over classes and, but for ``ap50`` and ``ap75``,
     over the IoU from 0.50 to 0.95 in steps of 0.05. A crowd is neither found nor missed.
@@ -39,11 +37,11 @@ class AveragePrecision:
     ap, ap50, ap75 : float
         At all of these IoU, at 0.50, at 0.75.
     ap_small, ap_medium, ap_large : float
-        Of objects below 32 x 32 px, up to 96 x 96 px, and above.
+        Of instances below 32 x 32 px, up to 96 x 96 px, and above.
     ar1, ar10, ar100 : float
-        The highest recall with 1, 10 and 100 objects of a class in a photo, a mean over IoU.
+        The highest recall with 1, 10 and 100 instances of a class in an image, a mean over IoU.
     ar_small, ar_medium, ar_large : float
-        The same with 100 objects, by their size.
+        The same with 100 instances, by their size.
     """
 
     ap: float
@@ -66,27 +64,27 @@ class AveragePrecision:
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """What became of objects, in a photo or in all.
+    """Which instances were matched, in one image or in several.
 
     Parameters
     ----------
     classes : (D,) int64
-        Of the objects found, photo by photo, best first within each.
+        Of the instances found, image by image, best score first within each.
     scores : (D,) float64
     ranks : (D,) int64
-        Place of each among those of its class in its photo.
+        Place of each among those of its class in its image.
     matched, ignored : (A, T, D) bool
-        Found rightly; and left out of the count. A areas, T IoU.
+        Matched with a true one; and left out of the count. A areas, T IoU.
     truths : (A, 256) int64
-        Objects there to find, of each class.
+        True instances of each class.
     """
 
-    classes: npt.NDArray[np.int64]
+    classes: Int64Array
     scores: Float64Array
-    ranks: npt.NDArray[np.int64]
+    ranks: Int64Array
     matched: BoolArray
     ignored: BoolArray
-    truths: npt.NDArray[np.int64]
+    truths: Int64Array
 
     def of(self, class_id: int) -> Matches:
         """Return those of one class; ``truths`` then are (A, 1)."""
@@ -106,28 +104,35 @@ def average_precision(
     found: Sequence[Sequence[Instance]],
     class_ids: Sequence[int],
 ) -> AveragePrecision:
-    """Judge masks with scores as the COCO benchmark does (Lin et al., 2014).
+    """Evaluate masks with scores as the COCO benchmark does (Lin et al., 2014).
 
     Parameters
     ----------
     truth : sequence of (sequence of Instance)
-        What is there, a photo each. By size they are told apart by `Instance.stated_area`, where
-        they have one.
+        The true instances of each image. Their size is `Instance.stated_area` if they have one,
+        else the pixels of the mask.
     found : sequence of (sequence of Instance)
-        What was found, with scores, in the same order of photos.
+        The found instances, with scores, of the same images.
     class_ids : sequence of int
-        The classes to average over. One without an object in the truth is left out.
+        The classes to average over. One that neither occurs nor is found is left out.
 
     Returns
     -------
     AveragePrecision
+
+    Examples
+    --------
+    >>> true = Instance.of(np.array([[True, True, False]]), class_id=1, id=1)
+    >>> found = Instance.of(np.array([[True, True, True]]), class_id=1, id=1)
+    >>> average_precision([[true]], [[found]], [1]).ar100
+    0.4
     """
-    return summarise([match_photo(*photo) for photo in zip(truth, found, strict=True)], class_ids)
+    return summarise([match_image(*pair) for pair in zip(truth, found, strict=True)], class_ids)
 
 
-def summarise(photos: Sequence[Matches], class_ids: Sequence[int]) -> AveragePrecision:
-    """Return the figures of `average_precision` from what `match_photo` gave for each photo."""
-    everything = _joined(photos)
+def summarise(images: Sequence[Matches], class_ids: Sequence[int]) -> AveragePrecision:
+    """Return the figures of `average_precision` from what `match_image` gave for each image."""
+    everything = _joined(images)
     precisions, recalls, few = [], [], []
     for class_id in class_ids:
         matches = everything.of(class_id)
@@ -156,11 +161,8 @@ def summarise(photos: Sequence[Matches], class_ids: Sequence[int]) -> AveragePre
     )
 
 
-def match_photo(truth: Sequence[Instance], found: Sequence[Instance]) -> Matches:
-    """Match the objects of one photo, each class for itself.
-
-    Takes one photo of what `average_precision` takes.
-    """
+def match_image(truth: Sequence[Instance], found: Sequence[Instance]) -> Matches:
+    """Match the instances of one image within each class; arguments as of `average_precision`."""
     scores = np.array([i.score for i in found], dtype=np.float64)
     order = np.argsort(-scores, kind="stable")
     classes = np.array([i.class_id for i in found], dtype=np.int64)[order]
@@ -173,30 +175,30 @@ def match_photo(truth: Sequence[Instance], found: Sequence[Instance]) -> Matches
     left_out = crowd | _beyond([i.area if i.stated_area is None else i.stated_area for i in truth])
     ious = mask_ious(best, truth, LEAST, classes[:, None] == true_classes)
     matched, ignored = _match(ious, crowd, left_out)
-    strange = _beyond([i.area for i in best])[:, None]
+    unsized = _beyond([i.area for i in best])[:, None]
     return Matches(
         classes,
         scores[order],
         ranks,
         matched,
-        ignored | (~matched & strange),
+        ignored | (~matched & unsized),
         np.array([np.bincount(true_classes[~out], minlength=256) for out in left_out]),
     )
 
 
-def _joined(photos: Sequence[Matches]) -> Matches:
+def _joined(images: Sequence[Matches]) -> Matches:
     return Matches(
-        np.concatenate([m.classes for m in photos]),
-        np.concatenate([m.scores for m in photos]),
-        np.concatenate([m.ranks for m in photos]),
-        np.concatenate([m.matched for m in photos], axis=2),
-        np.concatenate([m.ignored for m in photos], axis=2),
-        np.sum([m.truths for m in photos], axis=0),
+        np.concatenate([m.classes for m in images]),
+        np.concatenate([m.scores for m in images]),
+        np.concatenate([m.ranks for m in images]),
+        np.concatenate([m.matched for m in images], axis=2),
+        np.concatenate([m.ignored for m in images], axis=2),
+        np.sum([m.truths for m in images], axis=0),
     )
 
 
 def _beyond(sizes: Sequence[float]) -> BoolArray:
-    """Return which objects each of `AREAS` leaves out, (A, N)."""
+    """Return which instances each of `AREAS` leaves out, (A, N)."""
     pixels = np.array(sizes, dtype=np.float64)
     low, high = np.array(AREAS).T[:, :, None]
     return np.asarray((pixels < low) | (pixels > high), dtype=np.bool_)
@@ -205,10 +207,10 @@ def _beyond(sizes: Sequence[float]) -> BoolArray:
 def _match(
     ious: Float64Array, crowd: BoolArray, left_out: BoolArray
 ) -> tuple[BoolArray, BoolArray]:
-    """Match the objects found in a photo to those there, best score first.
+    """Match the found instances of an image to the true ones, best score first.
 
-    Each takes the one it overlaps most of those that are free, those that count first; a crowd is
-    always free.
+    Each takes the free one that it overlaps most, those that count before those left out; a crowd
+    is always free.
 
     Parameters
     ----------
@@ -219,7 +221,7 @@ def _match(
     Returns
     -------
     matched, ignored : (A, T, D) bool
-        Whether each has a partner, and whether that one is left out.
+        Whether each has a partner, and whether that partner is left out.
     """
     shape = len(AREAS), len(THRESHOLDS), len(ious)
     matched, ignored = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
@@ -227,14 +229,14 @@ def _match(
         return matched, ignored
     near = ious >= LEAST
     wanted, only = near.sum(axis=1), near.argmax(axis=1)
-    # Most meet one object, which no other wants: for these the order does not matter.
+    # Most overlap a single one, and no other overlaps that: for these the order does not matter.
     alone = (wanted == 1) & ((near.sum(axis=0)[only] == 1) | crowd[only])
     simple = np.flatnonzero(alone)
     matched[:, :, simple] = ious[simple, only[simple]] >= CAPPED[:, None]
     ignored[:, :, simple] = matched[:, :, simple] & left_out[:, None, only[simple]]
     taken = np.zeros((*shape[:2], len(crowd)), dtype=np.bool_)
     for d in np.flatnonzero((wanted > 0) & ~alone):
-        # Backwards: of equals pycocotools takes the last one.
+        # Reversed: of equal ones pycocotools takes the last.
         partners = np.flatnonzero(near[d])[::-1]
         values = ious[d, partners]
         worth = values + 2 * ~left_out[:, None, partners]
@@ -274,7 +276,7 @@ def _curves(matches: Matches) -> tuple[Float64Array, Float64Array]:
 
 
 def _recall_of(matches: Matches, most: int) -> Float64Array:
-    """Return the recall at each IoU, (T,), with so many objects a photo; -1 if no truth."""
+    """Return the recall at each IoU, (T,), with so many instances per image; -1 if no truth."""
     truths = int(matches.truths[0, 0])
     if truths == 0:
         return np.full(len(THRESHOLDS), -1.0)

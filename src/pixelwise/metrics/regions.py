@@ -7,9 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import LabelError
-
-Int32Array = npt.NDArray[np.int32]
-Int64Array = npt.NDArray[np.int64]
+from pixelwise.samples import BoolArray, Int64Array
 
 
 def overlaps(region_map: npt.NDArray[np.integer], truth: npt.NDArray[np.integer]) -> Int64Array:
@@ -23,7 +21,7 @@ def overlaps(region_map: npt.NDArray[np.integer], truth: npt.NDArray[np.integer]
     Returns
     -------
     (K, T) int64
-        Every figure below is made of this one table.
+        The other functions here take this table.
 
     Raises
     ------
@@ -55,6 +53,11 @@ def covering(table: Int64Array) -> float:
     ----------
     table : (K, T) int64
         Of `overlaps`.
+
+    Examples
+    --------
+    >>> covering(np.array([[4, 0], [2, 2]]))
+    0.625
     """
     areas, true_areas = table.sum(axis=1), table.sum(axis=0)
     union = areas[:, None] + true_areas - table
@@ -72,11 +75,16 @@ def rand_index(table: Int64Array) -> float:
     ----------
     table : (K, T) int64
         Of `overlaps`.
+
+    Examples
+    --------
+    >>> rand_index(np.array([[2, 0], [0, 2]])), round(rand_index(np.array([[2, 2]])), 3)
+    (1.0, 0.333)
     """
     pixels = float(table.sum())
     if pixels < 2:
         return 1.0
-    # Counted as floats: squares of large photos leave 64 bits.
+    # As floats: squares of large images exceed 64 bits.
     both, mine, theirs = (
         float((counts.astype(np.float64) ** 2).sum())
         for counts in (table, table.sum(axis=1), table.sum(axis=0))
@@ -85,7 +93,7 @@ def rand_index(table: Int64Array) -> float:
 
 
 def variation_of_information(table: Int64Array) -> float:
-    """Return what either map does not say about the other, in bits; 0 for equal ones.
+    """Return the information that either map lacks about the other, in bits; 0 for equal maps.
 
     H(S) + H(T) - 2 I(S, T) (Meila, 2005), with logarithms of base 2 as in the Berkeley benchmark.
 
@@ -93,6 +101,11 @@ def variation_of_information(table: Int64Array) -> float:
     ----------
     table : (K, T) int64
         Of `overlaps`.
+
+    Examples
+    --------
+    >>> variation_of_information(np.array([[2, 2]]))
+    1.0
     """
 
     def entropy(counts: Int64Array) -> float:
@@ -113,20 +126,30 @@ def achievable_accuracy(table: Int64Array) -> float:
     ----------
     table : (K, T) int64
         Of `overlaps`.
+
+    Examples
+    --------
+    >>> achievable_accuracy(np.array([[3, 1], [0, 4]]))
+    0.875
     """
     return float(table.max(axis=1).sum() / table.sum())
 
 
 def undersegmentation_error(table: Int64Array) -> float:
-    """Return how much regions leak over true borders, as a share of the pixels; 0 is best.
+    """Return how much regions leak over true boundaries, as a share of the pixels; 0 is best.
 
-    The sum of the smaller part of each region on either side of a true region's border
+    The sum of the smaller part of each region on either side of a true region's boundary
     (Neubert and Protzel, 2012).
 
     Parameters
     ----------
     table : (K, T) int64
         Of `overlaps`.
+
+    Examples
+    --------
+    >>> undersegmentation_error(np.array([[3, 1], [0, 4]]))
+    0.25
     """
     outside = table.sum(axis=1)[:, None] - table
     return float(np.minimum(table, outside).sum() / table.sum())
@@ -135,7 +158,7 @@ def undersegmentation_error(table: Int64Array) -> float:
 def boundary_recall(
     region_map: npt.NDArray[np.integer], truth: npt.NDArray[np.integer], tolerance: int = 2
 ) -> float:
-    """Return the share of true border pixels near a region's border, 0..1; NaN without any.
+    """Return the share of true boundary pixels near a region's boundary, 0..1; NaN without any.
 
     Martin et al. (2004), with a square of (2 tolerance + 1) pixels as neighbourhood.
 
@@ -144,16 +167,22 @@ def boundary_recall(
     region_map, truth : (H, W) integer
     tolerance : int
         Pixels.
+
+    Examples
+    --------
+    >>> truth = np.array([[0, 0, 0, 0, 1, 1]])
+    >>> boundary_recall(np.array([[0, 0, 1, 1, 1, 1]]), truth)
+    1.0
     """
-    borders = region_borders(truth)
-    if not borders.any():
+    boundaries = region_boundaries(truth)
+    if not boundaries.any():
         return float("nan")
     box = np.ones((2 * tolerance + 1, 2 * tolerance + 1), dtype=np.uint8)
-    near = cv2.dilate(region_borders(region_map).view(np.uint8), box) > 0
-    return float(near[borders].mean())
+    near = cv2.dilate(region_boundaries(region_map).view(np.uint8), box) > 0
+    return float(near[boundaries].mean())
 
 
-def region_borders(region_map: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+def region_boundaries(region_map: npt.NDArray[np.integer]) -> BoolArray:
     """Mark the pixels whose right, lower or lower right neighbour is in another region.
 
     Parameters
@@ -164,9 +193,14 @@ def region_borders(region_map: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]
     -------
     (H, W) bool
         Lines one pixel wide, as in the Berkeley benchmark.
+
+    Examples
+    --------
+    >>> region_boundaries(np.array([[0, 0, 1]])).astype(int).tolist()
+    [[0, 1, 0]]
     """
-    borders = np.zeros(region_map.shape, dtype=np.bool_)
-    borders[:, :-1] |= region_map[:, :-1] != region_map[:, 1:]
-    borders[:-1] |= region_map[:-1] != region_map[1:]
-    borders[:-1, :-1] |= region_map[:-1, :-1] != region_map[1:, 1:]
-    return borders
+    boundaries = np.zeros(region_map.shape, dtype=np.bool_)
+    boundaries[:, :-1] |= region_map[:, :-1] != region_map[:, 1:]
+    boundaries[:-1] |= region_map[:-1] != region_map[1:]
+    boundaries[:-1, :-1] |= region_map[:-1, :-1] != region_map[1:, 1:]
+    return boundaries

@@ -6,16 +6,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.errors import ArgumentError, LabelError
-from pixelwise.samples import check_label_map
+from pixelwise.metrics.averages import mean
+from pixelwise.samples import Float64Array, Int64Array, UInt8Array, check_label_map
 
-UInt8Array = npt.NDArray[np.uint8]
-Int64Array = npt.NDArray[np.int64]
-
-# cv2.calcHist hands its counts out as float32, which is exact up to 2^24; larger maps go in bands.
+# cv2.calcHist returns float32 counts, exact up to 2^24; larger maps are counted in bands.
 EXACT_PIXELS = 1 << 24
 
 
@@ -57,7 +54,7 @@ def confusion_matrix(truth: UInt8Array, prediction: UInt8Array, n_classes: int) 
         matrix += cv2.calcHist(planes, [0, 1], None, bins, ranges).astype(np.int64)
     void = np.count_nonzero(truth == VOID)
     if matrix.sum() + void != truth.size:
-        _name_the_stranger(truth, prediction, n_classes)
+        _raise_unknown_id(truth, prediction, n_classes)
     return matrix
 
 
@@ -70,13 +67,13 @@ def check_pair(truth: UInt8Array, prediction: UInt8Array, n_classes: int) -> Non
     if truth.shape != prediction.shape:
         raise LabelError(
             f"truth is {truth.shape[0]} x {truth.shape[1]}, prediction {prediction.shape[0]} x "
-            f"{prediction.shape[1]} (height x width); predict at the photo's own size"
+            f"{prediction.shape[1]} (height x width); predict at the image's own size"
         )
 
 
 @dataclass(frozen=True, eq=False)
 class SemanticScores:
-    """What one confusion matrix says. Every figure is a fraction in 0..1, or NaN.
+    """Scores of one confusion matrix. Every figure is a fraction in 0..1, or NaN.
 
     Parameters
     ----------
@@ -107,10 +104,10 @@ class SemanticScores:
             raise ArgumentError(f"expected a {size} matrix, got {self.matrix.shape}")
 
     @property
-    def per_class_iou(self) -> npt.NDArray[np.float64]:
+    def per_class_iou(self) -> Float64Array:
         """(C,) float64: TP / (TP + FP + FN) of each class.
 
-        NaN for a class in neither truth nor prediction; 0 for one predicted but never there.
+        NaN for a class in neither truth nor prediction; 0 for one predicted that never occurs.
         """
         right = np.diag(self.matrix).astype(np.float64)
         union = self.matrix.sum(axis=0) + self.matrix.sum(axis=1) - right
@@ -120,12 +117,11 @@ class SemanticScores:
     @property
     def miou(self) -> float:
         """Mean of `per_class_iou` over the classes that have one (0..1, NaN if none has)."""
-        iou = self.per_class_iou
-        return float(np.nanmean(iou)) if np.isfinite(iou).any() else float("nan")
+        return mean(self.per_class_iou)
 
     @property
     def pixel_accuracy(self) -> float:
-        """Right pixels over all pixels that are not void (0..1, NaN where all are)."""
+        """Right pixels over all pixels that are not void (0..1, NaN if all are)."""
         total = int(self.matrix.sum())
         return float(np.trace(self.matrix) / total) if total else float("nan")
 
@@ -148,9 +144,9 @@ class SemanticScores:
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """Names of the classes that the truth does not show."""
+        """Names of the classes that do not occur in the truth."""
         shown = self.matrix.sum(axis=1) > 0
-        return tuple(n for n, there in zip(self.classes.names, shown, strict=True) if not there)
+        return tuple(n for n, occurs in zip(self.classes.names, shown, strict=True) if not occurs)
 
     @property
     def foreground_iou(self) -> float:
@@ -162,7 +158,7 @@ class SemanticScores:
 
     @property
     def definition(self) -> str:
-        """The sentence that has to stand beside the figures."""
+        """The sentence to print beside the figures."""
         counted = int(np.isfinite(self.per_class_iou).sum())
         return (
             f"mIoU = mean over classes of TP/(TP+FP+FN) from one confusion matrix over the data "
@@ -190,16 +186,16 @@ class SemanticScores:
 
 
 def or_none(value: float) -> float | None:
-    """Return a number for JSON, which knows no NaN."""
+    """Return a number for JSON, which has no NaN."""
     return None if np.isnan(value) else value
 
 
-def _name_the_stranger(truth: UInt8Array, prediction: UInt8Array, n_classes: int) -> None:
+def _raise_unknown_id(truth: UInt8Array, prediction: UInt8Array, n_classes: int) -> None:
     counted = truth != VOID
     for name, plane in (("truth", truth), ("prediction", prediction)):
-        strange = plane[counted & (plane >= n_classes)]
-        if strange.size:
+        unknown = plane[counted & (plane >= n_classes)]
+        if unknown.size:
             raise LabelError(
-                f"{name}: label {strange[0]} in {np.count_nonzero(strange == strange[0])} pixels, "
+                f"{name}: label {unknown[0]} in {np.count_nonzero(unknown == unknown[0])} pixels, "
                 f"but there are {n_classes} classes (0..{n_classes - 1})"
             )

@@ -8,7 +8,8 @@ import numpy as np
 
 from pixelwise.datasets import Dataset
 from pixelwise.inference import Predictor
-from pixelwise.metrics.mask_iou import CELL_THRESHOLDS, mask_ious
+from pixelwise.metrics.cells import CELL_THRESHOLDS
+from pixelwise.metrics.mask_iou import mask_ious
 from pixelwise.progress import track
 
 PHOTOS = 100
@@ -22,7 +23,7 @@ def least_score(predictor: Predictor, training: list[Dataset]) -> float:
     """Choose the score below which objects are left out: most are told right with it.
 
     Right means TP / (TP + FP + FN) at IoU 0.5, whatever the class, as in
-    `pixelwise.metrics.mask_iou.cell_counts`; crowds are left out.
+    `pixelwise.metrics.cells.cell_counts`; crowds are left out.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from pixelwise.inference.grouping import find_instances
 from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.upsample import decide
 from pixelwise.metrics import SemanticScores, confusion_matrix
-from pixelwise.metrics.mask_iou import CELL_THRESHOLDS, CellCounts, cell_counts
+from pixelwise.metrics.cells import CELL_THRESHOLDS, CellCounts, cell_counts
 from pixelwise.networks import Network
 from pixelwise.progress import track
 from pixelwise.training.distributed import reduced
