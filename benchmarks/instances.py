@@ -56,12 +56,10 @@ def measure_time(weights: str, rounds: int) -> None:
     grid = np.linspace(22, 1002, 23)
     photo, masks = draw_nuclei([(y, x) for y in grid for x in grid], 1024, np.random.default_rng(0))
     card = predictor.card
-    logits, objects = (
-        plane[0]
-        for plane in predictor.session.run(
-            None, {"image": prepare(photo, card.side_of(photo.shape), card.stretch_levels)}
-        )
-    )
+    seen = prepare(photo, card.side_of(photo.shape), card.stretch_levels)
+    batch, branch = predictor.session.run(seen, instances=True)
+    assert branch is not None
+    logits, objects = batch[0], branch[0]
     label_map = predictor.predict(photo).label_map
 
     def group() -> tuple[Instance, ...]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,9 @@ from pixelwise.errors import ArgumentError, WeightsError
 from pixelwise.evaluation import translated
 from pixelwise.inference.preprocess import prepare, working_size
 from pixelwise.inference.refine import check_edges, decide_along_edges
+from pixelwise.inference.session import OnnxSession
 from pixelwise.inference.upsample import decide, probability, upsampled
+from pixelwise.weights.card import KEY
 from tests.conftest import real
 from tests.toy import CARD, write_toy
 
@@ -188,3 +191,27 @@ def test_bundled_subjects_on_real_photos(folder: str, least: float) -> None:
     # The card's figure is measured, not written: it must come out again.
     recorded = predictor.card.score[f"{folder} val"]
     assert recorded["foreground_iou"] == pytest.approx(scores.foreground_iou, abs=1e-3)  # type: ignore[index]
+
+
+def test_classes_alone_are_those_of_the_whole_network() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    both, classes = Predictor.load("subjects"), Predictor.load("subjects", instances=False)
+    assert both.card.instance_classes
+    assert classes.card.instance_classes == ()
+    assert isinstance(classes.session, OnnxSession)
+    prediction = classes.predict(image)
+    assert prediction.instances is None
+    assert "whole" not in vars(classes.session)  # the branch was never loaded
+    assert (prediction.label_map == both.predict(image).label_map).all()
+    assert (both.logits(image) == both.predict(image).logits).all()
+    assert both.predict(image, instances=False).instances is None
+
+
+def test_a_card_may_not_promise_instances_that_the_file_has_not(tmp_path: Path) -> None:
+    path = write_toy(tmp_path / "toy.onnx")
+    card = replace(CARD, task="instance", instance_classes=(1,))
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {KEY: card.to_json()})
+    onnx.save(model, path)
+    with pytest.raises(WeightsError, match="its card names instances, but it has one output"):
+        Predictor.load(path)

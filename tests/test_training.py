@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from hypothesis import given
@@ -18,6 +17,7 @@ from lightning_fabric import Fabric
 
 from pixelwise import ClassMap, Predictor, ReadOptions, open_dataset
 from pixelwise.errors import ArgumentError, DataError, PixelwiseError
+from pixelwise.inference.session import OnnxSession
 from pixelwise.networks import build_network, count_parameters
 from pixelwise.networks.blocks import enlarge
 from pixelwise.training import Recipe, Settings, Source, train
@@ -216,7 +216,8 @@ def test_the_weights_file_is_complete(trained: tuple[Path, list[str]]) -> None:
     figures = card.score["shapes val"]
     assert figures["images"] == 4  # type: ignore[index]
     assert "void excluded" in figures["definition"]  # type: ignore[index]
-    session: onnxruntime.InferenceSession = predictor.session
+    assert isinstance(predictor.session, OnnxSession)
+    session = predictor.session.whole
     assert session.get_inputs()[0].shape == ["batch", 3, "height", "width"]
     for batch, height, width in ((1, 17, 90), (3, 64, 32)):
         image = np.zeros((batch, 3, height, width), np.float32)

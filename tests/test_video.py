@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -281,9 +281,9 @@ def test_a_calm_clip_needs_every_other_frame_only(toy: Path, tmp_path: Path) -> 
     calls = []
 
     class Counting(Predictor):
-        def logits(self, image: Bytes, scale: float = 1.0) -> npt.NDArray[np.float32]:
+        def logits(self, image: Bytes, tta: Sequence[str] = ()) -> npt.NDArray[np.float32]:
             calls.append(image.shape)
-            return super().logits(image, scale)
+            return super().logits(image, tta)
 
     loaded = Predictor.load(toy)
     predictor = Counting(loaded.card, loaded.session)

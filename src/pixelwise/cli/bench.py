@@ -48,7 +48,7 @@ def bench(
         bad = True
     if bad:
         raise ArgumentError("--sizes takes WIDTHxHEIGHT, e.g. 640x480,1280x720; --threads e.g. 1,2")
-    table = Table("photo", "threads", "network, ms", "whole call, ms", "photos a second")
+    table = Table("photo", "threads", "logits alone, ms", "whole call, ms", "photos a second")
     for column in table.columns:
         column.justify = "right"
     rng = np.random.default_rng(0)

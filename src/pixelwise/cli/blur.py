@@ -89,7 +89,7 @@ def blur(
     if camera is not None and inputs:
         raise ArgumentError("--camera takes no other input")
     # One thread for the network of clips; decoding, matte and encoding have theirs.
-    predictor = Predictor.load(weights, threads=1 if clips else None)
+    predictor = Predictor.load(weights, threads=1 if clips else None, instances=False)
     if camera is not None:
         from pixelwise.blur.camera import blur_camera
 

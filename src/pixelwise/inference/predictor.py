@@ -1,69 +1,81 @@
-"""From a photo to a label map, with ONNX Runtime and without torch."""
+"""From an image to a label map, with ONNX Runtime and without torch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import onnxruntime
 
 from pixelwise.classes import ClassMap
 from pixelwise.defaults import WEIGHTS
-from pixelwise.errors import ArgumentError, WeightsError
+from pixelwise.errors import ArgumentError
 from pixelwise.inference.grouping import find_instances
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.refine import decide_along_edges
-from pixelwise.inference.upsample import Float32Array, decide, upsampled
+from pixelwise.inference.session import OnnxSession, Session
+from pixelwise.inference.upsample import decide, upsampled
+from pixelwise.samples import Float32Array, UInt8Array, check_image
 from pixelwise.weights.card import ModelCard
 from pixelwise.weights.catalogue import card_of, find_weights, read_weights
 
-DEVICES = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "coreml": "CoreMLExecutionProvider",
-}
-"""What a network can run on, by the name of ONNX Runtime's part for it."""
+View = tuple[float, bool]
+"""How an image is seen: at what scale of the network's own size, and whether mirrored."""
 
-TTA: dict[str, tuple[tuple[float, bool], ...]] = {
+PLAIN: View = (1.0, False)
+
+TTA: dict[str, tuple[View, ...]] = {
     "flip": ((1.0, True),),
     "scales": ((0.75, False), (1.25, False)),
 }
-"""Further looks at a photo whose logits are averaged in: at what scale, and whether mirrored."""
+"""Test-time augmentation: further views of an image, whose logits are averaged in."""
 
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """A network ready to label photos. Make one with `Predictor.load`.
+    """A network ready to label images. Make one with `Predictor.load`.
 
     Parameters
     ----------
     card : ModelCard
         What the weights file says about itself.
-    session : onnxruntime.InferenceSession
-        Takes (N, 3, H, W) float32 RGB in 0..255, gives (N, C, H, W) float32 logits, and objects
-        where ``card.instance_classes`` are any.
+    session : Session
+        The network. It runs the instance branch only if ``card.instance_classes`` are any.
+
+    Examples
+    --------
+    >>> predictor = Predictor.load("nuclei")
+    >>> prediction = predictor.predict(np.zeros((40, 60, 3), np.uint8))
+    >>> prediction.label_map.shape, prediction.instances
+    ((40, 60), ())
     """
 
     card: ModelCard
-    session: onnxruntime.InferenceSession
+    session: Session
 
     @classmethod
     def load(
-        cls, weights: str | Path = WEIGHTS, threads: int | None = None, device: str = "cpu"
+        cls,
+        weights: str | Path = WEIGHTS,
+        threads: int | None = None,
+        device: str = "cpu",
+        instances: bool = True,
     ) -> Predictor:
         """Load weights that came with the package, or a file that ``pixelwise train`` wrote.
 
         Parameters
         ----------
         weights : str or Path
-            ``"subjects"``, ``"street"`` or ``"nuclei"``, or the path of a ``model.onnx``.
+            A name of `pixelwise.weights.bundled_weights`, or the path of a ``model.onnx``.
         threads : int, optional
-            Processor threads the network may use; all cores where not given.
+            Processor threads the network may use; all cores if not given.
         device : str
-            One of `DEVICES`.
+            One of ``"cpu"``, ``"cuda"`` and ``"coreml"``.
+        instances : bool
+            False loads the classes alone: the card is that of a semantic network, and the
+            instance branch costs neither time nor memory.
 
         Raises
         ------
@@ -71,127 +83,150 @@ class Predictor:
             An unknown device, or one that the installed ONNX Runtime cannot use.
         WeightsError
             No such name or file, not an ONNX file, or not written by pixelwise.
+
+        Examples
+        --------
+        >>> Predictor.load("nuclei").card.instance_classes
+        (1,)
+        >>> Predictor.load("nuclei", instances=False).card.instance_classes
+        ()
         """
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what matters comes as an exception too
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        if device not in DEVICES:
-            raise ArgumentError(f"unknown device {device!r}; there is: {', '.join(DEVICES)}")
-        if DEVICES[device] not in onnxruntime.get_available_providers():
-            raise ArgumentError(
-                f"device {device!r}: the installed onnxruntime cannot use it; "
-                "install its package for that device (onnxruntime-gpu for cuda)"
-            )
-        path, data = find_weights(weights), read_weights(weights)
-        card = card_of(data, str(path))
-        # What the device has no kernel for falls back to the processor.
-        providers = list(dict.fromkeys([DEVICES[device], DEVICES["cpu"]]))
-        try:
-            session = onnxruntime.InferenceSession(data, options, providers=providers)
-        # ONNX Runtime's own exceptions share no public base class.
-        except Exception as error:
-            reason = str(error).splitlines()[0]
-            raise WeightsError(f"{path}: not a readable ONNX file ({reason})") from None
+        where, data = str(find_weights(weights)), read_weights(weights)
+        card = card_of(data, where)
+        if not instances and card.instance_classes:
+            card = replace(card, task="semantic", instance_classes=())
+        session = OnnxSession(data, where, threads, device)
+        session.load(bool(card.instance_classes))
         return cls(card, session)
 
     @property
     def classes(self) -> ClassMap:
-        """The `ClassMap` of what this network tells apart."""
+        """The `ClassMap` of what this network distinguishes."""
         return self.card.classes
 
-    def predict(self, image: npt.NDArray[np.uint8], tta: tuple[str, ...] = ()) -> Prediction:
-        """Label one photo.
+    def predict(
+        self, image: UInt8Array, tta: Sequence[str] = (), *, instances: bool = True
+    ) -> Prediction:
+        """Label one image.
 
         Parameters
         ----------
         image : (H, W, 3) uint8
             RGB, any size.
-        tta : tuple of str
-            Names in `TTA`: further looks whose logits are averaged in. Each costs a run.
+        tta : sequence of str
+            Names in `TTA`: further views whose logits are averaged in. Each costs a run.
+        instances : bool
+            False leaves the instances out, and their cost.
 
         Returns
         -------
         Prediction
-            With a (H, W) uint8 label map of the photo's own size, and the objects where the
-            weights tell them apart.
+            With a (H, W) uint8 label map of the image's own size, and the instances if the
+            weights find any.
 
         Raises
         ------
         ArgumentError
             An array of another shape or dtype, or an unknown name in ``tta``.
-        """
-        logits, objects = self._looks(image, tta)
-        size = image.shape[0], image.shape[1]
-        found = (
-            decide_along_edges(logits, image) if self.card.refine_edges else decide(logits, size)
-        )
-        if objects is None:
-            return Prediction(found, self.classes, logits)
-        instances = find_instances(objects, logits, found, self.card)
-        return Prediction(found, self.classes, logits, instances)
 
-    def scores(self, image: npt.NDArray[np.uint8], tta: tuple[str, ...] = ()) -> Float32Array:
-        """Return the network's scores of one photo, averaged over all looks at it.
+        Examples
+        --------
+        >>> image = np.zeros((40, 60, 3), np.uint8)
+        >>> Predictor.load("nuclei").predict(image).found()
+        ()
+        """
+        check_image(image)
+        wanted = instances and bool(self.card.instance_classes)
+        logits, branch = self._averaged(image, tta, wanted)
+        size = image.shape[0], image.shape[1]
+        refine = self.card.refine_edges
+        label_map = decide_along_edges(logits, image) if refine else decide(logits, size)
+        if branch is None:
+            return Prediction(label_map, self.classes, logits)
+        found = find_instances(branch, logits, label_map, self.card)
+        return Prediction(label_map, self.classes, logits, found)
+
+    def logits(self, image: UInt8Array, tta: Sequence[str] = ()) -> Float32Array:
+        """Return the logits of one image, averaged over all views of it.
+
+        The instance branch is not run.
 
         Parameters
         ----------
         image : (H, W, 3) uint8
             RGB, any size.
-        tta : tuple of str
+        tta : sequence of str
             As for `predict`.
 
         Returns
         -------
         (C, h, w) float32
-            Logits at the size the network saw.
+            At the size the network saw.
 
         Raises
         ------
         ArgumentError
             An array of another shape or dtype, or an unknown name in ``tta``.
+
+        Examples
+        --------
+        >>> Predictor.load("nuclei").logits(np.zeros((40, 60, 3), np.uint8)).shape
+        (2, 80, 120)
         """
-        return self._looks(image, tta)[0]
+        check_image(image)
+        return self._averaged(image, tta, False)[0]
 
-    def _looks(
-        self, image: npt.NDArray[np.uint8], tta: tuple[str, ...]
-    ) -> tuple[Float32Array, Float32Array | None]:
-        """Return logits averaged over all looks, and the objects of the first."""
-        unknown = [name for name in tta if name not in TTA]
-        if unknown:
-            raise ArgumentError(f"unknown tta {unknown[0]!r}; there is: {', '.join(TTA)}")
-        logits, objects = self._run(image, 1.0)
-        looks = [look for name in tta for look in TTA[name]]
-        for scale, mirrored in looks:
-            seen = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
-            further = self.logits(seen, scale)
-            further = further[:, :, ::-1] if mirrored else further
-            size = logits.shape[1], logits.shape[2]
-            logits += np.stack([upsampled(np.ascontiguousarray(p), size) for p in further])
-        logits *= np.float32(1 / (1 + len(looks)))
-        return logits, objects
-
-    def logits(self, image: npt.NDArray[np.uint8], scale: float = 1.0) -> Float32Array:
-        """Return the network's raw scores of one photo.
+    def views(
+        self, image: UInt8Array, views: Sequence[View], side: int | None = None
+    ) -> Iterator[Float32Array]:
+        """Yield the logits of views of one image, one by one.
 
         Parameters
         ----------
         image : (H, W, 3) uint8
             RGB, any size.
-        scale : float
-            Of the size at which the network sees it, against the weights' own.
+        views : sequence of (scale, mirrored)
+            At what scale of its own size the network sees the image, and whether mirrored.
+        side : int, optional
+            The longer side, px, at scale 1; the card's if not given.
 
-        Returns
-        -------
+        Yields
+        ------
         (C, h, w) float32
-            At the size the network saw.
+            At the size the network saw, mirrored back.
+
+        Examples
+        --------
+        >>> image = np.zeros((40, 60, 3), np.uint8)
+        >>> [v.shape for v in Predictor.load("edges").views(image, ((1, True), (0.5, False)), 60)]
+        [(1, 40, 60), (1, 20, 30)]
         """
-        return self._run(image, scale)[0]
+        check_image(image)
+        for view in views:
+            yield self._run(image, view, side or self.card.side_of(image.shape), False)[0]
+
+    def _averaged(
+        self, image: UInt8Array, tta: Sequence[str], instances: bool
+    ) -> tuple[Float32Array, Float32Array | None]:
+        """Return logits averaged over all views, and the instance branch's output of the first."""
+        unknown = [name for name in tta if name not in TTA]
+        if unknown:
+            raise ArgumentError(f"unknown tta {unknown[0]!r}; there is: {', '.join(TTA)}")
+        logits, branch = self._run(image, PLAIN, self.card.side_of(image.shape), instances)
+        further = [view for name in tta for view in TTA[name]]
+        size = logits.shape[1], logits.shape[2]
+        for other in self.views(image, further):
+            logits += np.stack([upsampled(plane, size) for plane in other])
+        logits *= np.float32(1 / (1 + len(further)))
+        return logits, branch
 
     def _run(
-        self, image: npt.NDArray[np.uint8], scale: float
+        self, image: UInt8Array, view: View, side: int, instances: bool
     ) -> tuple[Float32Array, Float32Array | None]:
-        side = round(self.card.side_of(image.shape) * scale)
-        seen = prepare(image, side, self.card.stretch_levels)
-        logits, *objects = self.session.run(None, {"image": seen})
-        return np.array(logits[0], dtype=np.float32), objects[0][0] if objects else None
+        scale, mirrored = view
+        seen = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
+        batch = prepare(seen, round(side * scale), self.card.stretch_levels)
+        logits, branch = self.session.run(batch, instances)
+        given = logits[0, :, :, ::-1] if mirrored else logits[0]
+        # A copy: what ONNX Runtime gives may be read-only.
+        return np.array(given, dtype=np.float32, order="C"), None if branch is None else branch[0]

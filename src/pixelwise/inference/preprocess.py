@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.io.image import resize_image
-from pixelwise.samples import check_image
 
 SMALLEST = 16
 """Pixels that the shorter side keeps at least, so that strips do not vanish."""
@@ -73,7 +72,6 @@ def prepare(
     (1, 3, h, w) float32
         RGB, 0..255. Mean and deviation are the network's own business.
     """
-    check_image(image)
     image = normalise(image) if normalised else image
     small = resize_image(image, working_size(image.shape[:2], side))
     return np.ascontiguousarray(small.transpose(2, 0, 1)[None], dtype=np.float32)

@@ -143,7 +143,7 @@ def _blended(
         strip = np.concatenate(waiting)
         for (left, right), fade in zip(across, fades_across, strict=True):
             seen = np.ascontiguousarray(strip[: bottom - top, left:right])
-            logits = _scores(predictor, seen, shrink, tta)
+            logits = _logits(predictor, seen, shrink, tta)
             logits *= fades_down[i][:, None] * fade
             total[:, : bottom - top, left:right] += logits
         last = i + 1 == len(downwards)
@@ -155,13 +155,13 @@ def _blended(
             total = np.concatenate([total[:, done : bottom - top], fresh], axis=1)
 
 
-def _scores(
+def _logits(
     predictor: Predictor, seen: UInt8Array, shrink: int, tta: tuple[str, ...]
 ) -> Float32Array:
-    """Score a tile that has the network's size already, or the photo's where that is fixed."""
+    """Return the logits of a tile of the network's size, or of the image's if that is fixed."""
     size = seen.shape[0], seen.shape[1]
     card = replace(predictor.card, side=max(size), image_scale=predictor.card.image_scale * shrink)
-    logits = replace(predictor, card=card).scores(seen, tta)
+    logits = replace(predictor, card=card).logits(seen, tta)
     if logits.shape[1:] != size:  # seen enlarged, or thinner than a network sees anything
         logits = np.stack([upsampled(plane, size) for plane in logits])
     return logits

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
 
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.upsample import upsampled
 from pixelwise.regions.borders import BorderModel, border_facts
 from pixelwise.regions.partition import Arcs, Float32Array, Float64Array, Int32Array, UInt8Array
 
 EDGE_WEIGHTS = "edges"
 """The bundled weights that find boundaries."""
 
-LOOKS = ((0.75, False), (1.0, False), (1.0, True), (1.4, False))
-"""At what scales the network looks, and whether mirrored; its answers are averaged."""
+VIEWS = ((0.75, False), (1.0, False), (1.0, True), (1.4, False))
+"""At what scales the network sees an image, and whether mirrored; the logits are averaged."""
 
 
 def learned_boundaries(image: UInt8Array, network: Predictor | None = None) -> Float32Array:
@@ -34,19 +34,13 @@ def learned_boundaries(image: UInt8Array, network: Predictor | None = None) -> F
         0..1.
     """
     predictor = network or edge_network()
-    height, width = image.shape[:2]
-    # A photo smaller than those it learnt from is not enlarged to theirs.
-    scale = min(1.0, predictor.card.side / max(height, width))
-    total = np.zeros((height, width), dtype=np.float32)
-    for look, mirrored in LOOKS:
-        size = max(1, round(scale * look * width)), max(1, round(scale * look * height))
-        how = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
-        seen = cv2.resize(image, size, interpolation=how)[:, :: -1 if mirrored else 1]
-        batch = np.ascontiguousarray(seen.transpose(2, 0, 1)[None], dtype=np.float32)
-        logits = predictor.session.run(None, {"image": batch})[0][0, 0]
-        logits = np.ascontiguousarray(logits[:, :: -1 if mirrored else 1])
-        total += cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(1 / (1 + np.exp(-total / len(LOOKS))), dtype=np.float32)
+    size = image.shape[0], image.shape[1]
+    # An image smaller than those it learnt from is not enlarged to theirs.
+    side = min(predictor.card.side, max(size))
+    total = np.zeros(size, dtype=np.float32)
+    for logits in predictor.views(image, VIEWS, side):
+        total += upsampled(logits[0], size)
+    return np.asarray(1 / (1 + np.exp(-total / len(VIEWS))), dtype=np.float32)
 
 
 @lru_cache(1)
