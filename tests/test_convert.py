@@ -83,9 +83,11 @@ def test_what_a_format_cannot_hold_is_said_and_not_written(tmp_path: Path) -> No
         ],
     )
     target = tmp_path / "target"
-    with pytest.raises(DataError, match=r"voc cannot .*: crowd marks \(1\); objects that overlap"):
+    with pytest.raises(
+        DataError, match=r"voc cannot .*: crowd marks \(1\); instances that overlap"
+    ):
         convert(source, target, "voc")
-    with pytest.raises(DataError, match=r"crowd marks \(1\); objects of several parts, .* \(1\)"):
+    with pytest.raises(DataError, match=r"crowd marks \(1\); instances of several parts, .* \(1\)"):
         convert(source, target, "yolo")
     assert not target.exists()
     assert [p.name for p in tmp_path.iterdir()] == ["source"]

@@ -402,7 +402,7 @@ class TestVocObjects:
             objects = np.where((classes > 0) & (classes < 255), 4, np.where(classes == 255, 255, 0))
             made.mask(own_shapes / "SegmentationObject" / path.name, objects.astype(np.uint8))
         dataset = open_dataset(own_shapes)
-        assert "with objects" in dataset.found
+        assert "with instances" in dataset.found
         (one,) = dataset[0].instances or ()
         assert one.id == 4
         label_map = dataset[0].label_map

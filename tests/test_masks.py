@@ -14,7 +14,7 @@ from PIL import Image
 
 from pixelwise import VOC, read_label_map, write_label_map
 from pixelwise.errors import ArgumentError, ImageFileError, LabelError
-from pixelwise.io.mask import decode_rgb, encode_rgb, mask_encoding, resize_ids
+from pixelwise.io.mask import decode_rgb, encode_rgb, pixel_kind, resize_ids
 from tests.conftest import real
 
 ALL_IDS = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -37,7 +37,7 @@ def test_voc_colours_are_the_published_ones() -> None:
 def test_palette_file_holds_ids_not_colours(tmp_path: Path) -> None:
     path = tmp_path / "mask.png"
     write_label_map(path, ALL_IDS, VOC)
-    assert mask_encoding(path) == "palette"
+    assert pixel_kind(path) == "palette"
     assert (read_label_map(path) == ALL_IDS).all()
     with Image.open(path) as picture:
         assert (np.asarray(picture.convert("RGB")) == encode_rgb(ALL_IDS)).all()
@@ -47,7 +47,7 @@ def test_palette_file_holds_ids_not_colours(tmp_path: Path) -> None:
 def test_rgb_file(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "mask.png"
     Image.fromarray(encode_rgb(ALL_IDS)).convert(mode).save(path)
-    assert mask_encoding(path) == "rgb"
+    assert pixel_kind(path) == "rgb"
     assert (read_label_map(path) == ALL_IDS).all()
 
 
@@ -56,7 +56,7 @@ def test_grey_file(tmp_path: Path, dtype: type) -> None:
     path = tmp_path / "mask.png"
     ids = ALL_IDS % 2 if dtype is bool else ALL_IDS
     Image.fromarray(ids.astype(dtype)).save(path)
-    assert mask_encoding(path) == ("deep" if dtype is np.uint16 else "grey")
+    assert pixel_kind(path) == ("deep" if dtype is np.uint16 else "grey")
     assert (read_label_map(path) == ids).all()
 
 
@@ -109,6 +109,6 @@ def test_resize_takes_the_pixel_under_the_centre(
 
 def test_real_rgb_masks() -> None:
     for path in sorted((real("people") / "SegmentationClass").glob("*.png"))[:5]:
-        assert mask_encoding(path) == "rgb"
+        assert pixel_kind(path) == "rgb"
         with Image.open(path) as picture:
             assert (encode_rgb(read_label_map(path)) == np.asarray(picture)).all()

@@ -217,7 +217,7 @@ class Sample:
 def paint_instance_map(
     instances: tuple[Instance, ...], size: tuple[int, ...]
 ) -> npt.NDArray[np.uint16]:
-    """Lay objects over each other, each in its number of `numbers`.
+    """Lay objects over each other, each in its id of `instance_ids`.
 
     Returns
     -------
@@ -225,12 +225,12 @@ def paint_instance_map(
         0 = no object.
     """
     instance_map = np.zeros(size, dtype=np.uint16)
-    for number, instance in zip(numbers(instances), instances, strict=True):
+    for number, instance in zip(instance_ids(instances), instances, strict=True):
         instance.within(instance_map)[instance.patch] = number
     return instance_map
 
 
-def numbers(instances: tuple[Instance, ...]) -> list[int]:
+def instance_ids(instances: tuple[Instance, ...]) -> list[int]:
     """Return what stands for each object in a 16-bit map: its id, or its place from 1."""
     ids = [instance.id for instance in instances]
     fit = len(set(ids)) == len(ids) and all(0 < i <= 65535 for i in ids)

@@ -7,6 +7,7 @@ from pixelwise.datasets.checks.findings import KINDS, Finding, Report
 from pixelwise.datasets.conversion import convert
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.fetch import DOWNLOADS, Download, download
+from pixelwise.datasets.formats.format import Format
 from pixelwise.datasets.options import ENCODINGS, ReadOptions
 from pixelwise.datasets.reader import Entry
 from pixelwise.datasets.registry import FORMATS, list_splits, open_dataset
@@ -21,6 +22,7 @@ __all__ = [
     "Download",
     "Entry",
     "Finding",
+    "Format",
     "ReadOptions",
     "Report",
     "check",

@@ -137,7 +137,7 @@ def _write(
                     f"{entry.label_path}: the photo is {size[0]} x {size[1]} but its mask is "
                     f"{label_map.shape[0]} x {label_map.shape[1]} (height x width)"
                 )
-            if instances is None and not told and to in ("coco", "yolo", "labelme"):
+            if instances is None and not told and writer.only_instances:
                 say(
                     f"{dataset.root.name} tells no objects apart: each connected area of one "
                     "class becomes an object"

@@ -1,65 +1,25 @@
-"""The door that opens every format: looks at a folder, says what it is, refuses to guess."""
+"""The formats by name, and the functions that recognise a folder's format and open it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.classes import ClassMap
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats import coco, labelme, pairs, voc, yolo
-from pixelwise.datasets.formats.writer import Writer
+from pixelwise.datasets.formats.format import Format
 from pixelwise.datasets.options import ReadOptions
 from pixelwise.datasets.reading import Reading
 from pixelwise.errors import AmbiguousError, ArgumentError, NotADatasetError
 
-
-@dataclass(frozen=True)
-class Format:
-    """What pixelwise can do with one format of data sets.
-
-    Parameters
-    ----------
-    is_here : callable
-        Tells whether a folder holds it.
-    splits : callable
-        Its splits' names.
-    open : callable
-        Opens a split; None is the usual one.
-    writer : callable
-        Makes a writer for a new folder.
-    looked_for : str
-        What it is recognised by.
-    """
-
-    is_here: Callable[[Path], bool]
-    splits: Callable[[Path], tuple[str, ...]]
-    open: Callable[[Path, str | None, Reading], Dataset]
-    writer: Callable[[Path, ClassMap, tuple[int, ...] | None], Writer]
-    looked_for: str
-
-
 FORMATS: dict[str, Format] = {
-    "voc": Format(voc.is_voc, voc.splits_of_voc, voc.open_voc, voc.VocWriter, voc.LOOKED_FOR),
-    "coco": Format(
-        coco.is_coco, coco.splits_of_coco, coco.open_coco, coco.CocoWriter, coco.LOOKED_FOR
-    ),
-    "yolo": Format(
-        yolo.is_yolo, yolo.splits_of_yolo, yolo.open_yolo, yolo.YoloWriter, yolo.LOOKED_FOR
-    ),
-    "labelme": Format(
-        labelme.is_labelme,
-        labelme.splits_of_labelme,
-        labelme.open_labelme,
-        labelme.LabelmeWriter,
-        labelme.LOOKED_FOR,
-    ),
-    "pairs": Format(
-        pairs.is_pairs, pairs.splits_of_pairs, pairs.open_pairs, pairs.PairsWriter, pairs.LOOKED_FOR
-    ),
+    "voc": voc.FORMAT,
+    "coco": coco.FORMAT,
+    "yolo": yolo.FORMAT,
+    "labelme": labelme.FORMAT,
+    "pairs": pairs.FORMAT,
 }
-"""Every format by its name; a further one is a line here."""
+"""Every format by its name; a new one is a file and a line here."""
 
 
 def open_dataset(

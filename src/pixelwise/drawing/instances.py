@@ -14,7 +14,7 @@ from pixelwise.classes import VOID, ClassMap
 from pixelwise.drawing.grid import above, colour_key, present
 from pixelwise.drawing.overlays import overlay
 from pixelwise.errors import ArgumentError
-from pixelwise.samples import Instance, check_image, numbers
+from pixelwise.samples import Instance, check_image, instance_ids
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -87,7 +87,7 @@ def overlay_instances(
         window[instance.patch & (inner == 0)] = colour
     picture = Image.fromarray(painted)
     draw = ImageDraw.Draw(picture)
-    for instance, number in zip(instances, numbers(tuple(instances)), strict=True):
+    for instance, number in zip(instances, instance_ids(tuple(instances)), strict=True):
         x, y, room = _middle(instance)
         height = int(np.clip(room, LEAST_TEXT, max(LEAST_TEXT, min(MOST_TEXT, max(size) // 20))))
         draw.text(
@@ -146,7 +146,7 @@ def instances_with_legend(
     named = instances[:NAMED]
     names = [
         f"{number} {classes.names[i.class_id]} {i.score:.2f}"
-        for number, i in zip(numbers(tuple(instances)), named, strict=False)
+        for number, i in zip(instance_ids(tuple(instances)), named, strict=False)
     ]
     if len(instances) > NAMED:
         names[-1] += f", and {len(instances) - NAMED} more"

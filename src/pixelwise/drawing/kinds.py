@@ -15,7 +15,7 @@ from pixelwise.drawing.instances import NAMED, instance_colours, overlay_instanc
 from pixelwise.drawing.overlays import outline_regions, overlay
 from pixelwise.errors import ArgumentError
 from pixelwise.io.image import resize_image
-from pixelwise.samples import Instance, numbers
+from pixelwise.samples import Instance, instance_ids
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -54,7 +54,7 @@ def semantic_panel(image: UInt8Array, label_map: UInt8Array, classes: ClassMap) 
 
 def instance_panel(image: UInt8Array, instances: Sequence[Instance], classes: ClassMap) -> Panel:
     """Draw the objects of a photo, (H, W, 3) uint8 RGB."""
-    named = list(zip(numbers(tuple(instances)), instances, strict=True))[:NAMED]
+    named = list(zip(instance_ids(tuple(instances)), instances, strict=True))[:NAMED]
     colours = instance_colours(len(instances)).tolist()
     key = [
         (f"{number} {classes.names[instance.class_id]}", (red, green, blue))

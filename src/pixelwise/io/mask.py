@@ -22,8 +22,8 @@ INSTANCES_SUFFIX = "_instances.png"
 """What the file of a photo's instance map is called, after the photo's name."""
 
 
-def mask_encoding(path: str | Path) -> str:
-    """Return how a mask file says its ids: ``"palette"``, ``"rgb"``, ``"grey"`` or ``"deep"``.
+def pixel_kind(path: str | Path) -> str:
+    """Return how a mask file stores its ids: ``"palette"``, ``"rgb"``, ``"grey"`` or ``"deep"``.
 
     "deep" is grey with more than 8 bits a pixel, as instance ids are mostly written.
 
@@ -35,7 +35,7 @@ def mask_encoding(path: str | Path) -> str:
         Its pixels are of a kind that holds no ids, e.g. floating point.
     """
     with open_picture(path) as picture:
-        return _encoding_of(picture, path)
+        return _kind_of(picture, path)
 
 
 def read_levels(path: str | Path) -> UInt8Array | Int32Array:
@@ -63,7 +63,7 @@ def read_levels(path: str | Path) -> UInt8Array | Int32Array:
     if levels is not None:
         return levels
     with open_picture(path, data) as picture:
-        if _encoding_of(picture, path) == "rgb" and picture.mode != "RGB":
+        if _kind_of(picture, path) == "rgb" and picture.mode != "RGB":
             picture = picture.convert("RGB")
         pixels = np.array(picture)
     return pixels if pixels.dtype == np.uint8 else pixels.astype(np.int32)
@@ -242,7 +242,7 @@ def resize_ids(ids: npt.NDArray[T], size: tuple[int, int]) -> npt.NDArray[T]:
     return np.asarray(resized, dtype=ids.dtype)
 
 
-def _encoding_of(picture: Image.Image, path: str | Path) -> str:
+def _kind_of(picture: Image.Image, path: str | Path) -> str:
     if picture.mode == "P":
         return "palette"
     if picture.mode in ("RGB", "RGBA"):

@@ -15,13 +15,11 @@ from pixelwise.classes import VOID, ClassMap
 from pixelwise.datasets.checks.examine import Look, examine
 from pixelwise.datasets.checks.findings import KINDS, Finding, Report
 from pixelwise.datasets.dataset import Dataset
-from pixelwise.datasets.formats.voc import MASKS, PHOTOS
 from pixelwise.datasets.options import ReadOptions
 from pixelwise.datasets.reading import Problem, Reading
 from pixelwise.datasets.registry import FORMATS, find
 from pixelwise.datasets.splits import without_unions
 from pixelwise.errors import AmbiguousError, DataError
-from pixelwise.io.image import images_in
 from pixelwise.progress import track
 from pixelwise.samples import Float32Array, Int64Array
 
@@ -82,8 +80,12 @@ def check(
             files = (problem.path, problem.shown) if problem.shown else (problem.path,)
             findings.append(Finding(problem.kind, split, files, problem.text))
     datasets = without_unions(datasets)
-    told = {file for finding in findings for file in finding.files}
-    findings += _strays(root, name, datasets, told)
+    reported = {file for finding in findings for file in finding.files}
+    findings += [
+        Finding("unpaired", "", (path,), f"no {lacks} belongs to it")
+        for path, lacks in FORMATS[name].strays(datasets)
+        if path not in reported
+    ]
     looks = [_look(dataset, fast) for dataset in datasets]
     for dataset, seen in zip(datasets, looks, strict=True):
         for place, look in enumerate(seen):
@@ -147,34 +149,6 @@ def suggested_weights(classes: ClassMap, looks: list[Look]) -> dict[str, float]:
     weights = np.median(frequency) / frequency if shown.any() else frequency
     names = [name for name, there in zip(classes.names, shown, strict=True) if there]
     return {name: round(float(w), 4) for name, w in zip(names, weights, strict=True)}
-
-
-def _strays(root: Path, format: str, datasets: list[Dataset], told: set[Path]) -> Iterator[Finding]:
-    """Yield the files that lie among those of a data set, but that no sample uses.
-
-    VOC's unlabelled photos are part of its design and left out; photos and masks in pairs are
-    compared when they are opened.
-    """
-    entries = [entry for dataset in datasets for entry in dataset.entries]
-    used = {path for entry in entries for path in entry.paths}
-    if format == "voc":
-        there = sorted((root / MASKS).glob("*.png"))
-        photos = {photo.stem for photo in (root / PHOTOS).iterdir()}
-        strays, lacks = [p for p in there if p.stem not in photos], "photo"
-    elif format == "yolo":
-        folders = {entry.label_path.parent for entry in entries}
-        there = sorted(p for folder in folders for p in folder.glob("*.txt"))
-        # labelImg leaves its list of names among the labels.
-        strays, lacks = [p for p in there if p not in used and p.name != "classes.txt"], "photo"
-    elif format in ("coco", "labelme"):
-        folders = {entry.image_path.parent for entry in entries}
-        there = sorted(p for folder in folders for p in images_in(folder))
-        strays, lacks = [p for p in there if p not in used], "annotation"
-    else:
-        return
-    for path in strays:
-        if path not in told:
-            yield Finding("unpaired", "", (path,), f"no {lacks} belongs to it")
 
 
 def _look(dataset: Dataset, fast: bool) -> list[Look]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pixelwise.classes import BACKGROUND, VOID
 from pixelwise.datasets.dataset import Dataset
-from pixelwise.datasets.formats.mask_reader import MaskFiles
+from pixelwise.datasets.formats.mask_reader import MaskReader
 from pixelwise.datasets.reader import Entry, Outlines
 from pixelwise.errors import ImageFileError, LabelError
 from pixelwise.io.decoders import JPEG_END, JPEG_START
@@ -76,7 +76,7 @@ def _examine_labels(
     dataset: Dataset, entry: Entry, size: tuple[int, int], turned: bool, look: Look
 ) -> None:
     reader = dataset.reader
-    if isinstance(reader, MaskFiles) and reader.has_labels:
+    if isinstance(reader, MaskReader) and reader.has_labels:
         shape = _examine_mask(reader, entry, look)
         if shape is not None and shape != size:
             look.faults.append(_size_fault(entry.label_path, size, shape, turned))
@@ -103,11 +103,11 @@ def _examine_labels(
         look.faults.append(("empty", entry.label_path, f"{entry.name}: no class but background"))
 
 
-def _examine_mask(reader: MaskFiles, entry: Entry, look: Look) -> tuple[int, int] | None:
+def _examine_mask(reader: MaskReader, entry: Entry, look: Look) -> tuple[int, int] | None:
     """Look at the numbers of a mask file; return its size, None where it has none."""
     path = entry.label_path
     try:
-        levels = reader.levels(path)
+        levels = reader.files.read(path)
     except LabelError as error:
         look.faults.append(("blended", path, _without(error, path)))
         return None

@@ -6,30 +6,31 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pixelwise.classes import BACKGROUND, VOID, ClassMap
+from pixelwise.classes import VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.class_names import VOID_NAMES, class_map
-from pixelwise.datasets.formats.coco_file import KEYS, note_ids, photo_name, read_coco
-from pixelwise.datasets.formats.writer import AREAS, Item, as_objects, put
+from pixelwise.datasets.formats.format import Format, unused_images
+from pixelwise.datasets.formats.writer import AREAS, Item, Writer, as_instances, write_new
 from pixelwise.datasets.reader import Entry, ImageFiles, Outlines, Truth
 from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.splits import WHOLE, choose_split
 from pixelwise.errors import DataError, LabelError
 from pixelwise.io.files import is_file
 from pixelwise.io.rle import draw_segmentation, encode_rle, points_of
+from pixelwise.io.text import read_json
 from pixelwise.samples import Instance, paint_label_map
 
-LOOKED_FOR = "annotations/instances_*.json, or one JSON file with images, annotations, categories"
 VOID_CATEGORY = "void"
 OBJECT_ID = "object_id"
 """Our own key: the id an object has within its photo, where the annotation's is another."""
+KEYS = ("images", "annotations", "categories")
 
 
 def is_coco(path: Path) -> bool:
-    """Tell whether a folder, or a JSON file itself, holds COCO annotations."""
+    """Return whether a folder, or a JSON file itself, holds COCO annotations."""
     return bool(_files(path))
 
 
@@ -51,14 +52,14 @@ def open_coco(root: Path, split: str | None, options: Reading) -> Dataset:
         split = next((s for s, p in files.items() if p.stem == f"instances_{split}"), split)
     split = choose_split(split, tuple(files), root)
     path = files[split]
-    content = read_coco(path)
+    content = _read_coco(path)
     classes, ids, table = _classes_of(path, content["categories"], options)
     by_image: dict[str, list[Mapping[str, Any]]] = {}
     for annotation in content["annotations"]:
         by_image.setdefault(repr(annotation.get("image_id")), []).append(annotation)
-    note_ids(path, content, options)
+    _note_ids(path, content, options)
     folders = _photo_folders(path, split)
-    files_ = [photo_name(image, path) for image in content["images"]]
+    files_ = [_photo_name(image, path) for image in content["images"]]
     in_one_folder = len({file.parent for file in files_}) == 1
     entries, annotations = [], {}
     for image, file in zip(content["images"], files_, strict=True):
@@ -147,6 +148,47 @@ def painting_order(instance: Instance) -> tuple[int, bool, int]:
     return instance.class_id == VOID, not instance.crowd, -instance.area
 
 
+def _read_coco(path: Path) -> dict[str, Any]:
+    """Read a COCO file and check its frame: three lists of objects.
+
+    Raises
+    ------
+    DataError
+        It is no JSON, or no COCO JSON.
+    """
+    content = read_json(path)
+    for key in KEYS:
+        if not isinstance(content.get(key), list):
+            raise DataError(f"{path}: not COCO annotations; expected a list under {key!r}")
+        if not all(isinstance(item, dict) for item in content[key]):
+            raise DataError(f"{path}: not COCO annotations; {key!r} holds more than objects")
+    return content
+
+
+def _note_ids(path: Path, content: dict[str, Any], options: Reading) -> None:
+    """Note ids that come twice and annotations of no image; unchecked, only images' matter."""
+    for key in ("images", "annotations") if options.problems is not None else ("images",):
+        for id_, count in Counter(repr(item.get("id")) for item in content[key]).items():
+            if count > 1:
+                options.problem("ids", path, f"id {id_} stands for {count} {key}")
+    images = {repr(image.get("id")) for image in content["images"]}
+    astray = [a for a in content["annotations"] if repr(a.get("image_id")) not in images]
+    if astray and options.problems is not None:
+        text = f"{len(astray)} are of images that are not listed, first id {astray[0].get('id')!r}"
+        options.problem("annotation", path, text)
+
+
+def _photo_name(image: dict[str, Any], path: Path) -> PurePosixPath:
+    """Return the photo's path within its folder; one that leads out is an error."""
+    name = image.get("file_name")
+    if not isinstance(name, str) or "\0" in name or not PurePosixPath(name).name:
+        raise DataError(f"{path}: image {image.get('id')!r} has no file_name")
+    file = PurePosixPath(name.replace("\\", "/"))
+    if file.is_absolute() or ".." in file.parts:
+        raise DataError(f"{path}: {name!r} leads out of the data set")
+    return file
+
+
 def _files(path: Path) -> dict[str, Path]:
     """Return the annotation files of a folder by split."""
     if is_file(path):
@@ -217,27 +259,26 @@ def _photo_folders(path: Path, split: str) -> list[Path]:
     return [*below, images, root, path.parent]
 
 
-class CocoWriter:
+class CocoWriter(Writer):
     """Writes COCO annotations, masks as RLE, so that every pixel comes back."""
 
-    def __init__(self, root: Path, classes: ClassMap, file_ids: tuple[int, ...] | None) -> None:
-        self.losses: Counter[str] = Counter()
-        self._root = root
-        self._ids = file_ids or tuple(range(len(classes)))
-        self._void_id = max(self._ids) + 1
+    only_instances = True
+
+    def __init__(
+        self, root: Path, classes: ClassMap, file_ids: tuple[int, ...] | None = None
+    ) -> None:
+        super().__init__(root, classes, file_ids)
+        self._void_id = max(self.file_ids) + 1
         self._has_void, self._areas = False, False
-        self._classes = classes
         self._splits: dict[str, dict[str, list[dict[str, Any]]]] = {}
         self._taken: set[int] = set()
         self._next = 1
         self._images = 0
-        if classes.names[0] not in BACKGROUND:
-            self.losses[f"the name {classes.names[0]!r} of class 0, which is background here"] = 1
 
     def add(self, item: Item) -> None:
         """Write the photo of one sample and keep its annotations."""
         file = f"{item.stem}{item.suffix}"
-        put(self._root / item.split / file, item.photo)
+        write_new(self.root / item.split / file, item.image_file)
         self.annotate(item, file)
 
     def annotate(self, item: Item, file: str) -> None:
@@ -250,7 +291,7 @@ class CocoWriter:
             {"id": image_id, "file_name": file, "height": height, "width": width}
         )
         self._areas |= item.instances is None
-        for instance in as_objects(item):
+        for instance in as_instances(item):
             is_void = instance.class_id == VOID
             self._has_void |= is_void
             top, left, bottom, right = instance.box
@@ -259,7 +300,7 @@ class CocoWriter:
                 {
                     "id": id_,
                     "image_id": image_id,
-                    "category_id": self._void_id if is_void else self._ids[instance.class_id],
+                    "category_id": self._void_id if is_void else self.file_ids[instance.class_id],
                     "segmentation": encode_rle(instance.mask),
                     "area": instance.area,
                     "bbox": [left, top, right - left, bottom - top],
@@ -271,7 +312,7 @@ class CocoWriter:
 
     def content(self, split: str) -> dict[str, Any]:
         """Return what the JSON file of a split says."""
-        pairs = list(zip(self._ids, self._classes.names, strict=True))[1:]
+        pairs = list(zip(self.file_ids, self.classes.names, strict=True))[1:]
         categories = [{"id": id_, "name": name, "supercategory": ""} for id_, name in pairs]
         if self._has_void:
             categories.append({"id": self._void_id, "name": VOID_CATEGORY, "supercategory": ""})
@@ -282,7 +323,7 @@ class CocoWriter:
         """Write one JSON file a split."""
         for split in self._splits:
             text = json.dumps(self.content(split), ensure_ascii=False)
-            put(self._root / "annotations" / f"instances_{split}.json", text.encode())
+            write_new(self.root / "annotations" / f"instances_{split}.json", text.encode())
 
     def _own_id(self, wanted: int) -> int:
         """Keep an annotation's id where it is free: in COCO it is unlike all others."""
@@ -291,3 +332,14 @@ class CocoWriter:
         self._taken.add(wanted)
         self._next = max(self._next, wanted + 1)
         return wanted
+
+
+FORMAT = Format(
+    looked_for="annotations/instances_*.json, or one JSON file with images, annotations, "
+    "categories",
+    is_here=is_coco,
+    splits=splits_of_coco,
+    open=open_coco,
+    writer=CocoWriter,
+    strays=unused_images,
+)

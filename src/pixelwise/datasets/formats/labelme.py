@@ -8,38 +8,40 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import json
-from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw
 
-from pixelwise.classes import BACKGROUND, VOID, ClassMap
+from pixelwise.classes import VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.class_names import class_map, find_names
-from pixelwise.datasets.formats.labelme_shapes import draw_shape, shapes_of
-from pixelwise.datasets.formats.writer import AREAS, Item, as_objects, put
+from pixelwise.datasets.formats.format import Format, unused_images
+from pixelwise.datasets.formats.writer import AREAS, Item, Writer, as_instances, write_new
 from pixelwise.datasets.reader import Entry, Outlines, Truth
 from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.splits import WHOLE, choose_split
 from pixelwise.errors import DataError, ImageFileError, LabelError
+from pixelwise.instances import outlines
 from pixelwise.io.files import is_file
-from pixelwise.io.image import image_of_bytes, read_bytes, read_size
+from pixelwise.io.image import image_of_bytes, open_picture, read_bytes, read_size
 from pixelwise.io.rle import points_of
 from pixelwise.io.text import read_json
-from pixelwise.samples import BoolArray, Instance, UInt8Array, paint_label_map
+from pixelwise.samples import BoolArray, Float64Array, Instance, UInt8Array, paint_label_map
 
-LOOKED_FOR = "labelme's *.json with shapes"
 IGNORE = "__ignore__"
 BACKGROUND_LABEL = "_background_"
 CROWD = "crowd"
 
 
 def is_labelme(path: Path) -> bool:
-    """Tell whether a folder, or every one of its subfolders, holds labelme files."""
+    """Return whether a folder, or every one of its subfolders, holds labelme files."""
     if not path.is_dir():
         return False
     if _files(path):
@@ -151,7 +153,7 @@ class LabelmeReader:
             if not isinstance(label, str) or not isinstance(group, int | None):
                 raise LabelError(f"{where}: expected a label, and a whole number as group_id")
             key = (label, f"shape {i}" if group is None else group)
-            groups.setdefault(key, []).append(draw_shape(shape, size, where))
+            groups.setdefault(key, []).append(_draw_shape(shape, size, where))
             flags = shape.get("flags")
             if isinstance(flags, dict) and flags.get(CROWD):
                 crowds.add(key)
@@ -195,7 +197,7 @@ def annotation(item: Item, classes: ClassMap, photo: str) -> dict[str, Any]:
     photo : str
         Path of its photo, from where the file will be.
     """
-    objects = as_objects(item)
+    objects = as_instances(item)
     ids = [instance.id for instance in objects]
     if len(set(ids)) != len(ids) or min(ids, default=1) < 1:
         ids = list(range(1, len(ids) + 1))
@@ -208,7 +210,7 @@ def annotation(item: Item, classes: ClassMap, photo: str) -> dict[str, Any]:
             "description": "",
             "flags": {CROWD: True} if instance.crowd else {},
         }
-        shapes += [shared | outline for outline in shapes_of(instance)]
+        shapes += [shared | outline for outline in _shapes_of(instance)]
     content: dict[str, Any] = {
         "version": "5.5.0",
         "flags": {},
@@ -223,29 +225,100 @@ def annotation(item: Item, classes: ClassMap, photo: str) -> dict[str, Any]:
     return content
 
 
-class LabelmeWriter:
+class LabelmeWriter(Writer):
     """Writes labelme files: polygons where they give every pixel back, masks where they do not."""
 
-    def __init__(self, root: Path, classes: ClassMap, file_ids: tuple[int, ...] | None) -> None:  # noqa: ARG002
-        self.losses: Counter[str] = Counter()
-        self._root = root
-        self._classes = classes
-        if classes.names[0] not in BACKGROUND:
-            self.losses[f"the name {classes.names[0]!r} of class 0, which is background here"] = 1
+    only_instances = True
 
     def add(self, item: Item) -> None:
         """Write the photo and its annotation side by side, in a folder a split."""
-        folder = self._root if item.split == WHOLE else self._root / item.split
+        folder = self.root if item.split == WHOLE else self.root / item.split
         photo = f"{item.stem}{item.suffix}"
-        put(folder / photo, item.photo)
-        content = annotation(item, self._classes, photo)
+        write_new(folder / photo, item.image_file)
+        content = annotation(item, self.classes, photo)
         text = json.dumps(content, indent=1, ensure_ascii=False)
-        put(folder / f"{item.stem}.json", text.encode())
+        write_new(folder / f"{item.stem}.json", text.encode())
 
     def close(self) -> None:
         """Write labels.txt, as labelme's own exporters want it."""
-        lines = [IGNORE, BACKGROUND_LABEL, *self._classes.names[1:]]
-        put(self._root / "labels.txt", ("\n".join(lines) + "\n").encode())
+        lines = [IGNORE, BACKGROUND_LABEL, *self.classes.names[1:]]
+        write_new(self.root / "labels.txt", ("\n".join(lines) + "\n").encode())
+
+
+def _draw_shape(shape: Mapping[str, Any], size: tuple[int, int], where: str) -> BoolArray:
+    """Draw one shape, (H, W) bool.
+
+    Raises
+    ------
+    LabelError
+        It is a point or a line, or its points are none.
+    """
+    kind, raw = shape.get("shape_type") or "polygon", shape.get("points")
+    if not isinstance(raw, list):
+        raise LabelError(f"{where}: expected a list of points")
+    if kind in ("polygon", "oriented_rectangle"):
+        points = points_of(raw, size, where)
+    elif kind in ("rectangle", "circle", "mask"):
+        if len(raw) != 2:
+            raise LabelError(f"{where}: a {kind} has two points, got {len(raw)}")
+        points = points_of([*raw, raw[-1]], size, where)[:2]
+    else:
+        raise LabelError(
+            f"{where}: a {kind!r} bounds no pixels; draw a polygon, rectangle, circle or mask"
+        )
+    if kind == "mask":
+        return _pasted(shape, points, size, where)
+    picture = Image.new("1", (size[1], size[0]))
+    draw = ImageDraw.Draw(picture)
+    if kind == "rectangle":
+        low, high = points.min(axis=0), points.max(axis=0)
+        draw.rectangle((*low.tolist(), *high.tolist()), outline=1, fill=1)
+    elif kind == "circle":
+        (x, y), radius = points[0].tolist(), float(np.linalg.norm(points[1] - points[0]))
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=1, fill=1)
+    else:
+        draw.polygon([(x, y) for x, y in points.tolist()], outline=1, fill=1)
+    return np.array(picture, dtype=np.bool_)
+
+
+def _shapes_of(instance: Instance) -> list[dict[str, Any]]:
+    """Return the shapes whose pixels together are exactly the object's."""
+    top, left, bottom, right = instance.box
+    parts, holes = outlines(instance.patch)
+    if not holes and all(len(part) > 2 for part in parts):
+        corners = [(part + np.array([left, top])).tolist() for part in parts]
+        shapes = [{"shape_type": "polygon", "points": points} for points in corners]
+        drawn = [_draw_shape(shape, instance.size, "outline") for shape in shapes]
+        if (np.logical_or.reduce(drawn) == instance.mask).all():
+            return shapes
+    buffer = io.BytesIO()
+    Image.fromarray(instance.patch).save(buffer, "PNG")
+    return [
+        {
+            "shape_type": "mask",
+            "points": [[left, top], [right - 1, bottom - 1]],
+            "mask": base64.b64encode(buffer.getvalue()).decode("ascii"),
+        }
+    ]
+
+
+def _pasted(
+    shape: Mapping[str, Any], points: Float64Array, size: tuple[int, int], where: str
+) -> BoolArray:
+    raw = shape.get("mask")
+    try:
+        data = base64.b64decode(raw if isinstance(raw, str) else "", validate=True)
+    except (binascii.Error, ValueError):
+        raise LabelError(f"{where}: its mask is no base64") from None
+    with open_picture(where, data) as picture:
+        patch = np.array(picture.convert("L")) > 0
+    left, top = points.min(axis=0).astype(int).tolist()
+    mask = np.zeros(size, dtype=np.bool_)
+    height, width = patch.shape
+    if left < 0 or top < 0 or top + height > size[0] or left + width > size[1]:
+        raise LabelError(f"{where}: its mask reaches out of the photo")
+    mask[top : top + height, left : left + width] = patch
+    return mask
 
 
 def _shapes(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
@@ -293,3 +366,13 @@ def _classes_of(root: Path, labels: set[str], options: Reading) -> tuple[ClassMa
         return class_map(kept, path), f"({path.name})"
     kept = tuple(sorted(labels - {IGNORE, BACKGROUND_LABEL, "background"}))
     return class_map(("background", *kept), root), "(its labels, sorted)"
+
+
+FORMAT = Format(
+    looked_for="labelme's *.json with shapes",
+    is_here=is_labelme,
+    splits=splits_of_labelme,
+    open=open_labelme,
+    writer=LabelmeWriter,
+    strays=unused_images,
+)

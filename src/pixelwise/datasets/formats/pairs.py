@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,10 +10,16 @@ import numpy as np
 from pixelwise.classes import CITYSCAPES, CITYSCAPES_LABEL_IDS, VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.class_names import class_map
-from pixelwise.datasets.formats.mask_encoding import Understood, only_instances, understand, usable
+from pixelwise.datasets.formats.format import Format
+from pixelwise.datasets.formats.mask_encoding import (
+    MaskEncoding,
+    infer_encoding,
+    only_instances,
+    usable_entries,
+)
 from pixelwise.datasets.formats.mask_reader import id_reader
 from pixelwise.datasets.formats.voc import is_voc
-from pixelwise.datasets.formats.writer import Item, put
+from pixelwise.datasets.formats.writer import Item, Writer, write_new
 from pixelwise.datasets.reader import Entry
 from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.splits import WHOLE, choose_split
@@ -22,10 +27,9 @@ from pixelwise.errors import AmbiguousError, DataError
 from pixelwise.io.image import is_image_file
 from pixelwise.io.mask import write_instance_map, write_label_map
 from pixelwise.io.text import read_text
-from pixelwise.samples import numbers
+from pixelwise.samples import instance_ids
 
-LOOKED_FOR = "photos and label maps in two folders (images/ and labels/, train/ and trainannot/)"
-PHOTOS = ("images", "image", "imgs", "img", "photos", "JPEGImages", "leftImg8bit")
+IMAGES = ("images", "image", "imgs", "img", "photos", "JPEGImages", "leftImg8bit")
 LABELS = (
     "labels",
     "label",
@@ -42,29 +46,29 @@ LABELS = (
     "gtCoarse",
     "SegmentationClass",
 )
-OBJECTS = ("instances", "instance", "instance_maps", "SegmentationObject")
+INSTANCES = ("instances", "instance", "instance_maps", "SegmentationObject")
 ENDS = ("annot", "_annot", "_labels", "_label", "_masks", "_mask", "labels", "masks", "_gt")
 """What follows a photo's name in that of its label map, of files and of folders."""
 
 SPLIT_NAMES = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
-CITY_PHOTO, CITY_FIRST_INSTANCE = "_leftImg8bit", 1000
+CITY_IMAGE, CITY_FIRST_INSTANCE = "_leftImg8bit", 1000
 CITY_ENDS = tuple(
     f"_{g}_{k}" for g in ("gtFine", "gtCoarse") for k in ("labelIds", "labelTrainIds")
 )
-CITY_OBJECTS = ("_gtFine_instanceIds", "_gtCoarse_instanceIds")
+CITY_INSTANCES = ("_gtFine_instanceIds", "_gtCoarse_instanceIds")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the photos of one split lie, and the folders of what labels them."""
+    """Where the images of one split lie, and the folders of what labels them."""
 
-    photos: Path
+    images: Path
     labels: tuple[Path, ...]
-    objects: Path | None
+    instances: Path | None
 
 
 def is_pairs(path: Path) -> bool:
-    """Tell whether a folder holds photos and label maps side by side."""
+    """Return whether a folder holds photos and label maps side by side."""
     return path.is_dir() and not is_voc(path) and bool(_places(path))
 
 
@@ -91,56 +95,56 @@ def open_pairs(root: Path, split: str | None, options: Reading) -> Dataset:
         entries += (
             [replace(e, name=f"{name}/{e.name}") for e in pairs] if len(chosen) > 1 else pairs
         )
-    understood, usable_ = _understood(root, next(iter(chosen.values())), entries, places, options)
-    objects = ", with objects" if understood.reader.has_labels and usable_[0].instance_path else ""
+    encoding, usable = _encoding(root, next(iter(chosen.values())), entries, places, options)
+    both = encoding.reader.has_labels and usable[0].instance_path
     found = (
-        f"{root.resolve().name}: photos and masks in pairs, {len(usable_)} samples in '{split}', "
-        f"{understood.words}{objects}"
+        f"{root.resolve().name}: photos and masks in pairs, {len(usable)} samples in '{split}', "
+        f"{encoding.description}{', with instances' if both else ''}"
     )
-    return Dataset(root, split, understood.classes, usable_, found, understood.reader, "pairs")
+    return Dataset(root, split, encoding.classes, usable, found, encoding.reader, "pairs")
 
 
-def _understood(
+def _encoding(
     root: Path, place: Place, entries: list[Entry], places: dict[str, Place], options: Reading
-) -> tuple[Understood, tuple[Entry, ...]]:
-    good = usable(entries, options)
-    if good[0].label_path.stem.endswith(CITY_ENDS):
-        return _cityscapes(good, options), good
+) -> tuple[MaskEncoding, tuple[Entry, ...]]:
+    usable = usable_entries(entries, options)
+    if usable[0].label_path.stem.endswith(CITY_ENDS):
+        return _cityscapes(usable, options), usable
     if not place.labels:
-        return only_instances(options), good
-    folders = [root, place.photos.parent, *place.labels]
+        return only_instances(options), usable
+    folders = [root, place.images.parent, *place.labels]
     ade = next((p for p in (root / "objectInfo150.txt",) if p.is_file()), None)
-    if (ade or good[0].name.split("/")[-1].startswith("ADE_")) and options.void is None:
+    if (ade or usable[0].name.split("/")[-1].startswith("ADE_")) and options.void is None:
         # ADE20K's 0 is "anything else"; its classes begin at 1.
         options = replace(options, void=0, classes=options.classes or _ade_names(ade))
     davis = (
-        place.photos.parent.name == "JPEGImages" and place.labels[0].parent.name == "Annotations"
+        place.images.parent.name == "JPEGImages" and place.labels[0].parent.name == "Annotations"
     )
-    understood = understand(
-        good,
+    encoding = infer_encoding(
+        usable,
         options,
         folders,
         known_binary=davis,
         all_masks=lambda: [p for other in places.values() for p in _masks_of(other, options)],
     )
-    if not understood.reader.has_labels:
-        good = tuple(replace(entry, instance_path=entry.label_path) for entry in good)
-    return understood, good
+    if not encoding.reader.has_labels:
+        usable = tuple(replace(entry, instance_path=entry.label_path) for entry in usable)
+    return encoding, usable
 
 
-def _cityscapes(entries: tuple[Entry, ...], options: Reading) -> Understood:
+def _cityscapes(entries: tuple[Entry, ...], options: Reading) -> MaskEncoding:
     classes = options.classes or CITYSCAPES
     reader = id_reader(len(classes), options.void)
-    words = f"Cityscapes' train ids, {len(classes)} classes, void {VOID}"
+    description = f"Cityscapes' train ids, {len(classes)} classes, void {VOID}"
     if entries[0].label_path.stem.endswith("_labelIds"):
         table = np.full(256, -1, dtype=np.int16)
         table[:35] = VOID
         table[list(CITYSCAPES_LABEL_IDS)] = np.arange(len(CITYSCAPES_LABEL_IDS))
         table[VOID] = VOID
-        words = f"Cityscapes' label ids, {len(classes)} classes judged, all others void"
+        description = f"Cityscapes' label ids, {len(classes)} classes judged, all others void"
         reader = replace(reader, table=table, plain=-1, known="Cityscapes' label ids are 0..34")
     reader = replace(reader, first_instance=CITY_FIRST_INSTANCE)
-    return Understood(reader, classes, words)
+    return MaskEncoding(reader, classes, description)
 
 
 def _ade_names(path: Path | None) -> ClassMap | None:
@@ -161,12 +165,12 @@ def _labels_of(place: Place, options: Reading) -> Path | None:
             ]:
                 return folder
         known = ", ".join(folder.name for folder in place.labels) or "none"
-        raise DataError(f"{place.photos}: no label folder {options.labels!r}; there is: {known}")
+        raise DataError(f"{place.images}: no label folder {options.labels!r}; there is: {known}")
     if len(place.labels) > 1:
-        names = [f.parent.name if f.name == place.photos.name else f.name for f in place.labels]
+        names = [f.parent.name if f.name == place.images.name else f.name for f in place.labels]
         known = " or ".join(f"--labels {name}" for name in names)
         raise AmbiguousError(
-            f"{place.photos}: several folders could hold its label maps; say {known}"
+            f"{place.images}: several folders could hold its label maps; say {known}"
         )
     return place.labels[0] if place.labels else None
 
@@ -182,39 +186,39 @@ def _places(root: Path) -> dict[str, Place]:
         return {}
     here = _place_in(root)
     if here is not None:
-        inside = {} if _has_photo(here.photos) else _places_below(here)
+        inside = {} if _has_image(here.images) else _places_below(here)
         return inside or {WHOLE: here}
     folders = sorted(p for p in root.iterdir() if p.is_dir() and not is_voc(p))
     places = {_split_name(f): p for f in folders if (p := _place_in(f)) is not None}
     for folder in folders:
         beside = (root / f"{folder.name}{end}" for end in ENDS)
-        labels = tuple(other for other in beside if _has_photo(other))
-        if labels and _has_photo(folder):
+        labels = tuple(other for other in beside if _has_image(other))
+        if labels and _has_image(folder):
             places[_split_name(folder)] = Place(folder, labels, None)
     return places
 
 
 def _place_in(folder: Path) -> Place | None:
     """Return the place whose photos and labels are subfolders of a folder."""
-    photos = next((folder / name for name in PHOTOS if (folder / name).is_dir()), None)
-    if photos is None:
+    images = next((folder / name for name in IMAGES if (folder / name).is_dir()), None)
+    if images is None:
         return None
     # A name with another case is the same folder on some disks.
     there = {p.name for p in folder.iterdir() if p.is_dir()}
-    labels = tuple(folder / n for n in LABELS if n in there and _has_photo(folder / n, deep=True))
-    objects = next((folder / n for n in OBJECTS if n in there), None)
-    return Place(photos, labels, objects) if labels or objects else None
+    labels = tuple(folder / n for n in LABELS if n in there and _has_image(folder / n, deep=True))
+    instances = next((folder / n for n in INSTANCES if n in there), None)
+    return Place(images, labels, instances) if labels or instances else None
 
 
 def _places_below(place: Place) -> dict[str, Place]:
-    """Return one place a subfolder of the photos, as in images/train and labels/train."""
+    """Return one place a subfolder of the images, as in images/train and labels/train."""
     places = {}
-    for folder in sorted(p for p in place.photos.iterdir() if p.is_dir()):
+    for folder in sorted(p for p in place.images.iterdir() if p.is_dir()):
         labels = tuple(p for label in place.labels if (p := label / folder.name).is_dir())
-        objects = place.objects / folder.name if place.objects else None
-        objects = objects if objects and objects.is_dir() else None
-        if labels or objects:
-            places[_split_name(folder)] = Place(folder, labels, objects)
+        instances = place.instances / folder.name if place.instances else None
+        instances = instances if instances and instances.is_dir() else None
+        if labels or instances:
+            places[_split_name(folder)] = Place(folder, labels, instances)
     return places
 
 
@@ -222,7 +226,7 @@ def _split_name(folder: Path) -> str:
     return SPLIT_NAMES.get(folder.name, folder.name)
 
 
-def _has_photo(folder: Path, deep: bool = False) -> bool:
+def _has_image(folder: Path, deep: bool = False) -> bool:
     if not folder.is_dir():
         return False
     return any(is_image_file(p) for p in (folder.rglob("*") if deep else folder.iterdir()))
@@ -230,30 +234,30 @@ def _has_photo(folder: Path, deep: bool = False) -> bool:
 
 def _pair(place: Place, labels: Path | None, options: Reading) -> list[Entry]:
     """Match photos with label maps and instance maps by the names of their files."""
-    photos = {key.removesuffix(CITY_PHOTO): p for key, p in _by_key(place.photos).items()}
-    masks = _matched(_by_key(labels), photos, CITY_ENDS) if labels else {}
-    objects = _matched(_by_key(place.objects), photos, ()) if place.objects else {}
+    images = {key.removesuffix(CITY_IMAGE): p for key, p in _by_key(place.images).items()}
+    masks = _matched(_by_key(labels), images, CITY_ENDS) if labels else {}
+    instances = _matched(_by_key(place.instances), images, ()) if place.instances else {}
     if labels and labels.parent.name in ("gtFine", "gtCoarse"):
-        objects = _matched(_by_key(labels), photos, CITY_OBJECTS, city=True)
-    labelled, folder = (masks, labels) if labels else (objects, place.objects)
-    for key in sorted(photos.keys() - labelled.keys()):
-        options.problem("unpaired", photos[key], f"no mask of this name in {folder}")
-    for key in sorted(labelled.keys() - photos.keys()):
-        options.problem("unpaired", labelled[key], f"no photo of this name in {place.photos}")
-    shared = sorted(photos.keys() & labelled.keys())
-    return [Entry(key, photos[key], labelled[key], objects.get(key)) for key in shared]
+        instances = _matched(_by_key(labels), images, CITY_INSTANCES, city=True)
+    labelled, folder = (masks, labels) if labels else (instances, place.instances)
+    for key in sorted(images.keys() - labelled.keys()):
+        options.problem("unpaired", images[key], f"no mask of this name in {folder}")
+    for key in sorted(labelled.keys() - images.keys()):
+        options.problem("unpaired", labelled[key], f"no photo of this name in {place.images}")
+    shared = sorted(images.keys() & labelled.keys())
+    return [Entry(key, images[key], labelled[key], instances.get(key)) for key in shared]
 
 
 def _by_key(folder: Path) -> dict[str, Path]:
-    photos = sorted(p for p in folder.rglob("*") if is_image_file(p))
-    return {p.relative_to(folder).with_suffix("").as_posix(): p for p in photos}
+    images = sorted(p for p in folder.rglob("*") if is_image_file(p))
+    return {p.relative_to(folder).with_suffix("").as_posix(): p for p in images}
 
 
 def _matched(
-    masks: dict[str, Path], photos: dict[str, Path], ends: tuple[str, ...], city: bool = False
+    masks: dict[str, Path], images: dict[str, Path], ends: tuple[str, ...], city: bool = False
 ) -> dict[str, Path]:
     """Key masks by the photo they belong to: the same name, or that name with a usual end."""
-    if any(key.endswith((*CITY_ENDS, *CITY_OBJECTS)) for key in masks):
+    if any(key.endswith((*CITY_ENDS, *CITY_INSTANCES)) for key in masks):
         # Each photo has several files there; the first of the ends that is used counts.
         for end in ends:
             chosen = {k.removesuffix(end): p for k, p in masks.items() if k.endswith(end)}
@@ -265,33 +269,31 @@ def _matched(
     matched = {}
     for key, path in masks.items():
         bare = [key.removesuffix(end) for end in ENDS if key.endswith(end)]
-        matched[next((k for k in (key, *bare) if k in photos), key)] = path
+        matched[next((k for k in (key, *bare) if k in images), key)] = path
     return matched
 
 
-class PairsWriter:
-    """Writes images/, labels/ and instances/ (where told apart) in a folder a split."""
-
-    def __init__(self, root: Path, classes: ClassMap, file_ids: tuple[int, ...] | None) -> None:  # noqa: ARG002
-        self.losses: Counter[str] = Counter()
-        self._root = root
-        self._classes = classes
+class PairsWriter(Writer):
+    """Writes images/, labels/ and, if they are known, instances/ in one folder per split."""
 
     def add(self, item: Item) -> None:
-        """Write photo, label map and objects of one sample."""
-        folder = self._root if item.split == WHOLE else self._root / item.split
-        put(folder / "images" / f"{item.stem}{item.suffix}", item.photo)
-        write_label_map(folder / "labels" / f"{item.stem}.png", item.label_map, self._classes)
-        if item.instances is None:
-            return
-        instance_map = np.zeros(item.size, dtype=np.uint16)
-        for number, instance in zip(numbers(item.instances), item.instances, strict=True):
-            patch = instance.within(instance_map)
-            self.losses["objects that overlap others"] += bool(patch[instance.patch].any())
-            self.losses["crowd marks"] += instance.crowd
-            patch[instance.patch] = number
-        write_instance_map(folder / "instances" / f"{item.stem}.png", instance_map)
+        """Write image, label map and instances of one sample."""
+        folder = self.root if item.split == WHOLE else self.root / item.split
+        write_new(folder / "images" / f"{item.stem}{item.suffix}", item.image_file)
+        write_label_map(folder / "labels" / f"{item.stem}.png", item.label_map, self.classes)
+        if item.instances is not None:
+            instance_map = self.paint(item, instance_ids(item.instances))
+            write_instance_map(folder / "instances" / f"{item.stem}.png", instance_map)
 
     def close(self) -> None:
         """Write the class names."""
-        put(self._root / "classes.txt", ("\n".join(self._classes.names) + "\n").encode())
+        self.write_class_names()
+
+
+FORMAT = Format(
+    looked_for="photos and label maps in two folders (images/ and labels/, train/ and trainannot/)",
+    is_here=is_pairs,
+    splits=splits_of_pairs,
+    open=open_pairs,
+    writer=PairsWriter,
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import numpy as np
 
 from pixelwise.classes import VOC, VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
-from pixelwise.datasets.formats.mask_encoding import understand, usable
-from pixelwise.datasets.formats.writer import Item, put
+from pixelwise.datasets.formats.format import Format, Stray
+from pixelwise.datasets.formats.mask_encoding import infer_encoding, usable_entries
+from pixelwise.datasets.formats.writer import Item, Writer, write_new
 from pixelwise.datasets.reader import Entry
 from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.splits import WHOLE, choose_split
@@ -20,20 +22,19 @@ from pixelwise.io.files import is_file
 from pixelwise.io.image import images_in
 from pixelwise.io.mask import write_label_map
 from pixelwise.io.text import read_text
-from pixelwise.samples import numbers
+from pixelwise.samples import instance_ids
 
-LOOKED_FOR = "JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/*.txt"
-PHOTOS, MASKS, OBJECTS = "JPEGImages", "SegmentationClass", "SegmentationObject"
+IMAGES, MASKS, INSTANCES = "JPEGImages", "SegmentationClass", "SegmentationObject"
 LISTS = Path("ImageSets") / "Segmentation"
 
 
 def is_voc(path: Path) -> bool:
-    """Tell whether a folder is in the VOC layout; the lists may be missing."""
-    return all((path / folder).is_dir() for folder in (PHOTOS, MASKS))
+    """Return whether a folder is in the VOC layout; the lists may be missing."""
+    return all((path / folder).is_dir() for folder in (IMAGES, MASKS))
 
 
 def splits_of_voc(root: Path) -> tuple[str, ...]:
-    """Return the names of the lists; ``all`` where there are none."""
+    """Return the names of the lists; ``all`` if there are none."""
     return tuple(sorted(p.stem for p in (root / LISTS).glob("*.txt"))) or (WHOLE,)
 
 
@@ -47,27 +48,27 @@ def open_voc(root: Path, split: str | None, options: Reading) -> Dataset:
         masks that can be read in two ways.
     """
     split = choose_split(split, splits_of_voc(root), root)
-    has_objects = (root / OBJECTS).is_dir()
-    listed = (_entry(root, name, has_objects) for name in _names(root, split))
-    entries = usable(listed, options)
-    understood = understand(
+    has_instances = (root / INSTANCES).is_dir()
+    listed = (_entry(root, name, has_instances) for name in _names(root, split))
+    entries = usable_entries(listed, options)
+    encoding = infer_encoding(
         entries, options, [root], VOC, all_masks=lambda: list((root / MASKS).glob("*.png"))
     )
-    reader = replace(understood.reader, void_instance=VOID)
+    reader = replace(encoding.reader, void_instance=VOID)
     found = (
         f"{root.resolve().name}: VOC layout, {len(entries)} samples in '{split}', "
-        f"{understood.words}{', with objects' if has_objects else ''}"
+        f"{encoding.description}{', with instances' if has_instances else ''}"
     )
-    return Dataset(root, split, understood.classes, entries, found, reader, "voc")
+    return Dataset(root, split, encoding.classes, entries, found, reader, "voc")
 
 
-def _entry(root: Path, name: str, has_objects: bool) -> Entry:
-    photo = root / PHOTOS / f"{name}.jpg"
-    if not is_file(photo):
+def _entry(root: Path, name: str, has_instances: bool) -> Entry:
+    image = root / IMAGES / f"{name}.jpg"
+    if not is_file(image):
         # The layout's own photos are .jpg; people keep theirs as they are.
-        photo = next(iter(p for p in (root / PHOTOS).glob(f"{name}.*")), photo)
-    objects = root / OBJECTS / f"{name}.png" if has_objects else None
-    return Entry(name, photo, root / MASKS / f"{name}.png", objects)
+        image = next(iter((root / IMAGES).glob(f"{name}.*")), image)
+    instances = root / INSTANCES / f"{name}.png" if has_instances else None
+    return Entry(name, image, root / MASKS / f"{name}.png", instances)
 
 
 def _names(root: Path, split: str) -> list[str]:
@@ -89,40 +90,43 @@ def _names(root: Path, split: str) -> list[str]:
     return names
 
 
-class VocWriter:
-    """Writes the VOC layout: palette PNGs, objects where they are told apart, classes.txt."""
+def _strays(datasets: list[Dataset]) -> Iterator[Stray]:
+    """Yield masks without a photo. Photos without a mask are part of the layout's design."""
+    for root in {dataset.root for dataset in datasets}:
+        stems = {image.stem for image in (root / IMAGES).iterdir()}
+        for mask in sorted((root / MASKS).glob("*.png")):
+            if mask.stem not in stems:
+                yield mask, "photo"
 
-    def __init__(self, root: Path, classes: ClassMap, file_ids: tuple[int, ...] | None) -> None:  # noqa: ARG002
-        self.losses: Counter[str] = Counter()
-        self._root = root
-        self._classes = classes
+
+class VocWriter(Writer):
+    """Writes the VOC layout: palette PNGs, instances if they are known, classes.txt."""
+
+    def __init__(
+        self, root: Path, classes: ClassMap, file_ids: tuple[int, ...] | None = None
+    ) -> None:
+        super().__init__(root, classes, file_ids)
         self._lists: dict[str, list[str]] = {}
 
     def add(self, item: Item) -> None:
-        """Write photo, label map and objects of one sample; one in two lists is written once."""
+        """Write image, label map and instances of one sample; one in two lists is written once."""
         listed = any(item.stem in names for names in self._lists.values())
         self._lists.setdefault(item.split, []).append(item.stem)
-        photo = self._root / PHOTOS / f"{item.stem}{item.suffix}"
-        if listed and is_file(photo) and photo.read_bytes() == item.photo:
+        image = self.root / IMAGES / f"{item.stem}{item.suffix}"
+        if listed and is_file(image) and image.read_bytes() == item.image_file:
             return
-        put(photo, item.photo)
-        write_label_map(self._root / MASKS / f"{item.stem}.png", item.label_map, self._classes)
+        write_new(image, item.image_file)
+        write_label_map(self.root / MASKS / f"{item.stem}.png", item.label_map, self.classes)
         if item.instances is None:
             return
-        object_map = np.zeros(item.size, dtype=np.uint8)
-        ids = numbers(item.instances)
+        ids = instance_ids(item.instances)
         if max(ids, default=0) >= VOID:
             ids = list(range(1, len(ids) + 1))
         if len(ids) >= VOID:
-            self.losses["objects beyond the 254 that a photo can have"] += len(ids) - VOID + 1
-        for number, instance in zip(ids[: VOID - 1], item.instances, strict=False):
-            patch = instance.within(object_map)
-            if patch[instance.patch].any():
-                self.losses["objects that overlap others"] += 1
-            patch[instance.patch] = number
-            self.losses["crowd marks"] += instance.crowd
-        object_map[(item.label_map == VOID) & (object_map == 0)] = VOID
-        write_label_map(self._root / OBJECTS / f"{item.stem}.png", object_map, VOC)
+            self.losses["instances beyond the 254 that an image can have"] += len(ids) - VOID + 1
+        instance_map = self.paint(item, ids[: VOID - 1]).astype(np.uint8)
+        instance_map[(item.label_map == VOID) & (instance_map == 0)] = VOID
+        write_label_map(self.root / INSTANCES / f"{item.stem}.png", instance_map, VOC)
 
     def close(self) -> None:
         """Write the lists, ``trainval`` among them as VOC has it, and the class names."""
@@ -130,5 +134,15 @@ class VocWriter:
         if both[0] and both[1] and "trainval" not in self._lists:
             self._lists["trainval"] = sorted({*both[0], *both[1]})
         for split, names in self._lists.items():
-            put(self._root / LISTS / f"{split}.txt", ("\n".join(names) + "\n").encode())
-        put(self._root / "classes.txt", ("\n".join(self._classes.names) + "\n").encode())
+            write_new(self.root / LISTS / f"{split}.txt", ("\n".join(names) + "\n").encode())
+        self.write_class_names()
+
+
+FORMAT = Format(
+    looked_for="JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/*.txt",
+    is_here=is_voc,
+    splits=splits_of_voc,
+    open=open_voc,
+    writer=VocWriter,
+    strays=_strays,
+)

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 
-from pixelwise.classes import VOID, ClassMap
+from pixelwise.classes import BACKGROUND, VOID, ClassMap
 from pixelwise.errors import DataError
 from pixelwise.instances import components
-from pixelwise.samples import Instance, UInt8Array, paint_label_map
+from pixelwise.samples import Instance, UInt8Array, UInt16Array, paint_label_map
 
-AREAS = "objects_are_areas"
-"""Our own key in COCO, YOLO and labelme files: their objects are the connected areas of label maps,
-in which nobody told objects apart."""
+AREAS = "instances_are_areas"
+"""Our own key in COCO, YOLO and labelme files: their instances are the connected areas of label
+maps that do not distinguish instances."""
 
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One sample on its way into another format; the photo travels as the file it is.
+    """One sample on its way into another format; its image file is copied unchanged.
 
     Parameters
     ----------
     split, name : str
-    photo : bytes
+    image_file : bytes
     suffix : str
-        Of the photo's format, e.g. ``".jpg"``.
+        Of the image's format, e.g. ``".jpg"``.
     label_map : (H, W) uint8
         Class ids, 255 = void.
     instances : tuple of Instance, or None
@@ -36,56 +37,94 @@ class Item:
 
     split: str
     name: str
-    photo: bytes
+    image_file: bytes
     suffix: str
     label_map: UInt8Array
     instances: tuple[Instance, ...] | None
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the photo."""
+        """(height, width) of the image."""
         return self.label_map.shape[0], self.label_map.shape[1]
 
     @property
     def stem(self) -> str:
-        """The name as one file's stem; photos from folders keep the folder in it."""
+        """The name as one file's stem; images from folders keep the folder in it."""
         return self.name.replace("/", "_")
 
 
-class Writer(Protocol):
-    """How a format is written: samples one by one, then what stands once for all of them."""
+class Writer(ABC):
+    """How a format is written: samples one by one, then what stands once for all of them.
 
-    losses: Counter[str]
-    """What the format could not hold so far, in words, with counts."""
+    Parameters
+    ----------
+    root : Path
+        A new folder.
+    classes : ClassMap
+    file_ids : tuple of int, optional
+        The ids of the classes in files that number them freely, as COCO's do.
 
-    def __init__(self, root: Path, classes: ClassMap, file_ids: tuple[int, ...] | None) -> None: ...
+    Attributes
+    ----------
+    losses : Counter
+        What the format could not hold so far, in words, with counts.
+    """
 
+    only_instances: ClassVar[bool] = False
+    """The format has no label maps; the connected areas of their classes become instances."""
+
+    def __init__(
+        self, root: Path, classes: ClassMap, file_ids: tuple[int, ...] | None = None
+    ) -> None:
+        self.root = root
+        self.classes = classes
+        self.file_ids = file_ids or tuple(range(len(classes)))
+        self.losses: Counter[str] = Counter()
+        if self.only_instances and classes.names[0] not in BACKGROUND:
+            self.losses[f"the name {classes.names[0]!r} of class 0, which is background here"] = 1
+
+    @abstractmethod
     def add(self, item: Item) -> None:
         """Write one sample."""
 
+    @abstractmethod
     def close(self) -> None:
         """Write lists, class names, or the one file that holds everything."""
 
+    def paint(self, item: Item, ids: list[int]) -> UInt16Array:
+        """Paint the first ``len(ids)`` instances into a map, (H, W) uint16, and count losses."""
+        instance_map = np.zeros(item.size, dtype=np.uint16)
+        for number, instance in zip(ids, item.instances or (), strict=False):
+            patch = instance.within(instance_map)
+            self.losses["crowd marks"] += instance.crowd
+            self.losses["instances that overlap others"] += bool(patch[instance.patch].any())
+            patch[instance.patch] = number
+        return instance_map
 
-def as_objects(item: Item) -> list[Instance]:
-    """Express a sample by objects alone, for formats that know nothing else.
+    def write_class_names(self) -> None:
+        """Write classes.txt, one name per line."""
+        write_new(self.root / "classes.txt", ("\n".join(self.classes.names) + "\n").encode())
 
-    What the label map shows beyond the instances becomes objects too: each connected area of a
-    class, and void as one object of class 255, always the last.
+
+def as_instances(item: Item) -> list[Instance]:
+    """Express a sample by instances alone, for formats without label maps.
+
+    What the label map shows beyond the instances becomes instances too: each connected area of a
+    class, and void as one instance of class 255, always the last.
     """
-    objects = list(item.instances or ())
+    instances = list(item.instances or ())
     rest = item.label_map.copy()
-    rest[rest == paint_label_map(objects, item.size)] = 0
-    first_id = 1 + max((instance.id for instance in objects), default=0)
+    rest[rest == paint_label_map(instances, item.size)] = 0
+    first_id = 1 + max((instance.id for instance in instances), default=0)
     classes = [int(c) for c in np.unique(rest) if c not in (0, VOID)]
-    objects += components(rest, classes, first_id)
+    instances += components(rest, classes, first_id)
     void = rest == VOID
     if void.any():
-        objects.append(Instance.of(void, VOID, first_id + len(objects)))
-    return objects
+        instances.append(Instance.of(void, VOID, first_id + len(instances)))
+    return instances
 
 
-def put(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes) -> None:
     """Write a file that must not be there yet, and the folders above it.
 
     Raises

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,32 +14,25 @@ import yaml
 from pixelwise.classes import BACKGROUND, VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.class_names import class_map, find_names
-from pixelwise.datasets.formats.writer import AREAS, Item, as_objects, put
-from pixelwise.datasets.formats.yolo_file import (
-    IMAGES,
-    LABELS,
-    label_path,
-    photos_at,
-    read_yaml,
-    split_places,
-    yaml_of,
-)
+from pixelwise.datasets.formats.format import Format, Stray
+from pixelwise.datasets.formats.writer import AREAS, Item, Writer, as_instances, write_new
 from pixelwise.datasets.reader import Entry, ImageFiles, Outlines, Truth
 from pixelwise.datasets.reading import Reading
-from pixelwise.datasets.splits import choose_split
+from pixelwise.datasets.splits import WHOLE, choose_split
 from pixelwise.errors import DataError, LabelError
 from pixelwise.instances import joined, outlines
 from pixelwise.io.files import is_file
+from pixelwise.io.image import is_image_file
 from pixelwise.io.rle import points_of
 from pixelwise.io.text import read_text
 from pixelwise.samples import BoolArray, Float64Array, Instance, paint_label_map
 
-LOOKED_FOR = "data.yaml with names and splits, or images/ and labels/*.txt"
+IMAGES, LABELS = "images", "labels"
 
 
 def is_yolo(path: Path) -> bool:
-    """Tell whether a folder, or a YAML file itself, describes YOLO-seg data."""
-    if yaml_of(path):
+    """Return whether a folder, or a YAML file itself, describes YOLO-seg data."""
+    if _yaml_of(path):
         return True
     labels = path / LABELS
     return (path / IMAGES).is_dir() and any(
@@ -49,7 +42,7 @@ def is_yolo(path: Path) -> bool:
 
 def splits_of_yolo(root: Path) -> tuple[str, ...]:
     """Return the splits that data.yaml names; ``all`` where there is none."""
-    return tuple(split_places(root))
+    return tuple(_split_places(root))
 
 
 def open_yolo(root: Path, split: str | None, options: Reading) -> Dataset:
@@ -60,20 +53,20 @@ def open_yolo(root: Path, split: str | None, options: Reading) -> Dataset:
     DataError
         A YAML file that says something else, an unknown or empty split.
     """
-    splits = split_places(root)
+    splits = _split_places(root)
     split = choose_split(split, tuple(splits), root)
-    photos = [p for place in splits[split] for p in photos_at(place)]
+    photos = [p for place in splits[split] for p in _photos_at(place)]
     if not photos:
         raise DataError(f"{root}: no photo in split {split!r}; looked in {splits[split][0]}")
     top = splits[split][0]
     names = [p.relative_to(top) if p.is_relative_to(top) else Path(p.name) for p in sorted(photos)]
     entries = tuple(
-        Entry(name.with_suffix("").as_posix(), photo, label_path(photo))
+        Entry(name.with_suffix("").as_posix(), photo, _label_path(photo))
         for name, photo in zip(names, sorted(photos), strict=True)
     )
     classes, named_by = _classes_of(root, entries, options)
-    file = yaml_of(root)
-    areas = file is not None and read_yaml(file).get(AREAS) is True
+    file = _yaml_of(root)
+    areas = file is not None and _read_yaml(file).get(AREAS) is True
     labelled = sum(is_file(entry.label_path) for entry in entries)
     found = (
         f"{root.resolve().name}: YOLO-seg polygons, {len(entries)} samples in '{split}' "
@@ -113,7 +106,7 @@ class YoloReader(ImageFiles):
                     f"{entry.label_path}: line {number}: class {class_id - 1}, "
                     f"but {self.n_classes - 1} classes are known"
                 )
-            mask = fill(points, size)
+            mask = _fill(points, size)
             if mask.any():
                 instances.append(Instance.of(mask, class_id, number))
         instances.sort(key=lambda instance: -instance.area)
@@ -130,11 +123,11 @@ def _lines(entry: Entry, size: tuple[int, int]) -> Iterator[tuple[int, int, Floa
     lines = read_text(entry.label_path).splitlines() if is_file(entry.label_path) else []
     for number, line in enumerate(lines, 1):
         if line.strip():
-            class_id, points = read_line(line, size, f"{entry.label_path}: line {number}")
+            class_id, points = _read_line(line, size, f"{entry.label_path}: line {number}")
             yield number, class_id, points
 
 
-def read_line(line: str, size: tuple[int, int], where: str) -> tuple[int, Float64Array]:
+def _read_line(line: str, size: tuple[int, int], where: str) -> tuple[int, Float64Array]:
     """Parse ``class x y x y ...``.
 
     Returns
@@ -164,7 +157,7 @@ def read_line(line: str, size: tuple[int, int], where: str) -> tuple[int, Float6
     return int(first) + 1, points_of(normalised * scale, size, where)
 
 
-def fill(points: Float64Array, size: tuple[int, int]) -> BoolArray:
+def _fill(points: Float64Array, size: tuple[int, int]) -> BoolArray:
     """Fill a polygon of (N, 2) x, y in pixels and draw its border, (H, W) bool."""
     canvas = np.zeros(size, dtype=np.uint8)
     # Cut, not rounded: it is what YOLO's own trainer does.
@@ -172,30 +165,39 @@ def fill(points: Float64Array, size: tuple[int, int]) -> BoolArray:
     return canvas.astype(np.bool_)
 
 
-class YoloWriter:
+def _strays(datasets: list[Dataset]) -> Iterator[Stray]:
+    entries = [entry for dataset in datasets for entry in dataset.entries]
+    used = {entry.label_path for entry in entries}
+    for path in sorted(p for f in {p.parent for p in used} for p in f.glob("*.txt")):
+        # labelImg leaves its list of names among the labels.
+        if path not in used and path.name != "classes.txt":
+            yield path, "photo"
+
+
+class YoloWriter(Writer):
     """Writes YOLO-seg. It holds neither holes nor parts nor void nor crowds."""
 
-    def __init__(self, root: Path, classes: ClassMap, file_ids: tuple[int, ...] | None) -> None:  # noqa: ARG002
-        self.losses: Counter[str] = Counter()
-        self._root = root
-        self._classes = classes
+    only_instances = True
+
+    def __init__(
+        self, root: Path, classes: ClassMap, file_ids: tuple[int, ...] | None = None
+    ) -> None:
+        super().__init__(root, classes, file_ids)
         self._splits: list[str] = []
         self._areas = False
-        if classes.names[0] not in BACKGROUND:
-            self.losses[f"the name {classes.names[0]!r} of class 0, which is background here"] = 1
 
     def add(self, item: Item) -> None:
         """Write the photo and the polygons of one sample."""
         if item.split not in self._splits:
             self._splits.append(item.split)
-        put(self._root / IMAGES / item.split / f"{item.stem}{item.suffix}", item.photo)
+        write_new(self.root / IMAGES / item.split / f"{item.stem}{item.suffix}", item.image_file)
         self._areas |= item.instances is None
-        put(self._root / LABELS / item.split / f"{item.stem}.txt", self.lines(item).encode())
+        write_new(self.root / LABELS / item.split / f"{item.stem}.txt", self.lines(item).encode())
 
     def lines(self, item: Item) -> str:
         """Return the polygons of one sample, a line an object."""
         lines = []
-        for instance in as_objects(item):
+        for instance in as_instances(item):
             if instance.class_id == VOID:
                 self.losses["void areas, which become background"] += 1
                 continue
@@ -207,7 +209,7 @@ class YoloWriter:
         parts, holes = outlines(instance.patch)
         self.losses["holes, which are filled"] += holes
         if len(parts) > 1:
-            self.losses["objects of several parts, which are joined by a line"] += 1
+            self.losses["instances of several parts, which are joined by a line"] += 1
             parts, _ = outlines(joined(instance.patch))
         (top, left), (height, width) = instance.corner, instance.size
         # Half a pixel inside, so that the value falls into its pixel when it is cut.
@@ -218,11 +220,11 @@ class YoloWriter:
 
     def close(self) -> None:
         """Write data.yaml."""
-        put(self._root / "data.yaml", self.content().encode())
+        write_new(self.root / "data.yaml", self.content().encode())
 
     def content(self) -> str:
         """Return what data.yaml says."""
-        names = dict(enumerate(self._classes.names[1:]))
+        names = dict(enumerate(self.classes.names[1:]))
         splits = {split: f"{IMAGES}/{split}" for split in self._splits}
         areas = {AREAS: True} if self._areas else {}
         return yaml.safe_dump(
@@ -230,12 +232,98 @@ class YoloWriter:
         )
 
 
+def _yaml_of(path: Path) -> Path | None:
+    """Return the YAML file that describes a folder's data, or that ``path`` itself is."""
+    if is_file(path):
+        return path if path.suffix in (".yaml", ".yml") else None
+    named = [p for p in (path / "data.yaml", path / "dataset.yaml") if is_file(p)]
+    named += [p for p in sorted(path.glob("*.y*ml")) if p not in named and _is_yaml(p)]
+    return next((p for p in named if "names" in _read_yaml(p)), None)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file; empty where it holds no mapping.
+
+    Raises
+    ------
+    DataError
+        It is no YAML.
+    """
+    try:
+        content = yaml.safe_load(read_text(path, 1 << 20))
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise DataError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+    return content if isinstance(content, dict) else {}
+
+
+def _is_yaml(path: Path) -> bool:
+    # A file of another tool's may be anything; only data.yaml has to be YAML.
+    try:
+        return bool(_read_yaml(path))
+    except DataError:
+        return False
+
+
+def _split_places(root: Path) -> dict[str, list[Path]]:
+    """Return the places of each split's photos: folders, or text files that list them."""
+    file = _yaml_of(root)
+    folder = root if root.is_dir() else root.parent
+    if file is None:
+        inside = sorted(p for p in (root / IMAGES).iterdir() if p.is_dir())
+        return {p.name: [p] for p in inside} or {WHOLE: [root / IMAGES]}
+    content = _read_yaml(file)
+    base = folder / str(content.get("path") or "")
+    # Exported files often carry the path of the machine they were made on.
+    bases = [b for b in (base, folder) if b.is_dir()] or [folder]
+    splits = {}
+    for name in ("train", "val", "test", *sorted(str(key) for key in content)):
+        places = content.get(name)
+        if name in ("path", "names", "nc", "download") or name in splits:
+            continue
+        listed = [places] if isinstance(places, str) else places
+        if isinstance(listed, list) and listed and all(isinstance(p, str) for p in listed):
+            splits[name] = [_place(bases, place, file) for place in listed]
+    if not splits:
+        raise DataError(f"{file}: expected splits such as 'train: images/train', found none")
+    return {k: v for k, v in splits.items() if v[0].exists() or k == "train"}
+
+
+def _place(bases: list[Path], place: str, file: Path) -> Path:
+    if "\0" in place:
+        raise DataError(f"{file}: {place!r} is no path")
+    # "../train/images" is how Roboflow writes it, from a folder that is not there.
+    for base in bases:
+        for candidate in (base / place, base / place.removeprefix("../")):
+            if candidate.exists():
+                return candidate
+    return bases[0] / place
+
+
+def _photos_at(place: Path) -> list[Path]:
+    """Return the photos in a folder and below, or those that a text file lists."""
+    if place.is_dir():
+        return [p for p in place.rglob("*") if is_image_file(p)]
+    if place.suffix == ".txt" and is_file(place):
+        return [place.parent / line for line in read_text(place).split("\n") if line.strip()]
+    return []
+
+
+def _label_path(photo: Path) -> Path:
+    """Return where a photo's labels are: its last folder ``images`` becomes ``labels``."""
+    parts = list(photo.parent.parts)
+    for i in range(len(parts) - 1, -1, -1):
+        if parts[i] == IMAGES:
+            parts[i] = LABELS
+            break
+    return Path(*parts) / f"{photo.stem}.txt"
+
+
 def _classes_of(root: Path, entries: tuple[Entry, ...], options: Reading) -> tuple[ClassMap, str]:
     if options.classes is not None:
         return options.classes, "(given)"
-    file = yaml_of(root)
+    file = _yaml_of(root)
     if file is not None:
-        names = read_yaml(file)["names"]
+        names = _read_yaml(file)["names"]
         if isinstance(names, dict):
             if sorted(names) != list(range(len(names))):
                 raise DataError(f"{file}: names: expected the ids 0..{len(names) - 1}")
@@ -258,3 +346,13 @@ def _classes_of(root: Path, entries: tuple[Entry, ...], options: Reading) -> tup
     highest = max((int(f) for f in firsts if f.isascii() and f.isdigit() and len(f) < 4), default=0)
     numbered = tuple(str(i) for i in range(min(highest, VOID - 2) + 1))
     return ClassMap(("background", *numbered)), "(without names: add a data.yaml)"
+
+
+FORMAT = Format(
+    looked_for="data.yaml with names and splits, or images/ and labels/*.txt",
+    is_here=is_yolo,
+    splits=splits_of_yolo,
+    open=open_yolo,
+    writer=YoloWriter,
+    strays=_strays,
+)
