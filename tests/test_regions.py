@@ -24,12 +24,12 @@ from pixelwise.metrics.regions import (
     overlaps,
     region_boundaries,
 )
-from pixelwise.regions.borders import (
-    FACTS,
-    BorderModel,
-    border_facts,
+from pixelwise.regions.boundary_model import (
+    FEATURES,
+    BoundaryModel,
+    boundary_features,
     drawn_share,
-    fit_borders,
+    fit_boundary_model,
 )
 from pixelwise.regions.hierarchical import COARSE, coarsened
 from pixelwise.regions.partition import connected, fitted
@@ -161,16 +161,16 @@ def test_refine_snaps_to_regions() -> None:
         refine(label_map, region_map.T)
 
 
-def test_what_is_known_of_a_border() -> None:
+def test_the_features_of_a_boundary() -> None:
     thirds = np.zeros((20, 30), np.int32)
     thirds[:, 10:20], thirds[:, 20:] = 1, 2
     image = np.full((20, 30, 3), 60, np.uint8)
     image[:, 20:] = 180
     strength = np.full((20, 30), 0.01, np.float32)
     strength[:, 9:11], strength[:, 19:21] = 0.1, 0.5
-    arcs, facts = border_facts(thirds, strength, image)
-    assert list(zip(arcs.first, arcs.second, strict=True)) == [(0, 1), (1, 2)]
-    known = dict(zip(FACTS, facts.T, strict=True))
+    boundaries, features = boundary_features(thirds, strength, image)
+    assert list(zip(boundaries.first, boundaries.second, strict=True)) == [(0, 1), (1, 2)]
+    known = dict(zip(FEATURES, features.T, strict=True))
     odds, colour, smaller, larger, length, share, weaker, stronger = known.values()
     np.testing.assert_allclose(odds, np.log([1 / 9, 1]), atol=1e-5)
     assert colour[0] == 0
@@ -180,29 +180,29 @@ def test_what_is_known_of_a_border() -> None:
     assert share.tolist() == [1, 1]  # all of an outer third's outline
     np.testing.assert_allclose(np.exp(weaker) - 1e-3, [0.1, 0.3], atol=1e-5)
     np.testing.assert_allclose(np.exp(stronger) - 1e-3, [0.3, 0.5], atol=1e-5)
-    # One person drew the right border, the other one both; a third cut through a region.
+    # One person drew the right boundary, the other one both; a third cut through a region.
     one, both, through = (np.zeros((20, 30), np.int32) for _ in range(3))
     one[:, 20:] = 1
     both[:, 10:20], both[:, 20:] = 1, 2
     through[:, 22:] = 1
-    assert drawn_share(thirds, arcs, (one, both, through)).tolist() == [1 / 3, 1]
+    assert drawn_share(thirds, boundaries, (one, both, through)).tolist() == [1 / 3, 1]
 
 
-def test_the_model_of_borders_learns_what_made_its_data() -> None:
+def test_the_model_of_boundaries_learns_what_made_its_data() -> None:
     rng = np.random.default_rng(0)
-    facts = rng.normal(2, 3, (4000, len(FACTS)))
-    true = BorderModel((0.5, -0.2, 0, 0, 0.3, 0, 0, 0), -0.4)
-    found = fit_borders(facts, true.probability(facts), rng.uniform(1, 9, 4000))
+    features = rng.normal(2, 3, (4000, len(FEATURES)))
+    true = BoundaryModel((0.5, -0.2, 0, 0, 0.3, 0, 0, 0), -0.4)
+    found = fit_boundary_model(features, true.probability(features), rng.uniform(1, 9, 4000))
     np.testing.assert_allclose(found.weights, true.weights, atol=0.01)
     assert found.bias == pytest.approx(true.bias, abs=0.03)
-    # Facts that never vary, and borders that all agree, break nothing.
-    same = fit_borders(np.ones((5, len(FACTS))), np.zeros(5), np.ones(5))
-    assert same.probability(np.ones((1, len(FACTS))))[0] < 0.01
+    # Features that never vary, and boundaries that all agree, break nothing.
+    same = fit_boundary_model(np.ones((5, len(FEATURES))), np.zeros(5), np.ones(5))
+    assert same.probability(np.ones((1, len(FEATURES))))[0] < 0.01
     with pytest.raises(ArgumentError, match="expected 8, got 1"):
-        BorderModel((1.0,), 0)
+        BoundaryModel((1.0,), 0)
 
 
-def test_edges_alone_lead_to_a_few_regions() -> None:
+def test_boundary_strength_alone_leads_to_a_few_regions() -> None:
     rough = np.asarray(noise(90, 120)[..., 0] / np.float32(255), np.float32)
     region_map = coarsened(rough)
     check_region_map(region_map, (90, 120))

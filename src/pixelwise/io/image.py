@@ -182,14 +182,14 @@ def save_picture(path: str | Path, picture: Image.Image, **options: Any) -> None
         picture.save(beside, **options)
 
 
-def fit_within(size: tuple[int, ...], longest: int, *, enlarge: bool = False) -> tuple[int, int]:
+def fit_within(size: tuple[int, ...], longest: float, *, enlarge: bool = False) -> tuple[int, int]:
     """Return the size of an image whose longer side is at most ``longest``, its aspect kept.
 
     Parameters
     ----------
     size : (height, width, ...)
         E.g. an array's shape; what follows the width is not looked at.
-    longest : int
+    longest : float
         Pixels of the longer side.
     enlarge : bool
         Make the longer side exactly ``longest`` where it is shorter.

@@ -1,7 +1,7 @@
-"""Image segmentation without labels: the parts a picture falls into by itself."""
+"""Image segmentation without labels: the coherent parts of an image."""
 
 from pixelwise.regions.hierarchical import Hierarchy, hierarchy
 from pixelwise.regions.refinement import refine
-from pixelwise.regions.slic import superpixels
+from pixelwise.regions.superpixel import superpixels
 
 __all__ = ["Hierarchy", "hierarchy", "refine", "superpixels"]

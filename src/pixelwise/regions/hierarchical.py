@@ -1,4 +1,4 @@
-"""One tree of nested regions: a picture's parts, from the finest to the whole."""
+"""A tree of nested regions: the parts of an image, from the finest to the whole."""
 
 from __future__ import annotations
 
@@ -13,47 +13,48 @@ import numpy.typing as npt
 
 from pixelwise.defaults import CUT
 from pixelwise.errors import ArgumentError
-from pixelwise.io.image import to_rgb
-from pixelwise.regions.colour import COLOUR_SCALE, by_looks, colour_edges
-from pixelwise.regions.learned import by_model, learned_boundaries
-from pixelwise.regions.partition import (
-    Arcs,
-    Float32Array,
-    Float64Array,
-    Int32Array,
-    Int64Array,
-    UInt8Array,
-    arcs_between,
-    basins,
-    fitted,
-    pair_keys,
-)
+from pixelwise.io.image import fit_within, to_rgb
+from pixelwise.regions.boundaries import Boundaries, boundaries_between, pair_keys
+from pixelwise.regions.colour import COLOUR_SCALE, colour_boundaries, weighed_by_colour
+from pixelwise.regions.learned import learned_boundaries, weighed_by_model
+from pixelwise.regions.partition import basins, fitted
+from pixelwise.samples import Float32Array, Float64Array, Int32Array, Int64Array, UInt8Array
 
 WORK = 640
-"""Longer side in pixels on which the tree is made; its regions are fitted to larger photos."""
+"""Longer side in pixels at which the tree is made; its regions are fitted to larger images."""
 
 COARSE = 400
-"""Regions from which on the looks of whole regions count too, beside the edge between them."""
+"""Number of regions below which whole regions are compared too, not only their boundary."""
 
 TINY = 1024
-"""Pictures of no more pixels have a leaf a pixel."""
+"""Images of no more pixels have one leaf per pixel."""
 
-Weigh = Callable[[Int32Array, Float32Array, UInt8Array], tuple[Arcs, Float64Array]]
+Weigh = Callable[[Int32Array, Float32Array, UInt8Array], tuple[Boundaries, Float64Array]]
 
 
 @dataclass(frozen=True, eq=False)
 class Hierarchy:
-    """Nested regions of a picture. Make one with `hierarchy`.
+    """Nested regions of an image. Make one with `hierarchy`.
 
     Parameters
     ----------
     leaves : (H, W) int32
         The finest region map, ids 0..K-1.
     parents : (2 K - 1,) int64
-        Of each node of a binary tree, whose first K are the leaves; they follow in the order in
-        which they are merged. The last one, the whole picture, is its own parent.
+        Parent of each node of a binary tree. The first K nodes are the leaves; the others follow
+        in the order in which they are merged. The last one, the whole image, is its own parent.
     strengths : (2 K - 1,) float32
         Strength 0..1 of the boundary that vanishes with the merge; rising, 0 for leaves.
+
+    Examples
+    --------
+    >>> image = np.zeros((30, 40, 3), dtype=np.uint8)
+    >>> image[:, 20:] = 255
+    >>> tree = hierarchy(image)
+    >>> tree.cut(2)[0, [0, 19, 20, 39]].tolist()
+    [0, 0, 1, 1]
+    >>> float(tree.boundaries[:, 19].min()) > 0.9
+    True
     """
 
     leaves: Int32Array
@@ -70,10 +71,10 @@ class Hierarchy:
         Parameters
         ----------
         n : int, optional
-            How many regions; `CUT` where neither is given. Fewer where the picture has no more
-            parts that can be told apart: at most ``len(self)``.
+            How many regions; `CUT` if neither is given. At most ``len(self)``: an image may have
+            fewer parts that can be distinguished.
         level : float, optional
-            Instead: keep the boundaries at least this strong, 0..1.
+            Instead: keep the boundaries that are at least this strong, 0..1.
 
         Returns
         -------
@@ -84,8 +85,8 @@ class Hierarchy:
         Raises
         ------
         ArgumentError
-            Both are given, ``n`` is below 1 or above the number of pixels, or ``level`` leaves
-            0..1.
+            Both are given, ``n`` is below 1 or above the number of pixels, or ``level`` is
+            not in 0..1.
         """
         leaves = len(self)
         if n is not None and level is not None:
@@ -105,8 +106,8 @@ class Hierarchy:
     def boundaries(self) -> Float32Array:
         """(H, W) float32: strength 0..1 of the boundary at each pixel, 0 inside regions.
 
-        An ultrametric boundary map (Arbelaez, 2006): where it is at least ``level`` are the borders
-        of ``cut(level=level)``. A boundary stands on the pixels left of it and above it.
+        An ultrametric contour map (Arbelaez, 2006): the pixels of at least ``level`` are the
+        boundaries of ``cut(level=level)``. A boundary lies on the pixels left of it and above it.
         """
         count = np.int64(len(self))
         boundaries = np.zeros(self.leaves.shape, dtype=np.float32)
@@ -133,17 +134,17 @@ class Hierarchy:
 
 
 def hierarchy(image: npt.NDArray[np.generic], boundaries: str = "colour") -> Hierarchy:
-    """Find the parts of a picture at every scale at once, without labels or classes.
+    """Find the parts of an image at every scale at once, without labels or classes.
 
-    The picture falls into the basins of its edge strength, which are merged, weakest border first:
-    the strength of a border is the mean of the edge along it (OWT-UCM; Arbelaez et al., 2011).
-    From `COARSE` regions on, the looks of the two regions count as well: by how much they differ in
-    colour and texture, or by what a `BorderModel` has learnt.
+    The image is split into the basins of its boundary strength, which are merged, weakest boundary
+    first; a boundary is as strong as the mean along it (OWT-UCM; Arbelaez et al., 2011). Below
+    `COARSE` regions the two regions are compared as well: by colour and texture, or by a fitted
+    `BoundaryModel`.
 
     Parameters
     ----------
     image : (H, W, 3) uint8
-        RGB; or what else `pixelwise.io.image.to_rgb` takes.
+        RGB; or any array that `pixelwise.io.image.to_rgb` takes.
     boundaries : str
         ``"colour"``: differences of colour between the two sides of each pixel. ``"learned"``: a
         small network trained on boundaries that people drew; the strength of a boundary is then
@@ -156,32 +157,39 @@ def hierarchy(image: npt.NDArray[np.generic], boundaries: str = "colour") -> Hie
     Raises
     ------
     ArgumentError
-        No picture, or no such boundaries.
+        Not an image, or no such boundaries.
+
+    Examples
+    --------
+    >>> image = np.zeros((30, 40, 3), dtype=np.uint8)
+    >>> image[10:20, 10:30] = 255
+    >>> int(hierarchy(image).cut(2).max()) + 1
+    2
     """
     if boundaries not in BOUNDARIES:
         raise ArgumentError(f"unknown boundaries {boundaries!r}; there is: {', '.join(BOUNDARIES)}")
-    find, weigh, as_strength = BOUNDARIES[boundaries]
-    photo = to_rgb(image)
-    small = shrunk_to(photo, WORK)
-    strength = find(small)
+    kind = BOUNDARIES[boundaries]
+    whole = to_rgb(image)
+    small = shrunk_within(whole, WORK)
+    strength = kind.find(small)
     region_map = basins(strength)
     if region_map.size <= TINY:
         region_map = np.arange(region_map.size, dtype=np.int32).reshape(region_map.shape)
-    parents, heights = _tree(region_map, strength, small, weigh)
-    return Hierarchy(fitted(region_map, photo), parents, as_strength(heights).astype(np.float32))
+    parents, heights = _tree(region_map, strength, small, kind.weigh)
+    strengths = kind.strength_of(heights).astype(np.float32)
+    return Hierarchy(fitted(region_map, whole), parents, strengths)
 
 
-def shrunk_to(image: UInt8Array, longer: float) -> UInt8Array:
-    """Shrink a photo so that its longer side has at most so many pixels."""
-    factor = longer / max(image.shape[:2])
-    if factor >= 1:
+def shrunk_within(image: UInt8Array, longest: float) -> UInt8Array:
+    """Shrink an (H, W, 3) uint8 image to a longer side of at most so many pixels, by averages."""
+    size = fit_within(image.shape, longest)
+    if size == image.shape[:2]:
         return image
-    size = max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def check_count(n: int, pixels: int) -> None:
-    """Stop at a number of regions that a picture cannot have.
+    """Raise unless an image of so many pixels can have n regions.
 
     Raises
     ------
@@ -189,23 +197,40 @@ def check_count(n: int, pixels: int) -> None:
         Below 1, or more than pixels.
     """
     if not 1 <= n <= pixels:
-        raise ArgumentError(f"n: expected 1 to {pixels} regions, the picture's pixels; got {n}")
+        raise ArgumentError(f"n: expected 1 to {pixels} regions, the image's pixels; got {n}")
 
 
-BOUNDARIES: dict[
-    str,
-    tuple[Callable[[UInt8Array], Float32Array], Weigh, Callable[[Float64Array], Float64Array]],
-] = {
-    "colour": (colour_edges, by_looks, lambda heights: -np.expm1(-heights / COLOUR_SCALE)),
-    "learned": (learned_boundaries, by_model, lambda heights: heights),
+@dataclass(frozen=True)
+class BoundaryKind:
+    """One way to find boundaries.
+
+    Parameters
+    ----------
+    find : callable
+        From an (H, W, 3) uint8 image to its boundary strength, (H, W) float32.
+    weigh : callable
+        From a region map, that strength and the image to the boundaries between its regions and
+        their weights, (B,) float64.
+    strength_of : callable
+        From weights, (N,) float64, to strengths in 0..1.
+    """
+
+    find: Callable[[UInt8Array], Float32Array]
+    weigh: Weigh
+    strength_of: Callable[[Float64Array], Float64Array]
+
+
+BOUNDARIES = {
+    "colour": BoundaryKind(
+        colour_boundaries, weighed_by_colour, lambda weights: -np.expm1(-weights / COLOUR_SCALE)
+    ),
+    "learned": BoundaryKind(learned_boundaries, weighed_by_model, lambda weights: weights),
 }
-"""Where edges come from, how the borders between regions are weighed, and what strength, 0..1, a
-weight stands for."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Lower:
-    """The tree from the finest regions to `COARSE` of them, by the edges alone."""
+    """The tree from the finest regions to `COARSE` of them, by boundary strength alone."""
 
     parents: Int64Array
     heights: Float64Array
@@ -216,15 +241,15 @@ class _Lower:
 
 def _lower(region_map: Int32Array, strength: Float32Array) -> _Lower:
     count = int(region_map.max()) + 1
-    arcs = arcs_between(region_map, strength)
-    parents, heights = merged(count, arcs, arcs.strength)
+    boundaries = boundaries_between(region_map, strength)
+    parents, heights = merged(count, boundaries, boundaries.strength)
     tops = _tops(parents, 2 * count - min(count, COARSE))[:count]
     node_of, ids = np.unique(tops, return_inverse=True)
     return _Lower(parents, heights, node_of, np.asarray(ids, dtype=np.int32)[region_map])
 
 
 def coarsened(strength: Float32Array) -> Int32Array:
-    """Return the at most `COARSE` regions that edges alone lead to; borders are judged there.
+    """Return the at most `COARSE` regions that boundary strength alone leads to.
 
     Parameters
     ----------
@@ -240,7 +265,7 @@ def coarsened(strength: Float32Array) -> Int32Array:
 def _tree(
     region_map: Int32Array, strength: Float32Array, image: UInt8Array, weigh: Weigh
 ) -> tuple[Int64Array, Float64Array]:
-    """Merge regions, first by the edges between them, then by their looks as well.
+    """Merge regions, first by the strength between them, then by comparing whole regions too.
 
     Returns
     -------
@@ -251,8 +276,7 @@ def _tree(
     count = int(region_map.max()) + 1
     lower = _lower(region_map, strength)
     few = len(lower.node_of)
-    arcs, weights = weigh(lower.region_map, strength, image)
-    upper, upper_heights = merged(few, arcs, weights)
+    upper, upper_heights = merged(few, *weigh(lower.region_map, strength, image))
     if few == count:
         return upper, upper_heights
     # The upper tree's leaves are the lower one's topmost nodes.
@@ -260,7 +284,7 @@ def _tree(
     node_of = np.concatenate([lower.node_of, known + np.arange(few - 1)])
     whole = np.concatenate([lower.parents[:known], node_of[upper[few:]]])
     whole[lower.node_of] = node_of[upper[:few]]
-    # What was merged first stays below all that came later, in its own order.
+    # The merges of the lower tree stay below those of the upper one, in their own order.
     lowest = upper_heights[few] if few > 1 else 1.0
     highest = max(float(lower.heights[known - 1]), 1e-12)
     below = lower.heights[:known] * (lowest / highest)
@@ -269,34 +293,36 @@ def _tree(
 
 def _tops(parents: Int64Array, known: int) -> Int64Array:
     """Return the highest ancestor of each node that is below ``known``, or the node itself."""
-    # Twice as far up each time.
+    # Pointer doubling: twice as far up each time.
     top = np.where(parents < known, parents, np.arange(len(parents)))
     while not np.array_equal(top, top[top]):
         top = top[top]
     return top
 
 
-def merged(count: int, arcs: Arcs, weights: Float64Array) -> tuple[Int64Array, Float64Array]:
-    """Merge the two regions with the weakest border until one is left.
+def merged(
+    count: int, boundaries: Boundaries, weights: Float64Array
+) -> tuple[Int64Array, Float64Array]:
+    """Merge the two regions with the weakest boundary until one is left.
 
-    The weight of a border between merged regions is the mean over its length.
+    The weight of a boundary between merged regions is the mean over its length.
 
     Parameters
     ----------
     count : int
         Regions.
-    arcs : Arcs
-    weights : (A,) float64
+    boundaries : Boundaries
+    weights : (B,) float64
 
     Returns
     -------
     parents : (2 count - 1,) int64
     heights : (2 count - 1,) float64
-        Weight of the border that vanishes; 0 for leaves, then rising.
+        Weight of the boundary that vanishes; 0 for leaves, then rising.
     """
     if count == 1:
         return np.zeros(1, dtype=np.int64), np.zeros(1)
     graph = higra.UndirectedGraph(count)
-    graph.add_edges(arcs.first, arcs.second)
-    tree, heights = higra.binary_partition_tree_average_linkage(graph, weights, arcs.length)
+    graph.add_edges(boundaries.first, boundaries.second)
+    tree, heights = higra.binary_partition_tree_average_linkage(graph, weights, boundaries.length)
     return np.asarray(tree.parents(), np.int64), np.maximum.accumulate(np.asarray(heights))

@@ -1,4 +1,4 @@
-"""Edges that a small network has learnt from what people drew."""
+"""Boundary strength by a small network that was trained on boundaries people drew."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import numpy as np
 
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.upsample import upsampled
-from pixelwise.regions.borders import BorderModel, border_facts
-from pixelwise.regions.partition import Arcs, Float32Array, Float64Array, Int32Array, UInt8Array
+from pixelwise.regions.boundaries import Boundaries
+from pixelwise.regions.boundary_model import BoundaryModel, boundary_features
+from pixelwise.samples import Float32Array, Float64Array, Int32Array, UInt8Array
 
 EDGE_WEIGHTS = "edges"
 """The bundled weights that find boundaries."""
 
 VIEWS = ((0.75, False), (1.0, False), (1.0, True), (1.4, False))
-"""At what scales the network sees an image, and whether mirrored; the logits are averaged."""
+"""Scale of each view that the network gets, and whether mirrored; the logits are averaged."""
 
 
 def learned_boundaries(image: UInt8Array, network: Predictor | None = None) -> Float32Array:
@@ -26,16 +27,24 @@ def learned_boundaries(image: UInt8Array, network: Predictor | None = None) -> F
     image : (H, W, 3) uint8
         RGB.
     network : Predictor, optional
-        The bundled one where not given.
+        The bundled one if not given.
 
     Returns
     -------
     (H, W) float32
         0..1.
+
+    Examples
+    --------
+    >>> image = np.zeros((40, 60, 3), dtype=np.uint8)
+    >>> image[:, 30:] = 255
+    >>> strength = learned_boundaries(image)
+    >>> bool(strength[:, 28:32].max() > 0.5 > strength[:, :20].max())
+    True
     """
-    predictor = network or edge_network()
+    predictor = network or boundary_network()
     size = image.shape[0], image.shape[1]
-    # An image smaller than those it learnt from is not enlarged to theirs.
+    # An image smaller than those it was trained on is not enlarged to their size.
     side = min(predictor.card.side, max(size))
     total = np.zeros(size, dtype=np.float32)
     for logits in predictor.views(image, VIEWS, side):
@@ -44,20 +53,35 @@ def learned_boundaries(image: UInt8Array, network: Predictor | None = None) -> F
 
 
 @lru_cache(1)
-def edge_network() -> Predictor:
+def boundary_network() -> Predictor:
     """Return the bundled network."""
     return Predictor.load(EDGE_WEIGHTS)
 
 
-def learned_borders() -> BorderModel:
-    """Return what was learnt about borders from the edges that the bundled network finds."""
-    *weights, bias = edge_network().card.boundary_model
-    return BorderModel(tuple(weights), bias)
+def boundary_model() -> BoundaryModel:
+    """Return the model that was fitted to the boundaries that the bundled network finds."""
+    *weights, bias = boundary_network().card.boundary_model
+    return BoundaryModel(tuple(weights), bias)
 
 
-def by_model(
+def weighed_by_model(
     region_map: Int32Array, strength: Float32Array, image: UInt8Array
-) -> tuple[Arcs, Float64Array]:
-    """Weigh borders by the share of people who would draw them."""
-    arcs, facts = border_facts(region_map, strength, image)
-    return arcs, learned_borders().probability(facts)
+) -> tuple[Boundaries, Float64Array]:
+    """Weigh boundaries by the share of people who would draw them.
+
+    Parameters
+    ----------
+    region_map : (H, W) int32
+    strength : (H, W) float32
+        Of `learned_boundaries`.
+    image : (H, W, 3) uint8
+        RGB.
+
+    Returns
+    -------
+    boundaries : Boundaries
+    weights : (B,) float64
+        0..1.
+    """
+    boundaries, features = boundary_features(region_map, strength, image)
+    return boundaries, boundary_model().probability(features)

@@ -1,8 +1,7 @@
-"""Region maps: made from a map of edges, measured along their borders, fitted to a photo."""
+"""Region maps: made from boundary strength, kept connected, fitted to a larger image."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -12,106 +11,44 @@ import numpy as np
 import numpy.typing as npt
 from skimage.measure import label
 
-UInt8Array = npt.NDArray[np.uint8]
-Int32Array = npt.NDArray[np.int32]
-Int64Array = npt.NDArray[np.int64]
-Float32Array = npt.NDArray[np.float32]
-Float64Array = npt.NDArray[np.float64]
+from pixelwise.samples import Float32Array, Float64Array, Int32Array, UInt8Array
 
 CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=np.uint8)
-"""A pixel and those it touches by a side: regions are connected in this sense."""
-
-
-@dataclass(frozen=True, eq=False)
-class Arcs:
-    """Where regions touch: an arc is the whole border between two of them.
-
-    Parameters
-    ----------
-    first, second : (A,) int64
-        The two regions, the lower id first; ordered by both.
-    strength : (A,) float64
-        Mean strength of the edge along the arc.
-    length : (A,) float64
-        Pairs of pixels that touch across it.
-    """
-
-    first: Int64Array
-    second: Int64Array
-    strength: Float64Array
-    length: Float64Array
+"""A pixel and its 4 neighbours: regions are connected in this sense."""
 
 
 def basins(strength: Float32Array) -> Int32Array:
-    """Split a picture into the catchment basins of its edge strength.
+    """Split an image into the catchment basins of its boundary strength.
 
     A watershed cut (Cousty et al., 2009) on the graph of pixels that touch.
 
     Parameters
     ----------
     strength : (H, W) float32
-        High on edges.
+        High on boundaries.
 
     Returns
     -------
     (H, W) int32
         A region map: one region around each minimum, each connected.
+
+    Examples
+    --------
+    >>> int(basins(np.array([[0, 0, 9, 0, 0]], dtype=np.float32)).max()) + 1
+    2
     """
     if strength.size == 1:
         return np.zeros(strength.shape, dtype=np.int32)
-    graph = _grid(strength.shape)
+    graph = _pixel_graph(strength.shape)
     weights = higra.weight_graph(graph, strength.astype(np.float64), higra.WeightFunction.mean)
     found = higra.labelisation_watershed(graph, weights)
     return np.asarray(found.reshape(strength.shape) - 1, dtype=np.int32)
 
 
 @lru_cache(2)
-def _grid(shape: tuple[int, ...]) -> Any:
-    # Making it takes half as long as the watershed itself, and photos often share a size.
+def _pixel_graph(shape: tuple[int, ...]) -> Any:
+    # Making it takes half as long as the watershed itself, and images often share a size.
     return higra.get_4_adjacency_graph(shape)
-
-
-def arcs_between(region_map: Int32Array, strength: Float32Array) -> Arcs:
-    """Measure the borders between the regions of a map.
-
-    Parameters
-    ----------
-    region_map : (H, W) int32
-    strength : (H, W) float32
-        Of edges.
-
-    Returns
-    -------
-    Arcs
-    """
-    count = np.int64(region_map.max()) + 1
-    keys, values = [], []
-    for here, there in (
-        (np.s_[:, :-1], np.s_[:, 1:]),
-        (np.s_[:-1], np.s_[1:]),
-    ):
-        one, other = region_map[here], region_map[there]
-        differ = one != other
-        keys.append(pair_keys(one[differ], other[differ], count))
-        values.append((strength[here][differ] + strength[there][differ]) / 2)
-    key, inverse = np.unique(np.concatenate(keys), return_inverse=True)
-    length = np.bincount(inverse, minlength=len(key)).astype(np.float64)
-    total = np.bincount(inverse, np.concatenate(values), len(key))
-    return Arcs(key // count, key % count, total / np.maximum(length, 1), length)
-
-
-def neighbours(region_map: Int32Array) -> tuple[Int64Array, Int64Array]:
-    """Return which regions of an (H, W) int32 map touch: two (A,) int64, the lower id first."""
-    count = np.int64(region_map.max()) + 1
-    pairs = (region_map[:, :-1], region_map[:, 1:]), (region_map[:-1], region_map[1:])
-    keys = [pair_keys(one[one != other], other[one != other], count) for one, other in pairs]
-    key = np.unique(np.concatenate(keys))
-    return key // count, key % count
-
-
-def pair_keys(one: Int32Array, other: Int32Array, count: np.int64) -> Int64Array:
-    """Give each unordered pair of region ids below ``count`` a number of its own."""
-    return np.minimum(one, other) * count + np.maximum(one, other)
 
 
 def means(region_map: Int32Array, planes: Float32Array) -> tuple[Float64Array, Float64Array]:
@@ -121,6 +58,12 @@ def means(region_map: Int32Array, planes: Float32Array) -> tuple[Float64Array, F
     ----------
     region_map : (H, W) int32
     planes : (H, W, C) float32
+
+    Examples
+    --------
+    >>> planes = np.array([[[2], [4], [9]]], dtype=np.float32)
+    >>> [found.tolist() for found in means(np.array([[0, 0, 1]], dtype=np.int32), planes)]
+    [[[3.0], [9.0]], [2.0, 1.0]]
     """
     flat = region_map.ravel()
     areas = np.bincount(flat).astype(np.float64)
@@ -129,10 +72,10 @@ def means(region_map: Int32Array, planes: Float32Array) -> tuple[Float64Array, F
 
 
 def fitted(region_map: Int32Array, image: UInt8Array) -> Int32Array:
-    """Enlarge the region map of a shrunk photo, and fit its borders to the photo itself.
+    """Enlarge the region map of a shrunk image and fit its boundaries to the image itself.
 
-    The middle of each region stays; the band around its borders is flooded from both sides in the
-    order of the photo's own differences of colour (watershed by flooding; Meyer, 1992).
+    The middle of each region stays; the band around its boundary is flooded from both sides in the
+    order of the image's own differences of colour (watershed by flooding; Meyer, 1992).
 
     Parameters
     ----------
@@ -152,11 +95,11 @@ def fitted(region_map: Int32Array, image: UInt8Array) -> Int32Array:
     large = cv2.resize(_numbered(region_map), (width, height), interpolation=cv2.INTER_NEAREST)
     box = np.ones((2 * int(np.ceil(factor / 2)) + 1,) * 2, dtype=np.uint8)
     seeds = np.where(cv2.dilate(large, box) == cv2.erode(large, box), large, 0).astype(np.int32)
-    # A region that is nowhere wider than the band stays as it is.
+    # A region that is nowhere wider than the band stays unchanged.
     inside = np.bincount(seeds.ravel(), minlength=region_map.max() + 2) > 0
     if not inside[1:].all():
         seeds = np.where(inside[large.astype(np.int32)], seeds, large).astype(np.int32)
-    # OpenCV leaves out the picture's own border, and marks every border between regions.
+    # OpenCV leaves out the outermost pixels, and marks every boundary between regions.
     markers = cv2.copyMakeBorder(seeds, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     padded = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     flooded = cv2.watershed(padded, markers)[1:-1, 1:-1]
@@ -164,7 +107,7 @@ def fitted(region_map: Int32Array, image: UInt8Array) -> Int32Array:
 
 
 def connected(region_map: Int32Array) -> Int32Array:
-    """Keep the largest part of each region; the other parts go to a region beside them.
+    """Keep the largest part of each region; the other parts join a neighbouring region.
 
     Parameters
     ----------
@@ -174,6 +117,11 @@ def connected(region_map: Int32Array) -> Int32Array:
     -------
     (H, W) int32
         Each region connected.
+
+    Examples
+    --------
+    >>> connected(np.array([[0, 1, 1, 0, 0]], dtype=np.int32)).tolist()
+    [[1, 1, 1, 0, 0]]
     """
     parts = label(region_map, background=-1, connectivity=1) - 1
     owner = np.zeros(parts.max() + 1, dtype=np.int64)
@@ -189,7 +137,7 @@ def connected(region_map: Int32Array) -> Int32Array:
 
 
 def _filled(region_map: Int32Array) -> Int32Array:
-    """Give pixels without a region (-1) that of a neighbour they touch, inwards."""
+    """Give pixels without a region (-1) that of a neighbour, from the outside inwards."""
     filled = _numbered(region_map)
     missing = filled == 0
     while missing.any():
@@ -199,7 +147,7 @@ def _filled(region_map: Int32Array) -> Int32Array:
 
 
 def _numbered(region_map: Int32Array) -> npt.NDArray[Any]:
-    """Return ids from 1, -1 as 0, in a kind of array that OpenCV dilates."""
+    """Return ids from 1, -1 as 0, in a dtype that OpenCV dilates."""
     # float32 holds ids up to 16 million.
     kind = np.uint16 if region_map.max() < 65535 else np.float32
     return (region_map + 1).astype(kind)

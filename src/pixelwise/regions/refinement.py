@@ -1,18 +1,15 @@
-"""Snap label maps to the borders of regions."""
+"""Snap label maps to the boundaries of regions."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import VOID
 from pixelwise.errors import ArgumentError
-from pixelwise.samples import check_label_map
+from pixelwise.samples import Int32Array, UInt8Array, check_label_map
 
 
-def refine(
-    label_map: npt.NDArray[np.uint8], region_map: npt.NDArray[np.int32]
-) -> npt.NDArray[np.uint8]:
+def refine(label_map: UInt8Array, region_map: Int32Array) -> UInt8Array:
     """Give each region the class that most of its pixels have.
 
     Parameters
@@ -20,17 +17,17 @@ def refine(
     label_map : (H, W) uint8
         Class ids, 255 = void.
     region_map : (H, W) int32
-        Regions 0..K-1 of the same picture.
+        Regions 0..K-1 of the same image.
 
     Returns
     -------
     (H, W) uint8
-        Void only where a whole region is; of two classes with as many pixels the lower id.
+        Void only if a whole region is; of two equally common classes the lower id.
 
     Raises
     ------
     ArgumentError
-        The maps differ in size, or hold no label map or region map.
+        The maps differ in size, or are not a label map and a region map.
 
     Examples
     --------

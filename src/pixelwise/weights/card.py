@@ -76,7 +76,7 @@ class ModelCard:
         The levels of each image are stretched first (`pixelwise.inference.preprocess`).
     boundary_model : tuple of float
         Of the network behind `pixelwise.hierarchy`: weights and bias of its
-        `pixelwise.regions.borders.BorderModel`.
+        `pixelwise.regions.boundary_model.BoundaryModel`.
     score : mapping of str to object
         The held-out score with its definition, as `SemanticScores.as_dict` gives it, by data set.
 

@@ -11,7 +11,11 @@ from pixelwise.datasets.bsds import BsdsSample
 from pixelwise.inference import Predictor
 from pixelwise.io.files import written_whole
 from pixelwise.progress import track
-from pixelwise.regions.borders import border_facts, drawn_share, fit_borders
+from pixelwise.regions.boundary_model import (
+    boundary_features,
+    drawn_share,
+    fit_boundary_model,
+)
 from pixelwise.regions.hierarchical import coarsened
 from pixelwise.regions.learned import learned_boundaries
 from pixelwise.training.export.metadata import write_card
@@ -31,9 +35,10 @@ def learn_borders(weights: Path, photos: list[BsdsSample]) -> None:
     for photo in track(photos, "borders", len(photos)):
         strength = learned_boundaries(photo.image, network)
         region_map = coarsened(strength)
-        arcs, facts = border_facts(region_map, strength, photo.image)
-        rows.append((facts, drawn_share(region_map, arcs, photo.region_maps), arcs.length))
-    model = fit_borders(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+        boundaries, features = boundary_features(region_map, strength, photo.image)
+        share = drawn_share(region_map, boundaries, photo.region_maps)
+        rows.append((features, share, boundaries.length))
+    model = fit_boundary_model(*(np.concatenate(column) for column in zip(*rows, strict=True)))
     borders = (*model.weights, model.bias)
     with written_whole(weights) as beside:
         beside.write_bytes(weights.read_bytes())
