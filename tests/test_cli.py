@@ -110,7 +110,7 @@ def test_blur_without_a_subject_writes_nothing(toy: Path, photo: Path, tmp_path:
 def test_evaluate_prints_and_writes_its_definition(toy: Path, shapes: Path, tmp_path: Path) -> None:
     out = tmp_path / "scores.json"
     rules = ("--map", "disc=red", "--map", "*=background")
-    done = run("evaluate", toy, shapes, "--json", out, *rules)
+    done = run("evaluate", shapes, "--weights", toy, "--json", out, *rules)
     assert done.returncode == 0, done.stderr
     values = json.loads(out.read_text())
     assert set(values["per_class_iou"]) == {"background", "red", "green"}
@@ -129,7 +129,7 @@ def test_train_evaluate_predict(shapes: Path, photo: Path, tmp_path: Path) -> No
     assert "epoch 1" in done.stdout
     assert "miou" in done.stdout
     assert "difference between ONNX Runtime and torch" in done.stdout
-    assert run("evaluate", out / "model.onnx", shapes).returncode == 0
+    assert run("evaluate", shapes, "--weights", out / "model.onnx").returncode == 0
     done = run("predict", photo, "--weights", out / "model.onnx", "--out", tmp_path / "p")
     assert done.returncode == 0, done.stderr
     assert "finished before" in run(*command).stdout
@@ -210,7 +210,7 @@ class TestBadInput:
     def test_missing_paths(self, toy: Path, tmp_path: Path) -> None:
         gone = tmp_path / "gone"
         fails("show", gone, saying="gone: no such folder")
-        fails("evaluate", toy, gone, saying="gone: no such folder")
+        fails("evaluate", gone, "--weights", toy, saying="gone: no such folder")
         fails("predict", gone, "--weights", toy, "--out", tmp_path / "o", saying="no such file")
         fails("blur", gone, "--weights", toy, "--out", tmp_path / "o.png", saying="no such file")
         fails("train", gone, "--out", tmp_path / "run", saying="gone: no such folder")
@@ -269,8 +269,8 @@ class TestBadInput:
         fails("blur", photo, "--weights", toy, "--subject", "dog", "--out", out, saying="'dog'")
         fails("show", shapes, "--split", "test", saying="there is: train, val")
         fails("show", shapes, "--out", tmp_path / "grid.what", saying=r"'\.what'")
-        fails("evaluate", toy, shapes, "--map", "disc", saying="HERE=THERE")
-        fails("evaluate", toy, shapes, saying="has no red, green")
+        fails("evaluate", shapes, "--weights", toy, "--map", "disc", saying="HERE=THERE")
+        fails("evaluate", shapes, "--weights", toy, saying="has no red, green")
 
     def test_two_photos_of_one_name(self, toy: Path, photo: Path, tmp_path: Path) -> None:
         write_image(tmp_path / "photo.jpg", read_image(photo))
@@ -301,7 +301,7 @@ class TestBadInput:
 @pytest.mark.parametrize("folder", ["voc2012", "people"])
 def test_evaluate_on_real_data(folder: str, tmp_path: Path) -> None:
     out = tmp_path / "scores.json"
-    done = run("evaluate", "subjects", real(folder), "--json", out)
+    done = run("evaluate", real(folder), "--json", out)
     assert done.returncode == 0, done.stderr
     assert "* -> " in done.stdout
     assert json.loads(out.read_text())["images"] == {"voc2012": 145, "people": 100}[folder]

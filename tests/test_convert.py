@@ -150,11 +150,11 @@ def test_a_damaged_source_leaves_nothing_behind(own_shapes: Path, tmp_path: Path
 
 
 def test_the_command(shapes: Path, tmp_path: Path) -> None:
-    done = run("convert", shapes, tmp_path / "coco", "--to", "coco")
+    done = run("convert", shapes, "--to", "coco", "--out", tmp_path / "coco")
     assert done.returncode == 0, done.stderr
     assert "read back and found identical" in done.stdout
     assert "each connected area of one class becomes an object" in done.stdout
-    done = run("convert", shapes, tmp_path / "yolo", "--to", "yolo")
+    done = run("convert", shapes, "--to", "yolo", "--out", tmp_path / "yolo")
     assert done.returncode == 2
     assert "--lossy" in done.stderr
     assert not (tmp_path / "yolo").exists()

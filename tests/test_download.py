@@ -391,6 +391,6 @@ def test_the_known_data_sets() -> None:
 
 def test_the_command_names_a_wrong_archive(tmp_path: Path) -> None:
     (tmp_path / "x.tar").write_bytes(b"x")
-    done = run("download", "voc2012", "--root", tmp_path / "data", "--archive", tmp_path / "x.tar")
+    done = run("download", "voc2012", "--out", tmp_path / "data", "--archive", tmp_path / "x.tar")
     assert done.returncode == 2
     assert "not VOCtrainval_11-May-2012.tar; its sha1 differs" in done.stderr

@@ -285,7 +285,7 @@ def test_predict_writes_objects(finder: Path, pair: Path, tmp_path: Path) -> Non
 
 
 def test_objects_in_other_tools_files(finder: Path, pair: Path, tmp_path: Path) -> None:
-    formats = [part for name in ("coco", "labelme", "yolo", "npz") for part in ("--format", name)]
+    formats = [part for name in ("coco", "labelme", "yolo", "npz") for part in ("--save", name)]
     done = run("predict", pair, "--weights", finder, "--out", tmp_path, *formats)
     assert done.returncode == 0, done.stderr
     expected = read_instance_map(tmp_path / "pair_instances.png")
@@ -304,9 +304,9 @@ def test_objects_in_other_tools_files(finder: Path, pair: Path, tmp_path: Path) 
 def test_semantic_weights_find_no_objects(pair: Path, tmp_path: Path) -> None:
     toy = write_toy(tmp_path / "toy.onnx")
     assert Predictor.load(toy).predict(np.zeros((9, 9, 3), np.uint8)).instances is None
-    done = run("predict", pair, "--weights", toy, "--out", tmp_path, "--format", "instances")
+    done = run("predict", pair, "--weights", toy, "--out", tmp_path, "--save", "instances")
     assert done.returncode == 2
-    assert "tell no objects apart" in done.stderr
+    assert "find no instances" in done.stderr
 
 
 def test_evaluate_judges_objects(finder: Path, pair: Path, tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_evaluate_judges_objects(finder: Path, pair: Path, tmp_path: Path) -> No
         truth[20:40, 10:31], truth[20:40, 31:50] = 4, 9
         write_instance_map(tmp_path / "data" / split / "instances" / "pair.png", truth)
     told = ("--map", "object=red", "--json", tmp_path / "j.json", "--html", tmp_path / "j.html")
-    done = run("evaluate", finder, tmp_path / "data", *told)
+    done = run("evaluate", tmp_path / "data", "--weights", finder, *told)
     assert done.returncode == 0, done.stderr
     assert "cell AP50" in done.stdout
     figures = json.loads((tmp_path / "j.json").read_text())
@@ -472,7 +472,7 @@ def test_kinds_side_by_side(finder: Path, pair: Path, tmp_path: Path) -> None:
     for kinds, path, weights, message in (
         ("semantic,depth", pair, finder, "unknown 'depth'; there is: semantic, instance, regions"),
         ("semantic", pair.parent, finder, "--kinds draws one photo"),
-        ("instance", pair, write_toy(tmp_path / "toy.onnx"), "tell no objects apart"),
+        ("instance", pair, write_toy(tmp_path / "toy.onnx"), "find no instances"),
     ):
         failed = run("show", "--kinds", kinds, path, "--weights", weights, "--out", out)
         assert failed.returncode == 2
@@ -508,6 +508,6 @@ def test_a_zoomed_photo_is_seen_at_its_own_scale(tmp_path: Path) -> None:
     told = ("--weights", tmp_path / "zoom.onnx", "--out", tmp_path / "out")
     done = run("predict", tmp_path / "tall.png", *told, "--tile", "200")
     assert done.returncode == 0, done.stderr
-    assert "1 of them went in tiles: no objects were told apart there" in done.stdout
+    assert "1 of them in tiles, without instances" in done.stdout
     whole = predictor.predict(tall).label_map
     assert (read_label_map(tmp_path / "out" / "tall.png") == whole).mean() > 0.99

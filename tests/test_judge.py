@@ -199,9 +199,11 @@ def test_saved_label_maps_that_do_not_fit_are_named(shapes: Path, predictions: P
         evaluate(dataset, saved_predictions(predictions))
 
 
-def test_the_command_wants_weights_or_predictions(shapes: Path, tmp_path: Path) -> None:
+def test_the_command_takes_weights_or_predictions(shapes: Path, tmp_path: Path) -> None:
     toy = write_toy(tmp_path / "toy.onnx")
-    for arguments in ((toy,), (toy, shapes, "--predictions", tmp_path)):
-        done = run("evaluate", *arguments)
-        assert done.returncode == 2
-        assert "give WEIGHTS and DATA, or --predictions DIR and DATA" in done.stderr
+    done = run("evaluate", shapes, "--weights", toy, "--predictions", tmp_path)
+    assert done.returncode == 2
+    assert "give --weights or --predictions, not both" in done.stderr
+    done = run("evaluate", "--weights", toy)
+    assert done.returncode == 2
+    assert "Missing argument 'DATA'" in done.stderr

@@ -139,16 +139,16 @@ def test_the_command_reads_globs_and_tells_at_the_end(photos: list[Path], tmp_pa
     photos[0].write_text("no photo")
     pattern = str(photos[0].parent / "*.png")
     arguments = ("predict", pattern, "--weights", weights, "--out", tmp_path / "out")
-    done = run(*arguments, "--format", "png", "--min-area", "9")
+    done = run(*arguments, "--save", "png", "--min-area", "9")
     assert done.returncode == 2
-    assert "labelled 2 photos" in done.stdout
+    assert "predicted 2 images" in done.stdout
     assert "0.png: not a picture" in done.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["1.png", "2.png"]
     photos[0].unlink()
-    done = run(*arguments, "--format", "png")
+    done = run(*arguments, "--save", "png")
     assert done.returncode == 0
-    assert "labelled 0 photos" in done.stdout
-    assert "2 were there already" in done.stdout
+    assert "predicted 0 images" in done.stdout
+    assert "2 had results already" in done.stdout
 
 
 def test_bench_prints_a_row_a_size_and_thread_count(tmp_path: Path) -> None:

@@ -259,10 +259,10 @@ def test_what_needs_the_whole_label_map_is_told(tmp_path: Path) -> None:
     Image.fromarray(noise(300, 400)).save(tmp_path / "photo.png")
     Image.fromarray(noise(30, 40)).save(tmp_path / "small.png")
     photos = tmp_path / "photo.png", tmp_path / "small.png"
-    told = ("--weights", weights, "--tile", "200", "--format", "npz", "--format", "png")
+    told = ("--weights", weights, "--tile", "200", "--save", "npz", "--save", "png")
     done = run("predict", *photos, "--out", tmp_path / "out", *told)
     assert done.returncode == 2
-    assert "photo.png: --format npz needs the label map as a whole" in done.stderr
+    assert "photo.png: --save npz needs the label map as a whole" in done.stderr
     assert (tmp_path / "out" / "small.npz").exists()
 
 

@@ -231,7 +231,7 @@ def test_8_bit_weights_say_almost_the_same(
     trained: tuple[Path, list[str]], shapes: Path, tmp_path: Path
 ) -> None:
     weights, out = trained[0] / "model.onnx", tmp_path / "small.onnx"
-    done = run("quantise", weights, shapes, "--out", out, "--photos", "8")
+    done = run("quantise", weights, shapes, "--out", out, "--images", "8")
     assert done.returncode == 0, done.stderr
     assert "shapes val: mIoU" in done.stdout
     assert out.stat().st_size < 0.5 * weights.stat().st_size

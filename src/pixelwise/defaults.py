@@ -3,6 +3,8 @@
 They are kept apart from the functions so that ``--help`` can print them without importing numpy.
 """
 
+from typing import Final
+
 BLUR_STRENGTH = 2.0
 """Standard deviation of the background blur, in percent of the longer side of the photo."""
 
@@ -21,7 +23,7 @@ NAMED_WEIGHTS = "A name that 'pixelwise weights' lists, or a model.onnx."
 TILE = 8192
 """Longer side in pixels above which a photo is labelled in tiles, and the tiles' side."""
 
-BOUNDARIES = "learned"
+BOUNDARIES: Final = "learned"
 """Where the edges between regions come from, at the command line."""
 
 CUT = 20

@@ -14,7 +14,8 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.defaults import NAMED_WEIGHTS, WEIGHTS
+from pixelwise.cli.options import NAMED_WEIGHTS, Device
+from pixelwise.defaults import WEIGHTS
 
 ROUNDS = 7
 SHORT = 0.05
@@ -22,16 +23,17 @@ SHORT = 0.05
 
 
 def bench(
-    weights: Annotated[str, typer.Argument(help=NAMED_WEIGHTS)] = WEIGHTS,
+    weights: Annotated[str, typer.Argument(metavar="WEIGHTS", help=NAMED_WEIGHTS)] = WEIGHTS,
     sizes: Annotated[
-        str, typer.Option(metavar="WxH,...", help="Sizes of the photos, px.")
+        str, typer.Option(metavar="WxH,...", help="Width and height of the images, px.")
     ] = "320x240,640x480,1280x720,1920x1080",
     threads: Annotated[
-        str | None, typer.Option(metavar="1,2,...", help="Thread counts; 1 and all by default.")
+        str | None,
+        typer.Option(metavar="N,...", show_default="1 and all cores", help="Numbers of threads."),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or coreml.")] = "cpu",
+    device: Device = "cpu",
 ) -> None:
-    """Time weights on this machine, by size of the photo and number of threads."""
+    """Time weights on this machine, by image size and number of threads."""
     import numpy as np
     from rich.console import Console
     from rich.table import Table

@@ -6,11 +6,11 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pixelwise.cli.predict import Weights
+from pixelwise.cli.options import Weights
 from pixelwise.defaults import BLUR_STRENGTH, WEIGHTS
 from pixelwise.errors import ArgumentError, ImageFileError
 
@@ -25,7 +25,7 @@ NOTHING_WRITTEN = 3
 def blur(
     inputs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="INPUT...", help="Photos, folders or globs of them, or clips."),
+        typer.Argument(metavar="INPUT", help="Photos, folders or globs of them, or clips."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write; a folder for several inputs.")
@@ -42,12 +42,13 @@ def blur(
         ),
     ] = None,
     shape: Annotated[
-        str, typer.Option(help="gaussian, or disc: bright spots as a lens makes them.")
+        Literal["gaussian", "disc"],
+        typer.Option(help="Of the blur; disc turns bright spots into discs, as a lens does."),
     ] = "gaussian",
     background: Annotated[
         str,
         typer.Option(
-            metavar="blur|transparent|#rrggbb|IMAGE", help="What is seen behind the subject."
+            metavar="blur|transparent|#rrggbb|IMAGE", help="What to put behind the subject."
         ),
     ] = "blur",
     ground: Annotated[
@@ -83,7 +84,7 @@ def blur(
     clips = [path for path in inputs or () if is_video(path)]
     photos = [path for path in inputs or () if not is_video(path)]
     if alpha and subject:
-        raise ArgumentError("--alpha says what the subject is; leave --subject away")
+        raise ArgumentError("--alpha says what the subject is; leave --subject out")
     if clips and (alpha or save_alpha):
         raise ArgumentError("an alpha belongs to one photo; clips find their own")
     if camera is not None and inputs:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import DATA, read_options
+from pixelwise.cli.options import Data, Json, read_options
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,18 +27,18 @@ LISTED = 8
 
 @read_options
 def check(
-    path: Annotated[Path, typer.Argument(help=DATA)],
-    json_: Annotated[Path | None, typer.Option("--json", help="Write the findings there.")] = None,
+    path: Data,
+    json_: Json = None,
     html: Annotated[
         Path | None, typer.Option(help="Write a page with a thumbnail of each finding there.")
     ] = None,
     fast: Annotated[
-        bool, typer.Option("--fast", help="Leave out what needs the photos decoded.")
+        bool, typer.Option("--fast", help="Leave out the checks that decode images.")
     ] = False,
     *,
     options: ReadOptions,
 ) -> None:
-    """Find what is wrong with a data set; exit code 1 where something is."""
+    """Find faults in a data set; exit code 1 if there are any."""
     from pixelwise.datasets import check
     from pixelwise.io.files import write_json, write_text
 
@@ -75,7 +75,7 @@ def print_findings(report: Report) -> None:
             )
         if len(findings) > LISTED:
             console.print(f"  and {len(findings) - LISTED:,} more")
-        console.print(f"  to mend: {KINDS[kind].mend}", highlight=False)
+        console.print(f"  to fix: {KINDS[kind].mend}", highlight=False)
     console.print(_histogram(report))
     n = len(report.findings)
     console.print(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import DATA, read_options
+from pixelwise.cli.options import Data, FormatName, read_options
 
 if TYPE_CHECKING:
     from pixelwise.datasets import ReadOptions
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @read_options
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help=DATA)],
-    target: Annotated[Path, typer.Argument(metavar="DST", help="A folder that is new.")],
-    to: Annotated[str, typer.Option(help="voc, coco, yolo, labelme or pairs.")],
+    source: Data,
+    to: Annotated[FormatName, typer.Option(help="The format to write.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; it must not exist.")],
     lossy: Annotated[
-        bool, typer.Option("--lossy", help="Write what the format can hold, though not all.")
+        bool, typer.Option("--lossy", help="Write what the format can hold, even if it is not all.")
     ] = False,
     *,
     options: ReadOptions,
 ) -> None:
-    """Write a data set in another format; stops where something would be lost."""
+    """Write a data set in another format; stops if something would be lost."""
     from pixelwise.datasets import convert
 
-    convert(source, target, to, options, lossy=lossy)
+    convert(source, out, to, options, lossy=lossy)

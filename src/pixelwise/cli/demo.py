@@ -40,7 +40,7 @@ CUTS = (8, 25, 80)
 def demo(
     out: Annotated[Path, typer.Option(help="Page to write.")] = Path("pixelwise-demo.html"),
 ) -> None:
-    """Segment sample photos in every way pixelwise knows and write one HTML page."""
+    """Segment sample images in every way and write one HTML page."""
     import skimage.data
 
     from pixelwise.drawing.page import render_page

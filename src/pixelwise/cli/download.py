@@ -6,20 +6,22 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 
 def download(
-    name: Annotated[str, typer.Argument(help="voc2012 or voc2007.")],
-    root: Annotated[Path, typer.Option(help="Folder to put it into.")] = Path("data"),
+    name: Annotated[
+        Literal["voc2012", "voc2007"], typer.Argument(metavar="NAME", help="voc2012 or voc2007.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to put it into.")] = Path("data"),
     archive: Annotated[
-        Path | None, typer.Option(help="The archive, where it is here already.")
+        Path | None, typer.Option(help="The archive, if you have it; nothing is downloaded.")
     ] = None,
 ) -> None:
-    """Fetch a data set, check it by its hash, and unpack it; the same command resumes."""
+    """Download a data set, check its hash, and unpack it; an interrupted download is resumed."""
     from pixelwise.datasets import download
 
-    path = download(name, root, archive)
+    path = download(name, out, archive)
     print(f"{name} is in {path}")

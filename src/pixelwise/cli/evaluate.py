@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import DATA, read_options
-from pixelwise.defaults import EVALUATION_SPLIT, NAMED_WEIGHTS
+from pixelwise.cli.options import NAMED_WEIGHTS, Data, Json, read_options
+from pixelwise.defaults import EVALUATION_SPLIT, WEIGHTS
 
 if TYPE_CHECKING:
     from pixelwise.datasets import ReadOptions
@@ -21,37 +21,36 @@ if TYPE_CHECKING:
 
 @read_options
 def evaluate(
+    path: Data,
     weights: Annotated[
-        str,
-        typer.Argument(
-            metavar="[WEIGHTS]",
-            help=f"{NAMED_WEIGHTS} None with --predictions.",
-        ),
-    ],
-    path: Annotated[Path | None, typer.Argument(metavar="DATA", help=DATA)] = None,
-    split: Annotated[str, typer.Option(help="Which part of it.")] = EVALUATION_SPLIT,
+        str | None,
+        typer.Option(metavar="NAME|FILE", show_default=WEIGHTS, help=NAMED_WEIGHTS),
+    ] = None,
     predictions: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Judge DIR/<name>.png, as any tool wrote them."),
+        typer.Option(
+            metavar="FOLDER", help="Instead of weights: label maps FOLDER/NAME.png of any tool."
+        ),
     ] = None,
+    split: Annotated[str, typer.Option(help="Which split.")] = EVALUATION_SPLIT,
     map_: Annotated[
         list[str] | None,
         typer.Option(
             "--map",
             metavar="HERE=THERE",
-            help="Count the data's class HERE as the weights' class THERE; * is all the rest.",
+            help="Count class HERE of the data as class THERE of the weights; * is all the rest.",
         ),
     ] = None,
-    json_: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
+    json_: Json = None,
     html: Annotated[
-        Path | None, typer.Option(help="Write a page with the ten worst photos there.")
+        Path | None, typer.Option(help="Write a page with the ten worst images there.")
     ] = None,
     *,
     options: ReadOptions,
 ) -> None:
-    """Judge weights, or label maps, on a data set: IoU in its averages, accuracy, boundaries.
+    """Measure weights or saved predictions on a data set: IoU, accuracy, boundaries.
 
-    Where both tell objects apart: COCO's AP and AR, panoptic quality, AP as for cells.
+    If both have instances: AP and AR of COCO, panoptic quality, AP as used for cells.
     """
     from pixelwise.datasets import open_dataset
     from pixelwise.errors import ArgumentError
@@ -71,10 +70,10 @@ def evaluate(
         if not all(here and sign and there for here, sign, there in pairs):
             raise ArgumentError("--map takes HERE=THERE, e.g. --map 'bus=background'")
         rules = {here: there for here, _, there in pairs}
-    if (predictions is None) == (path is None):
-        raise ArgumentError("give WEIGHTS and DATA, or --predictions DIR and DATA")
-    predictor = Predictor.load(weights) if predictions is None else None
-    dataset = open_dataset(path or Path(weights), split, options)
+    if predictions is not None and weights is not None:
+        raise ArgumentError("give --weights or --predictions, not both")
+    predictor = Predictor.load(weights or WEIGHTS) if predictions is None else None
+    dataset = open_dataset(path, split, options)
     things = predictor.card.instance_classes if predictor else things_of(dataset, str(predictions))
     if not things:
         dataset = dataset.semantic()
@@ -86,7 +85,7 @@ def evaluate(
         dataset, how = translated(dataset, predictor, rules)
         if how:
             print(f"classes translated: {how}")
-        predict, what = predictions_of(predictor), f"Weights {weights}"
+        predict, what = predictions_of(predictor), f"Weights {weights or WEIGHTS}"
     evaluation = evaluate(dataset, predict, things)
     print_evaluation(evaluation)
     if json_ is not None:

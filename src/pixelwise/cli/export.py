@@ -13,11 +13,12 @@ import typer
 
 def export(
     model: Annotated[
-        str, typer.Argument(help="hf:OWNER/MODEL of the Hugging Face hub, or a folder of one.")
+        str,
+        typer.Argument(metavar="MODEL", help="hf:OWNER/MODEL, or the folder of a hub model."),
     ],
     out: Annotated[Path, typer.Option(help="ONNX file to write.")],
 ) -> None:
-    """Write a semantic model of the Hugging Face hub as a file for predict, evaluate and blur."""
+    """Write a semantic model of the Hugging Face hub as a weights file."""
     from pixelwise.training import export_hub
 
     export_hub(model, out)

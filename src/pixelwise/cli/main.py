@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -55,7 +56,7 @@ class Command:
 COMMANDS = {
     "show": Command(show, "Data", "pixelwise show data/VOC2012 --split val --overlay"),
     "check": Command(check, "Data", "pixelwise check data/VOC2012 --html check.html"),
-    "convert": Command(convert, "Data", "pixelwise convert data/VOC2012 coco --to coco"),
+    "convert": Command(convert, "Data", "pixelwise convert data/VOC2012 --to coco --out coco"),
     "download": Command(download, "Data", "pixelwise download voc2012"),
     "train": Command(train, "Learn", "pixelwise train data/VOC2012 --out runs/voc --minutes 60"),
     "train-edges": Command(train_edges, "Learn", "pixelwise train-edges BSDS500 --out runs/edges"),
@@ -70,7 +71,7 @@ COMMANDS = {
     "evaluate": Command(
         evaluate,
         "Measure",
-        "pixelwise evaluate runs/voc/model.onnx data/VOC2012 --html page.html",
+        "pixelwise evaluate data/VOC2012 --weights runs/voc/model.onnx",
     ),
     "weights": Command(weights, "Measure", "pixelwise weights subjects"),
     "bench": Command(bench, "Measure", "pixelwise bench street --sizes 960x720 --threads 1,4"),
@@ -119,10 +120,17 @@ def build_app() -> typer.Typer:
         app.command(
             name,
             cls=_Command,
+            help=_unwrapped(command.function),
             epilog=f"Example: [bold]{command.example}[/]",
             rich_help_panel=command.group,
         )(command.function)
     return app
+
+
+def _unwrapped(function: Callable[..., Any]) -> str:
+    """Return a docstring with a line for each paragraph, since the terminal wraps them."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def main() -> None:

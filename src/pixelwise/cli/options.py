@@ -1,4 +1,4 @@
-"""The options that say how a data set is to be read; several commands share them."""
+"""Arguments and options that several commands share, alike in name and help."""
 
 from __future__ import annotations
 
@@ -6,33 +6,51 @@ import inspect
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
     from pixelwise.classes import ClassMap
 
-DATA = "A data set: VOC, COCO, YOLO-seg, labelme, or photos and masks in two folders."
+FormatName = Literal["voc", "coco", "yolo", "labelme", "pairs"]
+EncodingName = Literal["ids", "binary", "instances"]
+DeviceName = Literal["cpu", "cuda", "coreml"]
+TrainingDeviceName = Literal["auto", "cpu", "cuda", "mps"]
+
+DATA = "A data set: VOC, COCO, YOLO-seg, labelme, or images and masks in two folders."
+NAMED_WEIGHTS = "A name that `pixelwise weights` lists, or a model.onnx."
+
+Data = Annotated[Path, typer.Argument(metavar="DATA", help=DATA)]
+Inputs = Annotated[
+    list[Path], typer.Argument(metavar="INPUT", help="Images, folders, or globs such as '*.jpg'.")
+]
+Weights = Annotated[str, typer.Option(metavar="NAME|FILE", help=NAMED_WEIGHTS)]
+Device = Annotated[DeviceName, typer.Option(help="Where the network runs.")]
+TrainingDevice = Annotated[
+    TrainingDeviceName, typer.Option(help="Where to train; auto is the fastest there is.")
+]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the same as JSON there.")]
 
 READ_OPTIONS: dict[str, Any] = {
     "format": Annotated[
-        str | None,
-        typer.Option(help="voc, coco, yolo, labelme or pairs, if several fit the data."),
+        FormatName | None,
+        typer.Option(help="The format of DATA, if several fit it."),
     ],
     "encoding": Annotated[
-        str | None, typer.Option(help="What a mask's numbers are: ids, binary or instances.")
+        EncodingName | None,
+        typer.Option(help="What the numbers in a mask file are."),
     ],
     "void": Annotated[
         int | None,
-        typer.Option(help="An id in mask files that is void, beside 255. Higher ids move down."),
+        typer.Option(help="A further id that is void, beside 255; ids above it move down by one."),
     ],
     "labels": Annotated[
-        str | None, typer.Option(help="The folder of label maps, if several could be meant.")
+        str | None, typer.Option(metavar="FOLDER", help="The folder of masks, if several fit.")
     ],
     "classes": Annotated[
         str | None,
-        typer.Option(metavar="NAMES|FILE", help="Class names, by comma or one per line."),
+        typer.Option(metavar="NAMES|FILE", help="Class names: a,b,c or a file, one per line."),
     ],
 }
 """The options that become a `ReadOptions`, by the names of its fields."""

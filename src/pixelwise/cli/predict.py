@@ -5,58 +5,74 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pixelwise.defaults import NAMED_WEIGHTS, TILE, WEIGHTS
+from pixelwise.cli.options import Device, Inputs, Weights
+from pixelwise.defaults import TILE, WEIGHTS
 from pixelwise.errors import ImageFileError
 
-Weights = Annotated[str, typer.Option(help=NAMED_WEIGHTS)]
+
+class Kind(StrEnum):
+    """What `--save` takes; Typer knows no list of a Literal."""
+
+    PNG = "png"
+    INSTANCES = "instances"
+    OVERLAY = "overlay"
+    NPZ = "npz"
+    LABELME = "labelme"
+    YOLO = "yolo"
+    COCO = "coco"
 
 
 def predict(
-    inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="Photos, folders, or '*.jpg' globs.")
-    ],
+    inputs: Inputs,
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     weights: Weights = WEIGHTS,
-    format: Annotated[
-        list[str] | None,
+    save: Annotated[
+        list[Kind] | None,
         typer.Option(
-            help="png, instances, overlay, npz, labelme, yolo or coco; give it again for more. "
-            "png, overlay and, of weights that tell objects apart, instances where not given."
+            metavar="|".join(Kind),
+            help="What to write; repeat it for more. Default: png, overlay and, if the weights "
+            "find instances, instances.",
         ),
     ] = None,
     min_area: Annotated[
         int,
         typer.Option(
             min=0,
-            help="Areas smaller than this, px, go to the class around them; objects are left out.",
+            help="Areas of fewer pixels go to the class around them; such instances are left out.",
         ),
     ] = 0,
     tta: Annotated[
-        str, typer.Option(metavar="flip,scales", help="Look again, mirrored or at other scales.")
+        str,
+        typer.Option(
+            metavar="flip,scales",
+            help="Test-time augmentation: average over the mirrored image, other scales, or both.",
+        ),
     ] = "",
     tile: Annotated[
         int,
         typer.Option(
-            min=1, help="Photos longer than this, px, go in overlapping tiles of about this size."
+            min=1,
+            help="Images longer than this, px, are predicted in overlapping tiles of this size.",
         ),
     ] = TILE,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Label photos again whose results are there.")
+        bool, typer.Option("--overwrite", help="Predict again where the results exist.")
     ] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda or coreml.")] = "cpu",
+    device: Device = "cpu",
 ) -> None:
-    """Label the pixels of photos: DIR/<stem>.png (palette) and DIR/<stem>_overlay.jpg.
+    """Predict the class of every pixel of images, and their instances.
 
-    Of weights that tell objects apart DIR/<stem>_instances.png too: 16-bit ids, 0 = none.
+    png: STEM.png, class ids with a palette; overlay: STEM_overlay.jpg; instances:
+    STEM_instances.png, 16-bit ids, 0 = none; npz: label map and logits; the others are for
+    correction in other tools.
 
-    Photos whose results are there already are skipped.
-
-    A photo that cannot be read is told at the end, and the rest is done.
+    Images with results are skipped. Images that cannot be read are reported at the end.
     """
     from pixelwise.inference import Predictor, predict_files
     from pixelwise.io.image import find_images
@@ -67,16 +83,16 @@ def predict(
         predictor,
         photos,
         out,
-        format or (),
+        save or (),
         overwrite=overwrite,
         min_area=min_area,
         tta=tuple(name for name in tta.split(",") if name),
         tile=tile,
     )
-    skipped = f"; {len(outcome.skipped)} were there already" if outcome.skipped else ""
-    print(f"labelled {len(outcome.written)} photos into {out}{skipped}")
+    skipped = f"; {len(outcome.skipped)} had results already" if outcome.skipped else ""
+    print(f"predicted {len(outcome.written)} images into {out}{skipped}")
     if outcome.in_tiles:
-        print(f"{len(outcome.in_tiles)} of them went in tiles: no objects were told apart there")
+        print(f"{len(outcome.in_tiles)} of them in tiles, without instances")
     if outcome.failed:
         first, *more = outcome.failed.values()
         others = f" (and {len(more)} more: {', '.join(str(p) for p in list(outcome.failed)[1:])})"

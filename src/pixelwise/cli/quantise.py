@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import DATA, read_options
-from pixelwise.defaults import EVALUATION_SPLIT, NAMED_WEIGHTS
+from pixelwise.cli.options import NAMED_WEIGHTS, Data, read_options
+from pixelwise.defaults import EVALUATION_SPLIT
 
 if TYPE_CHECKING:
     from pixelwise.datasets import ReadOptions
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 @read_options
 def quantise(
-    weights: Annotated[str, typer.Argument(help=NAMED_WEIGHTS)],
-    path: Annotated[Path, typer.Argument(metavar="DATA", help=DATA)],
+    weights: Annotated[str, typer.Argument(metavar="WEIGHTS", help=NAMED_WEIGHTS)],
+    path: Data,
     out: Annotated[Path, typer.Option(help="ONNX file to write.")],
-    photos: Annotated[
-        int, typer.Option(min=1, help="How many train photos measure the ranges.")
+    images: Annotated[
+        int, typer.Option(min=1, help="Training images that measure the ranges of activations.")
     ] = 100,
     *,
     options: ReadOptions,
 ) -> None:
-    """Write 8-bit weights: smaller, often faster; says what they lose on the val split."""
+    """Write 8-bit weights, smaller and often faster; reports what they lose on the val split."""
     from pixelwise.datasets import list_splits, open_dataset
     from pixelwise.training import quantise
     from pixelwise.weights import read_weights
 
     has_val = EVALUATION_SPLIT in list_splits(path, options)
     judged = open_dataset(path, EVALUATION_SPLIT, options).semantic() if has_val else None
-    scores = quantise(weights, open_dataset(path, None, options), out, judged, photos)
+    scores = quantise(weights, open_dataset(path, None, options), out, judged, images)
     before, after = len(read_weights(weights)), out.stat().st_size
     print(f"wrote {out}: {after / 1e6:.2f} MB, before {before / 1e6:.2f} MB")
     if scores is None:
-        print("no val split in the data: what they lose is not known")
+        print("the data has no val split, so what they lose is not measured")
     else:
         print(f"{scores[1].source}: mIoU {scores[1].miou:.4f}, before {scores[0].miou:.4f}")
-        print(f"time both with: pixelwise bench {weights}; pixelwise bench {out}")
+        print(f"compare the times: pixelwise bench {weights}; pixelwise bench {out}")

@@ -6,10 +6,11 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pixelwise.cli.options import Inputs
 from pixelwise.defaults import BOUNDARIES, CUT
 from pixelwise.errors import ArgumentError, ImageFileError, PixelwiseError
 
@@ -19,29 +20,28 @@ if TYPE_CHECKING:
 
 
 def regions(
-    inputs: Annotated[
-        list[Path], typer.Argument(metavar="PHOTO...", help="Photos, folders, or '*.jpg' globs.")
-    ],
+    inputs: Inputs,
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     n: Annotated[
-        int | None, typer.Option("-n", min=1, help=f"How many regions; {CUT} where not given.")
+        int | None, typer.Option("-n", min=1, show_default=str(CUT), help="How many regions.")
     ] = None,
     level: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Instead: keep boundaries at least this strong."),
+        typer.Option(min=0.0, max=1.0, help="Instead of -n: keep boundaries at least this strong."),
     ] = None,
     boundaries: Annotated[
-        str, typer.Option(help="learned, by a small network, or colour, without any learning.")
+        Literal["learned", "colour"],
+        typer.Option(help="Found by a small network, or from colour alone."),
     ] = BOUNDARIES,
     superpixels: Annotated[
         int | None,
-        typer.Option(min=1, help="Instead: about so many small regions of even colour."),
+        typer.Option(min=1, help="Instead: about this many small regions of even colour."),
     ] = None,
 ) -> None:
-    """Cut photos into coherent parts by their pixels alone, without classes.
+    """Divide images into coherent regions, without classes.
 
-    Writes DIR/<stem>_regions.png (16-bit region ids), <stem>_parts.jpg (mean colours) and, but for
-    superpixels, <stem>_boundaries.png (strength of every boundary, 0 to 65535).
+    Writes STEM_regions.png (16-bit region ids), STEM_parts.jpg (mean colours) and, except for
+    superpixels, STEM_boundaries.png (strength of every boundary, 0 to 65535).
     """
     from pixelwise.io.image import find_images, read_image
     from pixelwise.progress import track

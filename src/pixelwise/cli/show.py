@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import DATA, read_options
-from pixelwise.defaults import BOUNDARIES, CUT, NAMED_WEIGHTS, WEIGHTS
+from pixelwise.cli.options import DATA, Weights, read_options
+from pixelwise.defaults import BOUNDARIES, CUT, WEIGHTS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,29 +23,29 @@ KINDS = ("semantic", "instance", "regions")
 
 @read_options
 def show(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help=f"{DATA} With --kinds: a photo.")],
+    path: Annotated[Path, typer.Argument(metavar="DATA", help=f"{DATA} With --kinds: an image.")],
     kinds: Annotated[
         str | None,
         typer.Option(
             metavar="semantic,instance,regions",
-            help="Segment a photo in these ways and draw them side by side.",
+            help="Segment an image in these ways and draw them side by side.",
         ),
     ] = None,
-    weights: Annotated[str, typer.Option(help=f"For --kinds. {NAMED_WEIGHTS}")] = WEIGHTS,
     split: Annotated[
-        str | None, typer.Option(help="Which part of it; train where not given.")
+        str | None, typer.Option(show_default="train, or the only one", help="Which split.")
     ] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many samples.")] = 5,
-    out: Annotated[Path, typer.Option(help="Picture to write.")] = Path("grid.png"),
+    out: Annotated[Path, typer.Option(help="Image file to write.")] = Path("grid.png"),
+    weights: Weights = WEIGHTS,
     overlay: Annotated[
-        bool, typer.Option("--overlay", help="Blend the label maps over the photos.")
+        bool, typer.Option("--overlay", help="Blend the label maps over the images.")
     ] = False,
     *,
     options: ReadOptions,
 ) -> None:
-    """Draw a grid of a data set: photos above, their label maps below, with a legend.
+    """Draw samples of a data set: images above, label maps below, with a legend.
 
-    With --kinds draw one photo, the kinds of its segmentation side by side.
+    With --kinds, draw one image and its segmentations by WEIGHTS side by side.
     """
     from pixelwise.datasets import open_dataset
     from pixelwise.drawing import show
@@ -77,13 +77,13 @@ def _kinds(photo: Path, kinds: list[str], weights: str) -> Image:
     if unknown:
         raise ArgumentError(f"--kinds: unknown {unknown[0]!r}; there is: {', '.join(KINDS)}")
     if photo.is_dir():
-        raise ArgumentError(f"{photo}: --kinds draws one photo; name it")
+        raise ArgumentError(f"{photo}: --kinds takes one image file, not a folder")
     image = read_image(photo)
     panels = [Panel("photo", f"{image.shape[1]} x {image.shape[0]} pixels", image)]
     if set(kinds) != {"regions"}:
         prediction = Predictor.load(weights).predict(image)
         if "instance" in kinds and prediction.instances is None:
-            raise ArgumentError(f"the weights {weights!r} tell no objects apart")
+            raise ArgumentError(f"the weights {weights!r} find no instances")
     for kind in kinds:
         if kind == "semantic":
             panels.append(semantic_panel(image, prediction.label_map, prediction.classes))

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pixelwise.cli.options import DATA, read_options
+from pixelwise.cli.options import DATA, TrainingDevice, read_options
 
 if TYPE_CHECKING:
     from pixelwise.datasets import ReadOptions
@@ -20,39 +20,46 @@ if TYPE_CHECKING:
 
 @read_options
 def train(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=f"Data sets. {DATA}")],
-    out: Annotated[Path, typer.Option(help="Folder of the run; the same one continues it.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="DATA", help=f"One or more. {DATA}")],
+    out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted one is resumed.")],
     minutes: Annotated[
-        float | None, typer.Option(help="How long it may take; decides the epochs.")
+        float | None, typer.Option(help="Time it may take; decides the epochs.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the photos.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the images.")] = None,
     task: Annotated[
-        str | None, typer.Option(help="semantic: classes alone; instance: objects as well.")
+        Literal["semantic", "instance"] | None,
+        typer.Option(help="Classes alone, or instances as well."),
     ] = None,
-    size: Annotated[str | None, typer.Option(help="Of the network: tiny, small or base.")] = None,
+    size: Annotated[
+        Literal["tiny", "small", "base"] | None, typer.Option(help="Of the network.")
+    ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="Start from these: a name, a model.onnx or a checkpoint.pt."),
+        typer.Option(
+            metavar="NAME|FILE", help="Start from these: a name, a model.onnx or a checkpoint.pt."
+        ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="Fine-tune this instead: hf:OWNER/MODEL of the Hugging Face hub."),
+        typer.Option(
+            metavar="hf:OWNER/MODEL", help="Fine-tune this model of the Hugging Face hub instead."
+        ),
     ] = None,
     recipe: Annotated[
         Path | None,
-        typer.Option(help="JSON with classes, sources and settings; the plan.json of a run too."),
+        typer.Option(help="JSON of classes, sources and settings, e.g. the plan.json of a run."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: TrainingDevice = "auto",
     side: Annotated[
-        int | None, typer.Option(help="Photos are seen with this longer side, px.")
+        int | None, typer.Option(help="Longer side that images are scaled to, px.")
     ] = None,
     crop: Annotated[int | None, typer.Option(help="Side of the training crops, px.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Photos a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="At its highest.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images per step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The highest value.")] = None,
     balance: Annotated[
-        float | None, typer.Option(help="0..1, how much more rare classes count.")
+        float | None, typer.Option(min=0.0, max=1.0, help="How much more rare classes count.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of all randomness.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of the plan."),
@@ -63,11 +70,11 @@ def train(
     *,
     options: ReadOptions,
 ) -> None:
-    """Train a network on data sets and write it as RUN/model.onnx.
+    """Train a network on data sets and write it as model.onnx.
 
-    It looks at the data, makes a plan and prints it; what you set stays as you set it.
+    A plan is made from the data and printed; it keeps every option that is given here.
 
-    A checkpoint is kept after each epoch: the same command again continues.
+    A checkpoint is written after each epoch; the same command resumes an interrupted run.
     """
     from pixelwise.training import Recipe
 

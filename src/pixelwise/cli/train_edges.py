@@ -10,17 +10,22 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli.options import TrainingDevice
+
 
 def train_edges(
-    data: Annotated[Path, typer.Argument(help="BSDS500: a folder with images and groundTruth.")],
-    out: Annotated[Path, typer.Option(help="Folder of the run; the same one continues it.")],
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the photos.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of all randomness.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="BSDS500: a folder with images and groundTruth."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted one is resumed.")],
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,
+    device: TrainingDevice = "auto",
 ) -> None:
-    """Train the network behind --boundaries learned, from random weights, on BSDS500 train.
+    """Train the boundary network that `regions` uses, from random weights, on BSDS500 train.
 
-    A checkpoint is kept after each epoch: the same command again continues.
+    A checkpoint is written after each epoch; the same command resumes an interrupted run.
     """
     from dataclasses import replace
 

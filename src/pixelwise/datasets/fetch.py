@@ -223,7 +223,7 @@ def _check_disk(folder: Path, needed: int) -> None:
     if free < needed:
         raise DataError(
             f"{folder}: fetching and unpacking needs {needed / 1e9:.1f} GB, "
-            f"but {free / 1e9:.1f} GB are free; choose another --root"
+            f"but {free / 1e9:.1f} GB are free; choose another folder"
         )
 
 

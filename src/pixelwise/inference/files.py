@@ -126,7 +126,7 @@ def predict_files(
         raise ArgumentError(f"unknown format {unknown[:1]}; there is: {', '.join(FORMATS)}")
     things = predictor.card.instance_classes
     if "instances" in formats and not things:
-        raise ArgumentError(f"the weights {predictor.card.name!r} tell no objects apart")
+        raise ArgumentError(f"the weights {predictor.card.name!r} find no instances")
     wanted = set(formats) or {"png", "overlay", *(["instances"] if things else [])}
     if "coco" in wanted:  # it is made of what stands in these files
         wanted |= {"png", "instances"} if things else {"png"}
@@ -190,7 +190,7 @@ def _label_large(
 ) -> None:
     whole = [kind for kind in kinds if kind not in ("png", "overlay")]
     if whole or min_area:
-        needs = f"--format {whole[0]}" if whole else "--min-area"
+        needs = f"--save {whole[0]}" if whole else "--min-area"
         raise ImageFileError(
             f"{photo}: {needs} needs the label map as a whole, and this photo goes in tiles; "
             "give a larger --tile, or ask for png and overlay only"
