@@ -37,7 +37,7 @@ def blur(
     subject: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="person,dog|largest|all",
+            metavar="person,dog | largest | all",
             help="What stays sharp: classes, only the largest area, or all but the background.",
         ),
     ] = None,
@@ -48,7 +48,7 @@ def blur(
     background: Annotated[
         str,
         typer.Option(
-            metavar="blur|transparent|#rrggbb|IMAGE", help="What to put behind the subject."
+            metavar="blur | transparent | #rrggbb | FILE", help="What to put behind the subject."
         ),
     ] = "blur",
     ground: Annotated[

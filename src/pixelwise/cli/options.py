@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
@@ -17,6 +17,9 @@ FormatName = Literal["voc", "coco", "yolo", "labelme", "pairs"]
 EncodingName = Literal["ids", "binary", "instances"]
 DeviceName = Literal["cpu", "cuda", "coreml"]
 TrainingDeviceName = Literal["auto", "cpu", "cuda", "mps"]
+
+FORMATS = " | ".join(get_args(FormatName))
+"""As the help shows them; with spaces, so that a narrow terminal breaks between two."""
 
 DATA = "A data set: VOC, COCO, YOLO-seg, labelme, or images and masks in two folders."
 NAMED_WEIGHTS = "A name that `pixelwise weights` lists, or a model.onnx."
@@ -35,7 +38,7 @@ Json = Annotated[Path | None, typer.Option("--json", help="Write the same as JSO
 READ_OPTIONS: dict[str, Any] = {
     "format": Annotated[
         FormatName | None,
-        typer.Option(help="The format of DATA, if several fit it."),
+        typer.Option(metavar=FORMATS, help="The format of DATA, if several fit it."),
     ],
     "encoding": Annotated[
         EncodingName | None,

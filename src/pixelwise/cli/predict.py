@@ -35,9 +35,9 @@ def predict(
     save: Annotated[
         list[Kind] | None,
         typer.Option(
-            metavar="|".join(Kind),
-            help="What to write; repeat it for more. Default: png, overlay and, if the weights "
-            "find instances, instances.",
+            metavar=" | ".join(Kind),
+            show_default="png, overlay, instances",
+            help="What to write; repeat it for more.",
         ),
     ] = None,
     min_area: Annotated[
@@ -68,9 +68,8 @@ def predict(
 ) -> None:
     """Predict the class of every pixel of images, and their instances.
 
-    png: STEM.png, class ids with a palette; overlay: STEM_overlay.jpg; instances:
-    STEM_instances.png, 16-bit ids, 0 = none; npz: label map and logits; the others are for
-    correction in other tools.
+    Writes STEM.png (class ids, with a palette), STEM_overlay.jpg and, if the weights find
+    instances, STEM_instances.png (16-bit ids, 0 = none); --save chooses other kinds.
 
     Images with results are skipped. Images that cannot be read are reported at the end.
     """
