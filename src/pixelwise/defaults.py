@@ -1,30 +1,27 @@
 """Defaults that the library and the command line share; each stands here once.
 
-They are kept apart from the functions so that ``--help`` can print them without importing numpy.
+They stand apart from the functions so that ``--help`` prints them without importing numpy.
 """
 
 from typing import Final
 
 BLUR_STRENGTH = 2.0
-"""Standard deviation of the background blur, in percent of the longer side of the photo."""
+"""Standard deviation of the background blur, in percent of the image's longer side."""
 
 TRAIN_SPLIT = "train"
-"""The list of a data set that is opened where none is named."""
+"""The split that is opened if none is given."""
 
 EVALUATION_SPLIT = "val"
-"""The list of a data set that weights are judged on."""
+"""The split that weights are evaluated on if none is given."""
 
 WEIGHTS = "subjects"
-"""The bundled weights that are used where none are named."""
-
-NAMED_WEIGHTS = "A name that 'pixelwise weights' lists, or a model.onnx."
-"""How the command line explains where weights are named."""
+"""The bundled weights that are used if none are given."""
 
 TILE = 8192
-"""Longer side in pixels above which a photo is labelled in tiles, and the tiles' side."""
+"""Longer side in pixels above which an image is predicted in tiles, and the tiles' side."""
 
 BOUNDARIES: Final = "learned"
-"""Where the edges between regions come from, at the command line."""
+"""Where the command line takes boundaries between regions from."""
 
 CUT = 20
-"""How many regions a photo is cut into."""
+"""How many regions an image is divided into."""

@@ -6,10 +6,11 @@ Libraries are imported inside the command, so that ``--help`` costs none of them
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from pixelwise.cli.options import Json
 
 if TYPE_CHECKING:
     from pixelwise.weights import ModelCard
@@ -25,13 +26,11 @@ HEADLINES = {
 def weights(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[WEIGHTS]", help="A bundled name, or a model.onnx."),
+        typer.Argument(metavar="WEIGHTS", help="Print the whole card of these: a name or a file."),
     ] = None,
-    json_: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the cards there.")
-    ] = None,
+    json_: Json = None,
 ) -> None:
-    """List the bundled weights, or print all that one weights file says about itself."""
+    """List the bundled weights, or print the model card of one weights file."""
     from pixelwise.io.files import write_json
     from pixelwise.weights import bundled_weights, read_card, read_weights
 
