@@ -120,7 +120,7 @@ FAULTS: dict[str, tuple[Any, str, str]] = {
     "a photo is cut": (truncated_photo, "unreadable", "truncated"),
     "a photo is cut but ends as a JPEG": (truncated_with_an_end, "unreadable", "premature end"),
     "a mask is cut": (truncated_mask, "unreadable", "truncated"),
-    "a photo is a text": (no_picture, "unreadable", "not a picture"),
+    "a photo is a text": (no_picture, "unreadable", "not an image"),
     "a mask is smaller": (other_size, "size", r"64 x 80, its mask 61 x 80"),
     "a photo is turned by EXIF": (turned, "turned", r"80 x 64, its mask 64 x 80 .*EXIF"),
     "a label has no class": (out_of_range, "range", "label 77 in 7 pixels, but 4 classes"),
@@ -284,8 +284,8 @@ def test_training_stops_with_the_finding(own_shapes: Path, tmp_path: Path, plant
     assert not (tmp_path / "run" / "plan.json").exists()
 
 
-def test_every_kind_is_told_how_to_mend() -> None:
-    assert all(kind.title and kind.mend for kind in KINDS.values())
+def test_every_kind_says_how_to_fix_it() -> None:
+    assert all(kind.title and kind.fix for kind in KINDS.values())
 
 
 @pytest.mark.parametrize(

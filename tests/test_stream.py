@@ -142,7 +142,7 @@ def test_the_command_reads_globs_and_tells_at_the_end(photos: list[Path], tmp_pa
     done = run(*arguments, "--save", "png", "--min-area", "9")
     assert done.returncode == 2
     assert "predicted 2 images" in done.stdout
-    assert "0.png: not a picture" in done.stderr
+    assert "0.png: not an image" in done.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["1.png", "2.png"]
     photos[0].unlink()
     done = run(*arguments, "--save", "png")

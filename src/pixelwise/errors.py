@@ -13,7 +13,7 @@
     ├── ArgumentError        a value out of its range, an unknown name
     └── MissingExtraError    a part of pixelwise that needs an optional install
 
-Every message says what was expected, what came, where, and how to mend it; the doors
+Every message says what was expected, what came, where, and how to fix it; the entry points
 (command line) print it as one line and exit with code 2.
 """
 
@@ -35,7 +35,7 @@ class AmbiguousError(DataError):
 
 
 class ImageFileError(DataError):
-    """A picture that is missing, truncated, or not a picture at all."""
+    """A picture that is missing, truncated, or not an image at all."""
 
 
 class VideoFileError(DataError):

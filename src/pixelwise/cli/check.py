@@ -75,7 +75,7 @@ def print_findings(report: Report) -> None:
             )
         if len(findings) > LISTED:
             console.print(f"  and {len(findings) - LISTED:,} more")
-        console.print(f"  to fix: {KINDS[kind].mend}", highlight=False)
+        console.print(f"  to fix: {KINDS[kind].fix}", highlight=False)
     console.print(_histogram(report))
     n = len(report.findings)
     console.print(

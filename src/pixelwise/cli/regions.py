@@ -79,7 +79,7 @@ def _write(
 
     from pixelwise import regions
     from pixelwise.drawing import outline_regions
-    from pixelwise.io.image import save_picture
+    from pixelwise.io.image import save_pillow
     from pixelwise.io.mask import write_instance_map
 
     def beside(ending: str) -> Path:
@@ -91,11 +91,11 @@ def _write(
         found = regions.hierarchy(image, boundaries)
         region_map = found.cut(n, level)
         levels = (found.boundaries * 65535).round().astype(np.uint16)
-        save_picture(beside("_boundaries.png"), Image.fromarray(levels))
+        save_pillow(beside("_boundaries.png"), Image.fromarray(levels))
     if region_map.max() > 65535:
         raise PixelwiseError(
             f"{region_map.max() + 1} regions: a 16-bit file holds 65536; ask for fewer"
         )
     write_instance_map(beside("_regions.png"), region_map.astype(np.uint16))
     picture = Image.fromarray(outline_regions(image, region_map))
-    save_picture(beside("_parts.jpg"), picture, quality=92)
+    save_pillow(beside("_parts.jpg"), picture, quality=92)

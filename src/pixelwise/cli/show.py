@@ -49,14 +49,14 @@ def show(
     """
     from pixelwise.datasets import open_dataset
     from pixelwise.drawing import show
-    from pixelwise.io.image import save_picture
+    from pixelwise.io.image import save_pillow
 
     if kinds is not None:
-        save_picture(out, _kinds(path, [kind.strip() for kind in kinds.split(",")], weights))
+        save_pillow(out, _kinds(path, [kind.strip() for kind in kinds.split(",")], weights))
         print(f"wrote {out}: {kinds} of {path}")
         return
     dataset = open_dataset(path, split, options)
-    save_picture(out, show(dataset[:n], overlaid=overlay))
+    save_pillow(out, show(dataset[:n], overlaid=overlay))
     print(f"wrote {out}: {min(n, len(dataset))} of {len(dataset)} samples")
 
 

@@ -26,7 +26,7 @@ from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.predictor import Predictor
 from pixelwise.instances import instances_of
 from pixelwise.io.files import written_whole
-from pixelwise.io.image import read_image, save_picture
+from pixelwise.io.image import read_image, save_pillow
 from pixelwise.io.mask import (
     INSTANCES_SUFFIX,
     read_instance_map,
@@ -240,9 +240,9 @@ def _write_instances(path: Path, _: Path, __: UInt8Array, prediction: Prediction
 def _write_overlay(path: Path, _: Path, image: UInt8Array, prediction: Prediction) -> None:
     labels, classes = prediction.label_map, prediction.classes
     if prediction.instances is None:
-        save_picture(path, with_legend(overlay(image, labels, classes), labels, classes))
+        save_pillow(path, with_legend(overlay(image, labels, classes), labels, classes))
     else:
-        save_picture(path, instances_with_legend(image, prediction.instances, labels, classes))
+        save_pillow(path, instances_with_legend(image, prediction.instances, labels, classes))
 
 
 def _write_npz(path: Path, _: Path, __: UInt8Array, prediction: Prediction) -> None:

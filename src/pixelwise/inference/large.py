@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pixelwise.drawing import overlay, with_legend
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiles import label_bands
-from pixelwise.io.image import resize_image, save_picture
+from pixelwise.io.image import resize_image, save_pillow
 from pixelwise.io.png_rows import label_rows
 from pixelwise.io.tiff import large_size, photo_rows
 
@@ -73,7 +73,7 @@ def label_large(
     if picture is not None:
         image, labels = small[0].array(), small[1].array()
         drawn = overlay(image, labels, predictor.classes)
-        save_picture(picture, with_legend(drawn, labels, predictor.classes))
+        save_pillow(picture, with_legend(drawn, labels, predictor.classes))
 
 
 class _Thumbnail:

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from pixelwise.classes import VOID
 from pixelwise.errors import LabelError
-from pixelwise.io.image import open_picture, save_picture
+from pixelwise.io.image import open_pillow, save_pillow
 from pixelwise.io.mask import decode_rgb
 from pixelwise.samples import Float32Array, UInt8Array
 
@@ -42,7 +42,7 @@ def read_alpha(path: str | Path, size: tuple[int, int]) -> Float32Array:
     LabelError
         Another size, or pixels of which nobody can tell what they mean.
     """
-    with open_picture(path) as opened:
+    with open_pillow(path) as opened:
         picture = ImageOps.exif_transpose(opened)
     if picture.size != (size[1], size[0]):
         raise LabelError(
@@ -85,4 +85,4 @@ def _of_ids(label_map: UInt8Array) -> Float32Array:
 
 def write_alpha(path: str | Path, alpha: Float32Array) -> None:
     """Write an alpha as an 8-bit grey picture, (H, W) float32 of 0..1."""
-    save_picture(path, Image.fromarray((alpha * 255).round().astype(np.uint8)))
+    save_pillow(path, Image.fromarray((alpha * 255).round().astype(np.uint8)))

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.io.decoders import ORIENTATION
-from pixelwise.io.image import PICTURE_FORMATS, image_of_bytes, read_bytes, save_picture
+from pixelwise.io.image import IMAGE_FORMATS, image_of_bytes, read_bytes, save_pillow
 from pixelwise.samples import UInt8Array
 
 PROFILE_OF = {b"RGB ": ("RGB", "RGBA", "P", "PA"), b"GRAY": ("L", "LA", "I", "I;16", "1")}
@@ -58,7 +58,7 @@ class Metadata:
             picture = Image.fromarray(pixels)
             if self.grey:  # a grey profile does not describe colours
                 options.pop("icc_profile", None)
-        save_picture(path, picture, **options)
+        save_pillow(path, picture, **options)
 
 
 def read_photo(path: str | Path) -> tuple[UInt8Array, Metadata]:
@@ -82,7 +82,7 @@ def read_photo(path: str | Path) -> tuple[UInt8Array, Metadata]:
     data = read_bytes(path)
     image = image_of_bytes(data, path)
     # Its pixels have been decoded; this reads the header only.
-    with Image.open(io.BytesIO(data), formats=PICTURE_FORMATS) as picture:
+    with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as picture:
         mode, info = picture.mode, dict(picture.info)
         exif = picture.getexif()
     options: dict[str, Any] = {name: info[name] for name in ("dpi",) if name in info}

@@ -24,7 +24,7 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".
 import_module("PIL.TiffImagePlugin")
 import_module("PIL.WebPImagePlugin")
 
-PICTURE_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
+IMAGE_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
 """What Pillow may take a file for. Its other readers include one that starts a program (EPS)."""
 
 
@@ -78,7 +78,7 @@ def image_of_bytes(data: bytes, path: str | Path) -> UInt8Array:
         raise ImageFileError(f"{path}: truncated or damaged ({error})") from None
     if image is not None:
         return image
-    with open_picture(path, data) as picture:
+    with open_pillow(path, data) as picture:
         return _flatten(picture, path)
 
 
@@ -110,7 +110,7 @@ def to_rgb(array: npt.NDArray[np.generic]) -> UInt8Array:
     return _flatten(Image.fromarray(np.ascontiguousarray(array)), "array")
 
 
-def open_picture(path: str | Path, data: bytes | None = None) -> Image.Image:
+def open_pillow(path: str | Path, data: bytes | None = None) -> Image.Image:
     """Open a picture file with Pillow and decode it whole.
 
     Parameters
@@ -129,12 +129,12 @@ def open_picture(path: str | Path, data: bytes | None = None) -> Image.Image:
     if data is None:
         data = read_bytes(path)
     try:
-        picture = Image.open(io.BytesIO(data), formats=PICTURE_FORMATS)
+        picture = Image.open(io.BytesIO(data), formats=IMAGE_FORMATS)
         if picture.width * picture.height > MAX_PIXELS:
             raise Image.DecompressionBombError(f"{picture.width} x {picture.height} pixels")
         picture.load()
     except UnidentifiedImageError:
-        raise ImageFileError(f"{path}: not a picture that can be read") from None
+        raise ImageFileError(f"{path}: not an image that can be read") from None
     except Image.DecompressionBombError as error:
         raise ImageFileError(f"{path}: refused, {error}") from None
     except MemoryError:
@@ -161,10 +161,10 @@ def write_image(path: str | Path, image: UInt8Array) -> None:
         An unknown suffix, or an array of another shape or dtype.
     """
     check_image(image)
-    save_picture(path, Image.fromarray(image))
+    save_pillow(path, Image.fromarray(image))
 
 
-def save_picture(path: str | Path, picture: Image.Image, **options: Any) -> None:
+def save_pillow(path: str | Path, picture: Image.Image, **options: Any) -> None:
     """Save a Pillow image whole or not at all; a suffix Pillow cannot write is an error.
 
     Raises
@@ -174,7 +174,7 @@ def save_picture(path: str | Path, picture: Image.Image, **options: Any) -> None
     """
     suffix = Path(path).suffix.lower()
     if suffix not in Image.registered_extensions():
-        raise ArgumentError(f"{path}: cannot tell the picture format from {suffix!r}; try .png")
+        raise ArgumentError(f"{path}: cannot tell the image format from {suffix!r}; try .png")
     if suffix in (".jpg", ".jpeg"):
         # 4:4:4, since chroma subsampling frays exactly the mask borders people look at.
         options = {"quality": 92, "subsampling": 0} | options
@@ -321,13 +321,13 @@ def read_size(path: str | Path, data: bytes | None = None) -> tuple[tuple[int, i
     """
     source = path if data is None else io.BytesIO(data)
     try:
-        with Image.open(source, formats=PICTURE_FORMATS) as picture:
+        with Image.open(source, formats=IMAGE_FORMATS) as picture:
             turned = picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
             width, height = picture.size
     except FileNotFoundError:
         raise ImageFileError(f"{path}: no such file") from None
     except Exception as error:
-        raise ImageFileError(f"{path}: not a picture that can be read ({error})") from None
+        raise ImageFileError(f"{path}: not an image that can be read ({error})") from None
     return ((width, height) if turned else (height, width)), turned
 
 

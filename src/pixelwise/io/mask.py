@@ -13,7 +13,7 @@ from PIL import Image
 from pixelwise.classes import VOID, ClassMap, voc_palette
 from pixelwise.errors import ArgumentError, LabelError
 from pixelwise.io.decoders import decode_png_levels
-from pixelwise.io.image import open_picture, read_bytes, save_picture
+from pixelwise.io.image import open_pillow, read_bytes, save_pillow
 from pixelwise.samples import Int32Array, Int64Array, UInt8Array, UInt16Array, check_label_map
 
 T = TypeVar("T", np.uint8, np.uint16)
@@ -34,7 +34,7 @@ def pixel_kind(path: str | Path) -> str:
     LabelError
         Its pixels are of a kind that holds no ids, e.g. floating point.
     """
-    with open_picture(path) as picture:
+    with open_pillow(path) as picture:
         return _kind_of(picture, path)
 
 
@@ -62,7 +62,7 @@ def read_levels(path: str | Path) -> UInt8Array | Int32Array:
     levels = decode_png_levels(data)
     if levels is not None:
         return levels
-    with open_picture(path, data) as picture:
+    with open_pillow(path, data) as picture:
         if _kind_of(picture, path) == "rgb" and picture.mode != "RGB":
             picture = picture.convert("RGB")
         pixels = np.array(picture)
@@ -130,7 +130,7 @@ def read_instance_map(path: str | Path) -> UInt16Array:
 
 def write_instance_map(path: str | Path, instance_map: UInt16Array) -> None:
     """Write instance ids, (H, W) uint16, as a 16-bit grey PNG."""
-    save_picture(path, Image.fromarray(np.ascontiguousarray(instance_map)))
+    save_pillow(path, Image.fromarray(np.ascontiguousarray(instance_map)))
 
 
 def write_label_map(path: str | Path, label_map: UInt8Array, classes: ClassMap) -> None:
@@ -154,7 +154,7 @@ def write_label_map(path: str | Path, label_map: UInt8Array, classes: ClassMap) 
         raise ArgumentError(f"{path}: label maps are written as palette PNG; end the name in .png")
     picture = Image.fromarray(label_map, mode="P")
     picture.putpalette(classes.palette.tobytes())
-    save_picture(path, picture)
+    save_pillow(path, picture)
 
 
 def encode_rgb(label_map: UInt8Array) -> UInt8Array:

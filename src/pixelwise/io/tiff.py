@@ -78,11 +78,11 @@ def _tiff(path: str | Path) -> Generator[tifffile.TiffPage]:
     except FileNotFoundError:
         raise ImageFileError(f"{path}: no such file") from None
     except Exception as error:
-        raise ImageFileError(f"{path}: not a picture that can be read ({error})") from None
+        raise ImageFileError(f"{path}: not an image that can be read ({error})") from None
     with file:
         page = file.pages.first
         if not isinstance(page, tifffile.TiffPage):
-            raise ImageFileError(f"{path}: not a picture that can be read (no page)")
+            raise ImageFileError(f"{path}: not an image that can be read (no page)")
         yield page
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from pixelwise.drawing import draw_curves
 from pixelwise.errors import MissingExtraError
 from pixelwise.io.files import written_whole
-from pixelwise.io.image import save_picture
+from pixelwise.io.image import save_pillow
 
 CURVES = ("loss", "miou", "foreground_iou")
 """Columns of the log that are drawn."""
@@ -62,7 +62,7 @@ class Journal:
             writer.writerows(rows)
         series = {name: [float(str(r.get(name) or "nan")) for r in rows] for name in CURVES}
         shown = {name: values for name, values in series.items() if not np.isnan(values).all()}
-        save_picture(self.out / "curves.png", draw_curves(shown))
+        save_pillow(self.out / "curves.png", draw_curves(shown))
         if self._writer is not None:
             for name, value in row.items():
                 if isinstance(value, int | float) and name != "epoch":

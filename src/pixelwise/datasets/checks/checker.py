@@ -128,7 +128,7 @@ def stop_on_findings(report: Report) -> None:
         first = stopping[0]
         more = f" ({len(stopping) - 1} more: pixelwise check {report.path})"
         raise DataError(
-            f"{first.files[0]}: {first.text}; {KINDS[first.kind].mend}"
+            f"{first.files[0]}: {first.text}; {KINDS[first.kind].fix}"
             + (more if len(stopping) > 1 else "")
         )
 

@@ -15,14 +15,14 @@ class Kind:
     ----------
     title : str
         What it is.
-    mend : str
+    fix : str
         What to do about it.
     stops : bool
         Training would fail, or learn something wrong without a word.
     """
 
     title: str
-    mend: str
+    fix: str
     stops: bool
 
 
@@ -39,7 +39,7 @@ KINDS: dict[str, Kind] = {
         "turn the mask, or store the photo's pixels upright and delete the EXIF tag",
         True,
     ),
-    "range": Kind("labels out of range", "mend the masks, or give all class names", True),
+    "range": Kind("labels out of range", "fix the masks, or give all class names", True),
     "binary": Kind(
         "masks of 0 and 255, which would train as void",
         "say --encoding binary, or write class ids into the masks",
@@ -51,8 +51,8 @@ KINDS: dict[str, Kind] = {
         True,
     ),
     "lossy": Kind("masks saved as JPEG", "export them again as PNG", True),
-    "annotation": Kind("annotations that cannot be drawn", "mend or delete them", True),
-    "split": Kind("a split that cannot be opened", "mend its list", True),
+    "annotation": Kind("annotations that cannot be drawn", "fix or delete them", True),
+    "split": Kind("a split that cannot be opened", "fix its list", True),
     "void": Kind("masks of nothing but void", "label them, or leave the photos out", False),
     "empty": Kind(
         "photos with nothing but background",
@@ -147,7 +147,7 @@ class Report:
                 {
                     "kind": finding.kind,
                     "title": KINDS[finding.kind].title,
-                    "mend": KINDS[finding.kind].mend,
+                    "fix": KINDS[finding.kind].fix,
                     "split": finding.split,
                     "files": [str(file) for file in finding.files],
                     "text": finding.text,

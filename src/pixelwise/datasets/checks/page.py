@@ -29,7 +29,7 @@ def check_page(report: Report) -> str:
         figures = [_figure(finding, datasets) for finding in findings[:SHOWN]]
         more = f" The first {SHOWN} are shown." if len(findings) > SHOWN else ""
         title = f"{KINDS[kind].title} ({len(findings):,})"
-        text = f"To mend: {KINDS[kind].mend}.{more}"
+        text = f"To fix: {KINDS[kind].fix}.{more}"
         sections.append(Section(title, text, figures, small=True))
     sections.append(_histogram(report))
     n = len(report.findings)

@@ -30,7 +30,7 @@ from pixelwise.datasets.splits import WHOLE, choose_split
 from pixelwise.errors import DataError, ImageFileError, LabelError
 from pixelwise.instances import outlines
 from pixelwise.io.files import is_file
-from pixelwise.io.image import image_of_bytes, open_picture, read_bytes, read_size
+from pixelwise.io.image import image_of_bytes, open_pillow, read_bytes, read_size
 from pixelwise.io.rle import points_of
 from pixelwise.io.text import read_json
 from pixelwise.samples import BoolArray, Float64Array, Instance, UInt8Array, paint_label_map
@@ -310,7 +310,7 @@ def _pasted(
         data = base64.b64decode(raw if isinstance(raw, str) else "", validate=True)
     except (binascii.Error, ValueError):
         raise LabelError(f"{where}: its mask is no base64") from None
-    with open_picture(where, data) as picture:
+    with open_pillow(where, data) as picture:
         patch = np.array(picture.convert("L")) > 0
     left, top = points.min(axis=0).astype(int).tolist()
     mask = np.zeros(size, dtype=np.bool_)

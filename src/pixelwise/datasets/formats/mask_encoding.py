@@ -16,7 +16,7 @@ from pixelwise.datasets.reader import Entry
 from pixelwise.datasets.reading import Reading
 from pixelwise.errors import AmbiguousError, DataError, LabelError, PixelwiseError
 from pixelwise.io.files import is_file
-from pixelwise.io.image import open_picture
+from pixelwise.io.image import open_pillow
 from pixelwise.io.mask import count_ids, decode_rgb, pixel_kind, read_levels
 from pixelwise.samples import Int64Array
 
@@ -243,7 +243,7 @@ def _without_void(listed: Listed) -> ClassMap:
 
 def _in_own_colours(classes: ClassMap, void: int | None, entry: Entry) -> ClassMap:
     """Draw classes in the colours of a mask's own palette, if it distinguishes them."""
-    with open_picture(entry.label_path) as opened:
+    with open_pillow(entry.label_path) as opened:
         flat = opened.getpalette() or []
     rows = list(zip(flat[0::3], flat[1::3], flat[2::3], strict=False))
     colours = tuple(rows[i] for i in range(len(rows)) if i not in (void, VOID))[: len(classes)]
