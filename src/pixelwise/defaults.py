@@ -25,3 +25,6 @@ BOUNDARIES: Final = "learned"
 
 CUT = 20
 """How many regions an image is divided into."""
+
+TIMED_SIZES = ((240, 320), (480, 640), (720, 1280), (1080, 1920))
+"""(height, width) in pixels of the images on which weights are timed."""

@@ -3,5 +3,6 @@
 from pixelwise.inference.files import Outcome, predict_files
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.timing import Timing, time_weights
 
-__all__ = ["Outcome", "Prediction", "Predictor", "predict_files"]
+__all__ = ["Outcome", "Prediction", "Predictor", "Timing", "predict_files", "time_weights"]
