@@ -93,7 +93,7 @@ def _photo(
             Figure(drawn, "Semantic", f"{predict_ms:.0f} ms", legend)
             if found
             else Figure(drawn, "Semantic", f"{predict_ms:.0f} ms; none of the known classes found"),
-            Figure(objects.picture, "Instance", "one colour and number an object", objects.key)
+            Figure(objects.image, "Instance", "one colour and number an object", objects.key)
             if prediction.instances
             else Figure(image, "Instance", "no objects found"),
             Figure(picture, "Background blur", f"{blur_ms:.0f} ms")

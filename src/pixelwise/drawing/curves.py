@@ -1,26 +1,29 @@
-"""Figures over the epochs of a run, as a picture."""
+"""Numbers over the epochs of a run, as line charts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-WIDTH, HEIGHT, TEXT = 720, 200, 13
+from pixelwise.drawing.style import DIM, INK, LINE, PAPER, font
+
+WIDTH, HEIGHT = 720, 200
+"""Of one panel, px."""
+
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 30, 26
-INK, DIM, LINE, PAPER = (30, 30, 30), (96, 100, 108), (217, 217, 224), (255, 255, 255)
 COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167))
 TICKS = 4
 
 
 def draw_curves(series: Mapping[str, Sequence[float]], what: str = "epoch") -> Image.Image:
-    """Draw one panel a series, one below the other, over 1, 2, 3, ...
+    """Draw one panel per series, one below the other, over 1, 2, 3, ...
 
     Parameters
     ----------
     series : mapping of str to sequence of float
-        What to call each, and its values; NaN leaves a gap.
+        Name and values of each; NaN is left out.
     what : str
         The name of the common axis.
 
@@ -28,9 +31,14 @@ def draw_curves(series: Mapping[str, Sequence[float]], what: str = "epoch") -> I
     -------
     PIL.Image.Image
         RGB.
+
+    Examples
+    --------
+    >>> draw_curves({"loss": [2.0, 1.0, 0.5], "mIoU": [0.1, float("nan"), 0.4]}).size
+    (720, 400)
     """
-    picture = Image.new("RGB", (WIDTH, HEIGHT * len(series)), PAPER)
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(TEXT)
+    drawn = Image.new("RGB", (WIDTH, HEIGHT * len(series)), PAPER)
+    draw, letters = ImageDraw.Draw(drawn), font()
     for panel, (name, values) in enumerate(series.items()):
         known = [v for v in values if math.isfinite(v)]
         low, high = min(known, default=0.0), max(known, default=1.0)
@@ -39,12 +47,12 @@ def draw_curves(series: Mapping[str, Sequence[float]], what: str = "epoch") -> I
         top, bottom = panel * HEIGHT + TOP, (panel + 1) * HEIGHT - BOTTOM
         right, n = WIDTH - RIGHT, max(2, len(values))
         last = f", last {known[-1]:.4g}" if known else ""
-        draw.text((LEFT, top - 8), f"{name}{last}", INK, font, anchor="ls")
+        draw.text((LEFT, top - 8), f"{name}{last}", INK, letters, anchor="ls")
         for tick in range(TICKS + 1):
             y = bottom - (bottom - top) * tick / TICKS
             draw.line((LEFT, y, right, y), LINE)
             value = f"{low + (high - low) * tick / TICKS:.3g}"
-            draw.text((LEFT - 8, y), value, DIM, font, anchor="rm")
+            draw.text((LEFT - 8, y), value, DIM, letters, anchor="rm")
         for i in sorted({0, (n - 1) // 2, n - 1}):
             x = LEFT + (right - LEFT) * i / (n - 1)
             label = f"{what} {i + 1}" if i == 0 else str(i + 1)
@@ -52,7 +60,7 @@ def draw_curves(series: Mapping[str, Sequence[float]], what: str = "epoch") -> I
                 (x, bottom + 6),
                 label,
                 DIM,
-                font,
+                letters,
                 anchor="la" if i == 0 else "ra" if i == n - 1 else "ma",
             )
         points = [
@@ -68,4 +76,4 @@ def draw_curves(series: Mapping[str, Sequence[float]], what: str = "epoch") -> I
             draw.line(points, colour, width=2, joint="curve")
         for x, y in points[-1:]:
             draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour)
-    return picture
+    return drawn

@@ -1,23 +1,20 @@
-"""The kinds of segmentation of one photo side by side, so that they explain each other."""
+"""The kinds of segmentation of one image side by side, so that they explain each other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from pixelwise.classes import VOID, ClassMap
-from pixelwise.drawing.grid import GAP, INK, PAPER, TEXT, colour_key, present
-from pixelwise.drawing.instances import NAMED, instance_colours, overlay_instances
+from pixelwise.drawing.instances import overlay_instances
+from pixelwise.drawing.legends import Entry, drawn_legend, instance_entries, present
 from pixelwise.drawing.overlays import outline_regions, overlay
+from pixelwise.drawing.style import DIM, GAP, INK, PAPER, TEXT, font
 from pixelwise.errors import ArgumentError
 from pixelwise.io.image import resize_image
-from pixelwise.samples import Instance, instance_ids
-
-UInt8Array = npt.NDArray[np.uint8]
+from pixelwise.samples import Instance, Int32Array, UInt8Array
 
 TITLE = 20
 """Height of a panel's name, px."""
@@ -32,20 +29,20 @@ class Panel:
     name : str
     what : str
         The question it answers, in a few words.
-    picture : (H, W, 3) uint8
+    image : (H, W, 3) uint8
         RGB.
-    key : sequence of (str, colour)
-        What the colours stand for, red, green, blue in 0..255.
+    key : sequence of (str, (r, g, b))
+        What the colours stand for.
     """
 
     name: str
     what: str
-    picture: UInt8Array
-    key: Sequence[tuple[str, tuple[int, int, int]]] = ()
+    image: UInt8Array
+    key: Sequence[Entry] = ()
 
 
 def semantic_panel(image: UInt8Array, label_map: UInt8Array, classes: ClassMap) -> Panel:
-    """Draw the classes, (H, W) uint8, of a photo, (H, W, 3) uint8 RGB."""
+    """Draw the classes, (H, W) uint8, over an image, (H, W, 3) uint8 RGB."""
     ids = [i for i in present([label_map]) if i != VOID]
     key = [(classes.names[i], classes.colours[i]) for i in ids]
     drawn = overlay(image, label_map, classes)
@@ -53,66 +50,70 @@ def semantic_panel(image: UInt8Array, label_map: UInt8Array, classes: ClassMap) 
 
 
 def instance_panel(image: UInt8Array, instances: Sequence[Instance], classes: ClassMap) -> Panel:
-    """Draw the objects of a photo, (H, W, 3) uint8 RGB."""
-    named = list(zip(instance_ids(tuple(instances)), instances, strict=True))[:NAMED]
-    colours = instance_colours(len(instances)).tolist()
-    key = [
-        (f"{number} {classes.names[instance.class_id]}", (red, green, blue))
-        for (number, instance), (red, green, blue) in zip(named, colours, strict=False)
-    ]
-    more = f" The first {NAMED} of {len(instances)} are named." if len(instances) > NAMED else ""
-    what = "which object does it belong to?" + more
-    return Panel("instance", what, overlay_instances(image, instances), key)
+    """Draw instances over an image, (H, W, 3) uint8 RGB."""
+    drawn = overlay_instances(image, instances)
+    what = "which instance does it belong to?"
+    return Panel("instance", what, drawn, instance_entries(instances, classes))
 
 
-def regions_panel(image: UInt8Array, region_map: npt.NDArray[np.int32]) -> Panel:
-    """Draw the regions, (H, W) int32, of a photo, (H, W, 3) uint8 RGB, in their mean colours."""
+def regions_panel(image: UInt8Array, region_map: Int32Array) -> Panel:
+    """Draw the regions, (H, W) int32, of an image, (H, W, 3) uint8 RGB, in their mean colours."""
     n = int(region_map.max()) + 1
     drawn = outline_regions(image, region_map)
     return Panel("regions", f"what belongs together? {n} parts, no classes", drawn)
 
 
 def side_by_side(panels: Sequence[Panel], height: int = 300) -> Image.Image:
-    """Draw panels in a row, each under its name, with a key of the colours below each.
+    """Draw panels in a row, each below its name and above a legend of its colours.
 
     Parameters
     ----------
     panels : sequence of Panel
         At least one.
     height : int
-        Of each picture, px; panoramas are fitted into twice that width.
+        Of each image, px; panoramas are fitted into twice that width.
 
     Returns
     -------
     PIL.Image.Image
         RGB.
+
+    Raises
+    ------
+    ArgumentError
+        No panel.
+
+    Examples
+    --------
+    >>> image = np.zeros((40, 60, 3), dtype=np.uint8)
+    >>> halves = np.repeat([[0, 1]], 30, axis=1).repeat(40, axis=0).astype(np.int32)
+    >>> side_by_side([Panel("image", "", image), regions_panel(image, halves)], 40).height
+    114
     """
     if not panels:
         raise ArgumentError("nothing to show: expected at least one panel")
-    title, text = ImageFont.load_default(TITLE), ImageFont.load_default(TEXT)
+    title, text = font(TITLE), font(TEXT)
     top = 2 * GAP + TITLE + TEXT + GAP
     columns = []
     for panel in panels:
-        h, w = panel.picture.shape[:2]
+        h, w = panel.image.shape[:2]
         scale = min(height / h, 2 * height / w)
         size = max(1, round(h * scale)), max(1, round(w * scale))
         width = max(size[1], round(title.getlength(panel.name)), round(text.getlength(panel.what)))
-        names = [name for name, _ in panel.key]
-        colours = np.array([colour for _, colour in panel.key], np.uint8).reshape(-1, 3)
-        key = colour_key(names, colours, width) if names else None
+        key = drawn_legend(panel.key, width) if panel.key else None
         width = max(width, key.width) if key else width
-        columns.append((panel, resize_image(panel.picture, size), width, key))
+        columns.append((panel, resize_image(panel.image, size), width, key))
     total = sum(width for *_, width, _ in columns) + 2 * GAP * len(columns) + 2 * GAP
     below = max((key.height for *_, key in columns if key), default=0)
     sheet = Image.new("RGB", (total, top + height + below + 2 * GAP), PAPER)
     draw = ImageDraw.Draw(sheet)
     x = 2 * GAP
-    for panel, picture, width, key in columns:
+    for panel, image, width, key in columns:
         draw.text((x, GAP), panel.name, fill=INK, font=title)
-        draw.text((x, 2 * GAP + TITLE), panel.what, fill=(100, 100, 100), font=text)
-        sheet.paste(Image.fromarray(picture), (x, top))
+        draw.text((x, 2 * GAP + TITLE), panel.what, fill=DIM, font=text)
+        sheet.paste(Image.fromarray(image), (x, top))
         if key:
-            # The key's own margin would set it off from the picture's edge.
+            # Without its own margin, the legend is aligned with the image's left side.
             sheet.paste(key, (x - GAP, top + height))
         x += width + 2 * GAP
     return sheet

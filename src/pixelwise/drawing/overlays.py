@@ -1,16 +1,13 @@
-"""Label maps as colours, alone or over their photo."""
+"""Label maps and region maps as colours, alone or over their image."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.errors import ArgumentError
-from pixelwise.samples import check_image, check_label_map
-
-UInt8Array = npt.NDArray[np.uint8]
+from pixelwise.samples import Int32Array, UInt8Array, check_image, check_label_map
 
 
 def colourise(label_map: UInt8Array, classes: ClassMap) -> UInt8Array:
@@ -26,6 +23,12 @@ def colourise(label_map: UInt8Array, classes: ClassMap) -> UInt8Array:
     -------
     (H, W, 3) uint8
         RGB.
+
+    Examples
+    --------
+    >>> from pixelwise import VOC
+    >>> colourise(np.array([[0, 15]], dtype=np.uint8), VOC).tolist()
+    [[[0, 0, 0], [192, 128, 128]]]
     """
     check_label_map(label_map)
     return classes.palette[label_map]
@@ -34,16 +37,16 @@ def colourise(label_map: UInt8Array, classes: ClassMap) -> UInt8Array:
 def overlay(
     image: UInt8Array, label_map: UInt8Array, classes: ClassMap, opacity: float = 0.5
 ) -> UInt8Array:
-    """Blend the colours of the classes over a photo and outline each area.
+    """Blend the colours of the classes over an image and outline each area.
 
-    Background (id 0) and void keep the photo as it is.
+    Background (id 0) and void stay unchanged.
 
     Parameters
     ----------
     image : (H, W, 3) uint8
         RGB.
     label_map : (H, W) uint8
-        Class ids, 255 = void, of the photo's size.
+        Class ids, 255 = void, of the image's size.
     classes : ClassMap
     opacity : float
         Share of the colour, 0..1.
@@ -57,26 +60,35 @@ def overlay(
     ------
     ArgumentError
         Sizes differ, or an opacity out of range.
+
+    Examples
+    --------
+    >>> from pixelwise import VOC
+    >>> label_map = np.zeros((9, 9), dtype=np.uint8)
+    >>> label_map[3:6, 3:6] = 15
+    >>> drawn = overlay(np.full((9, 9, 3), 100, dtype=np.uint8), label_map, VOC)
+    >>> drawn[0, 0].tolist(), drawn[3, 3].tolist(), drawn[4, 4].tolist()
+    ([100, 100, 100], [192, 128, 128], [146, 114, 114])
     """
     check_image(image)
     check_label_map(label_map)
     if image.shape[:2] != label_map.shape:
-        raise ArgumentError(f"photo {image.shape[:2]} and label map {label_map.shape} differ")
+        raise ArgumentError(f"image {image.shape[:2]} and label map {label_map.shape} differ")
     if not 0 <= opacity <= 1:
         raise ArgumentError(f"opacity: expected 0..1, got {opacity}")
     painted = cv2.addWeighted(image, 1 - opacity, colourise(label_map, classes), opacity, 0)
     plain = (label_map == 0) | (label_map == VOID)
     blended = np.where(plain[..., None], image, painted)
-    # A border pixel has a neighbour of another class; thickness follows the photo's size.
+    # An outline pixel has a neighbour of another class; thickness follows the image's size.
     thick = max(1, round(max(label_map.shape) / 400))
     around = np.ones((2 * thick + 1, 2 * thick + 1), dtype=np.uint8)
-    border = cv2.dilate(label_map, around) != cv2.erode(label_map, around)
-    blended[border & ~plain] = colourise(label_map, classes)[border & ~plain]
+    outline = (cv2.dilate(label_map, around) != cv2.erode(label_map, around)) & ~plain
+    blended[outline] = classes.palette[label_map[outline]]
     return np.asarray(blended, dtype=np.uint8)
 
 
-def outline_regions(image: UInt8Array, region_map: npt.NDArray[np.int32]) -> UInt8Array:
-    """Fill each region with its mean colour and draw the borders between regions.
+def outline_regions(image: UInt8Array, region_map: Int32Array) -> UInt8Array:
+    """Fill each region with its mean colour and draw the boundaries between regions in white.
 
     Parameters
     ----------
@@ -89,16 +101,27 @@ def outline_regions(image: UInt8Array, region_map: npt.NDArray[np.int32]) -> UIn
     -------
     (H, W, 3) uint8
         RGB.
+
+    Raises
+    ------
+    ArgumentError
+        Sizes differ.
+
+    Examples
+    --------
+    >>> image = np.array([[[0, 0, 0], [20, 20, 20], [90, 90, 90], [90, 90, 90]]], dtype=np.uint8)
+    >>> outline_regions(image, np.array([[0, 0, 1, 1]], dtype=np.int32))[0, :, 0].tolist()
+    [10, 10, 255, 90]
     """
     check_image(image)
     if image.shape[:2] != region_map.shape:
-        raise ArgumentError(f"photo {image.shape[:2]} and region map {region_map.shape} differ")
+        raise ArgumentError(f"image {image.shape[:2]} and region map {region_map.shape} differ")
     flat = region_map.ravel()
     areas = np.bincount(flat)
     means = [np.bincount(flat, image[..., c].ravel()) / np.maximum(areas, 1) for c in range(3)]
     painted = np.stack(means, axis=-1).round().astype(np.uint8)[region_map]
-    border = np.zeros(region_map.shape, dtype=bool)
-    border[:, 1:] |= region_map[:, 1:] != region_map[:, :-1]
-    border[1:] |= region_map[1:] != region_map[:-1]
-    painted[border] = 255
+    boundary = np.zeros(region_map.shape, dtype=np.bool_)
+    boundary[:, 1:] |= region_map[:, 1:] != region_map[:, :-1]
+    boundary[1:] |= region_map[1:] != region_map[:-1]
+    painted[boundary] = 255
     return painted

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
+
+from pixelwise.samples import UInt8Array
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2024; --dim: #60646c; --line: #d9d9e0; --paper: #fff }
@@ -40,40 +40,46 @@ figcaption b { color: var(--ink) }
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A picture with its caption.
+    """An image with its caption.
 
     Parameters
     ----------
-    picture : (H, W, 3) uint8 or PIL.Image.Image
+    image : (H, W, 3) uint8 or PIL.Image.Image
         RGB.
     title : str
         Set in bold.
     text : str
-        What follows it.
+        The text after it.
     legend : sequence of (name, (r, g, b))
-        Colours that the picture uses.
+        Colours that the image uses.
     wide : bool
         At most as large as its pixels, for drawings with text in them.
+
+    Examples
+    --------
+    >>> figure = Figure(np.zeros((2, 2, 3), dtype=np.uint8), "A title")
+    >>> "<b>A title</b>" in figure.html()
+    True
     """
 
-    picture: npt.NDArray[np.uint8] | Image.Image
+    image: UInt8Array | Image.Image
     title: str
     text: str = ""
     legend: Sequence[tuple[str, tuple[int, int, int]]] = ()
     wide: bool = False
 
     def html(self) -> str:
-        """Return the figure as HTML with the picture inside."""
-        picture = self.picture
-        if not isinstance(picture, Image.Image):
-            picture = Image.fromarray(picture)
+        """Return the figure as HTML with the image inside."""
+        image = self.image
+        if not isinstance(image, Image.Image):
+            image = Image.fromarray(image)
         chips = "".join(
             f'<span class="chip"><i style="background:rgb{colour}"></i>{escape(name)}</span>'
             for name, colour in self.legend
         )
         kind = ' class="wide"' if self.wide else ""
         return (
-            f'<figure{kind}><img alt="{escape(self.title)}" src="{_uri(picture, self.wide)}">'
+            f'<figure{kind}><img alt="{escape(self.title)}" src="{_uri(image, self.wide)}">'
             f"<figcaption><b>{escape(self.title)}</b> {escape(self.text)}"
             f"{'<br>' if chips else ''}{chips}</figcaption></figure>"
         )
@@ -81,13 +87,19 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows of words and numbers below a header."""
+    """Rows of words and numbers below a header.
+
+    Examples
+    --------
+    >>> "<td>cat</td>" in Table(["class", "IoU"], [["cat", "0.71"]]).html()
+    True
+    """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
 
     def html(self) -> str:
-        """Return the table as HTML; columns of numbers are set right."""
+        """Return the table as HTML; columns of numbers are aligned right."""
         numeric = [
             i > 0 and all(row[i][:1].isdigit() or row[i] == "absent" for row in self.rows)
             for i in range(len(self.header))
@@ -111,9 +123,15 @@ class Section:
     ----------
     title, text : str
     figures : sequence of Figure
-        Side by side, as wide as there is room; ``small`` leaves them as large as they are.
+        Side by side, as wide as there is room.
     table : Table, optional
     small : bool
+        Show the figures at their own size.
+
+    Examples
+    --------
+    >>> Section("A title", "Some text.", []).html()
+    '<section><h2>A title</h2><p>Some text.</p></section>'
     """
 
     title: str
@@ -140,6 +158,11 @@ def render_page(title: str, text: str, sections: Sequence[Section]) -> str:
     title, text : str
         The heading and the sentence below it.
     sections : sequence of Section
+
+    Examples
+    --------
+    >>> render_page("A title", "Some text.", [Section("One", "", [])]).startswith("<!doctype html>")
+    True
     """
     body = "\n".join(section.html() for section in sections)
     return (
@@ -150,11 +173,11 @@ def render_page(title: str, text: str, sections: Sequence[Section]) -> str:
     )
 
 
-def _uri(picture: Image.Image, lossless: bool) -> str:
+def _uri(image: Image.Image, lossless: bool) -> str:
     buffer = io.BytesIO()
     if lossless:
-        picture.save(buffer, "PNG")
+        image.save(buffer, "PNG")
     else:
-        picture.save(buffer, "JPEG", quality=90, subsampling=0)
+        image.save(buffer, "JPEG", quality=90, subsampling=0)
     kind = "png" if lossless else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"

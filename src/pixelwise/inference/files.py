@@ -19,7 +19,7 @@ from pixelwise.datasets.formats.labelme import annotation
 from pixelwise.datasets.formats.writer import Item
 from pixelwise.datasets.formats.yolo import YoloWriter
 from pixelwise.defaults import TILE
-from pixelwise.drawing import instances_with_legend, overlay, with_legend
+from pixelwise.drawing import overlay, overlay_instances, with_instance_legend, with_legend
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.inference.large import goes_in_tiles, label_large
 from pixelwise.inference.prediction import Prediction
@@ -242,7 +242,8 @@ def _write_overlay(path: Path, _: Path, image: UInt8Array, prediction: Predictio
     if prediction.instances is None:
         save_pillow(path, with_legend(overlay(image, labels, classes), labels, classes))
     else:
-        save_pillow(path, instances_with_legend(image, prediction.instances, labels, classes))
+        found = prediction.instances
+        save_pillow(path, with_instance_legend(overlay_instances(image, found), found, classes))
 
 
 def _write_npz(path: Path, _: Path, __: UInt8Array, prediction: Prediction) -> None:
