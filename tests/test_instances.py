@@ -471,7 +471,7 @@ def test_kinds_side_by_side(finder: Path, pair: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for kinds, path, weights, message in (
         ("semantic,depth", pair, finder, "unknown 'depth'; there is: semantic, instance, regions"),
-        ("semantic", pair.parent, finder, "--kinds draws one photo"),
+        ("semantic", pair.parent, finder, "--kinds takes one image file"),
         ("instance", pair, write_toy(tmp_path / "toy.onnx"), "find no instances"),
     ):
         failed = run("show", "--kinds", kinds, path, "--weights", weights, "--out", out)
