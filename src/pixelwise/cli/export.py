@@ -19,6 +19,9 @@ def export(
     out: Annotated[Path, typer.Option(help="ONNX file to write.")],
 ) -> None:
     """Write a semantic model of the Hugging Face hub as a weights file."""
-    from pixelwise.training import export_hub
+    from pixelwise.progress import waiting
 
-    export_hub(model, out)
+    with waiting("loading PyTorch"):
+        from pixelwise.training import export_hub
+    with waiting(f"exporting {model}"):
+        export_hub(model, out)

@@ -30,8 +30,11 @@ def quantise(
 ) -> None:
     """Write 8-bit weights, smaller and often faster; reports what they lose on the val split."""
     from pixelwise.datasets import list_splits, open_dataset
-    from pixelwise.training import quantise
+    from pixelwise.progress import waiting
     from pixelwise.weights import read_weights
+
+    with waiting("loading PyTorch"):
+        from pixelwise.training import quantise
 
     has_val = EVALUATION_SPLIT in list_splits(path, options)
     judged = open_dataset(path, EVALUATION_SPLIT, options).semantic() if has_val else None

@@ -50,9 +50,11 @@ def show(
     from pixelwise.datasets import open_dataset
     from pixelwise.drawing import show
     from pixelwise.io.image import save_pillow
+    from pixelwise.progress import waiting
 
     if kinds is not None:
-        save_pillow(out, _kinds(path, [kind.strip() for kind in kinds.split(",")], weights))
+        with waiting("segmenting"):
+            save_pillow(out, _kinds(path, [kind.strip() for kind in kinds.split(",")], weights))
         print(f"wrote {out}: {kinds} of {path}")
         return
     dataset = open_dataset(path, split, options)

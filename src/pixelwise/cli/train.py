@@ -76,6 +76,7 @@ def train(
 
     A checkpoint is written after each epoch; the same command resumes an interrupted run.
     """
+    from pixelwise.progress import waiting
     from pixelwise.training import Recipe
 
     asked = Recipe() if recipe is None else Recipe.read(recipe)
@@ -108,7 +109,8 @@ def train(
         weights=asked.weights if weights is None else weights,
         model=asked.model if model is None else model,
     )
-    from pixelwise.training import train  # after all that may be wrong: torch takes seconds
+    with waiting("loading PyTorch"):  # after all that may be wrong, since it takes seconds
+        from pixelwise.training import train
 
     train(paths, out, asked, device=device, tensorboard=tensorboard)
 

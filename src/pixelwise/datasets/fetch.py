@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from pixelwise.datasets.unpack import unpack
 from pixelwise.errors import ArgumentError, DataError
-from pixelwise.progress import transfer
+from pixelwise.progress import transfer, waiting
 
 CHUNK = 1 << 18
 
@@ -230,7 +230,7 @@ def _check_disk(folder: Path, needed: int) -> None:
 def _hash_of(path: Path, hash_: str) -> Any:
     digest = hashlib.new(hash_.partition(":")[0])
     if path.exists():
-        with path.open("rb") as file:
+        with waiting(f"checking {path.name}"), path.open("rb") as file:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
     return digest
