@@ -103,7 +103,7 @@ def photo_pairs(folder: Path, predictor: Predictor, name: str, n: int) -> Iterat
     continued by its mirror image.
     """
     rng = np.random.default_rng(0)
-    dataset, _ = translated(open_dataset(folder, "val", say=str), predictor)
+    dataset, _ = translated(open_dataset(folder, "val", say=str), predictor.card)
     class_id = predictor.classes.index(name)
     cut: list[tuple[UInt8Array, Instance]] = []
     for sample in dataset:
@@ -186,7 +186,7 @@ def _both(found: tuple[Instance, ...] | list[Instance], truth: tuple[Instance, .
 
 def measure_areas(predictor: Predictor, folder: Path, names: list[str]) -> None:
     """Judge the objects, and the connected areas of the same label maps, on a val split."""
-    dataset, _ = translated(open_dataset(folder, "val", say=str), predictor)
+    dataset, _ = translated(open_dataset(folder, "val", say=str), predictor.card)
     ids = [predictor.classes.index(name) for name in names] or list(predictor.card.instance_classes)
     ways: dict[str, Callable[..., list[Instance]]] = {
         "objects": lambda p: [i for i in p.instances or () if i.class_id in ids],

@@ -324,9 +324,9 @@ def test_evaluate_judges_objects(finder: Path, pair: Path, tmp_path: Path) -> No
     figures = json.loads((tmp_path / "j.json").read_text())
     assert figures["cell_ap50"] == figures["rq"] == 1
     assert 0.9 < figures["pq"] <= 1
-    assert figures["objects"]["red"]["ap50"] == pytest.approx(1)
+    assert figures["instances"]["red"]["ap50"] == pytest.approx(1)
     assert "panoptic quality" in figures["definitions"]["pq"]
-    assert "Objects found" in (tmp_path / "j.html").read_text(encoding="utf-8")
+    assert "Instances found" in (tmp_path / "j.html").read_text(encoding="utf-8")
 
     # The same, from files that any tool may have written.
     predicted = run("predict", pair, "--weights", finder, "--out", tmp_path / "saved")

@@ -54,47 +54,34 @@ def evaluate(
     """
     from pixelwise.datasets import open_dataset
     from pixelwise.errors import ArgumentError
-    from pixelwise.evaluation import (
-        evaluate,
-        predictions_of,
-        saved_predictions,
-        things_of,
-        translated,
-    )
+    from pixelwise.evaluation import evaluate, evaluation_page
     from pixelwise.inference import Predictor
     from pixelwise.io.files import write_json, write_text
 
-    rules = None
-    if map_:
-        pairs = [rule.partition("=") for rule in map_]
-        if not all(here and sign and there for here, sign, there in pairs):
-            raise ArgumentError("--map takes HERE=THERE, e.g. --map 'bus=background'")
-        rules = {here: there for here, _, there in pairs}
     if predictions is not None and weights is not None:
         raise ArgumentError("give --weights or --predictions, not both")
-    predictor = Predictor.load(weights or WEIGHTS) if predictions is None else None
+    rules = _rules(map_)
+    predict = Predictor.load(weights or WEIGHTS) if predictions is None else predictions
     dataset = open_dataset(path, split, options)
-    things = predictor.card.instance_classes if predictor else things_of(dataset, str(predictions))
-    if not things:
-        dataset = dataset.semantic()
-    if predictor is None:
-        if rules:
-            raise ArgumentError("--map translates for weights; predictions have the data's ids")
-        predict, what = saved_predictions(str(predictions)), f"Label maps of {predictions}"
-    else:
-        dataset, how = translated(dataset, predictor, rules)
-        if how:
-            print(f"classes translated: {how}")
-        predict, what = predictions_of(predictor), f"Weights {weights or WEIGHTS}"
-    evaluation = evaluate(dataset, predict, things)
+    evaluation = evaluate(dataset, predict, rules)
     print_evaluation(evaluation)
     if json_ is not None:
         write_json(json_, evaluation.as_dict())
     if html is not None:
-        from pixelwise.evaluation.page import evaluation_page
-
-        write_text(html, evaluation_page(evaluation, dataset, predict, what))
+        write_text(html, evaluation_page(evaluation, dataset, predict, rules))
         print(f"wrote {html}")
+
+
+def _rules(pairs: list[str] | None) -> dict[str, str] | None:
+    """Read what stands after ``--map``."""
+    from pixelwise.errors import ArgumentError
+
+    if not pairs:
+        return None
+    parts = [pair.partition("=") for pair in pairs]
+    if not all(here and sign and there for here, sign, there in parts):
+        raise ArgumentError("--map takes HERE=THERE, e.g. --map 'bus=background'")
+    return {here: there for here, _, there in parts}
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
@@ -104,22 +91,26 @@ def print_evaluation(evaluation: Evaluation) -> None:
 
     from pixelwise.evaluation.figures import DEFINITIONS, TITLES
 
-    scores, edges = evaluation.scores, evaluation.boundaries
-    table = Table("class", "IoU", "boundary IoU", "boundary F1")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    columns = (scores.per_class_iou, edges.per_class_iou, edges.per_class_f1)
-    for name, *values in zip(scores.classes.names, *columns, strict=True):
+    scores, boundaries = evaluation.scores, evaluation.boundaries
+    columns = {"IoU": scores.per_class_iou}
+    if boundaries is not None:
+        columns["boundary IoU"] = boundaries.per_class_iou
+        columns["boundary F1"] = boundaries.per_class_f1
+    table = Table("class", *columns)
+    for name, *values in zip(scores.classes.names, *columns.values(), strict=True):
         table.add_row(name, *(_number(value) for value in values))
+    tables = [table]
+    if evaluation.instances is not None:
+        tables.append(Table("instances of class", "AP", "AP50", "PQ"))
+        for name, row in evaluation.instances.per_class().items():
+            tables[-1].add_row(name, *(_number(value) for value in row.values()))
     console = Console()
-    console.print(table)
-    if evaluation.objects is not None:
-        found = Table("objects of class", "AP", "AP50", "PQ")
-        for column in found.columns[1:]:
+    if evaluation.translation:
+        console.print(f"classes translated: {evaluation.translation}", highlight=False)
+    for each in tables:
+        for column in each.columns[1:]:
             column.justify = "right"
-        for name, row in evaluation.objects.per_class().items():
-            found.add_row(name, *(_number(value) for value in row.values()))
-        console.print(found)
+        console.print(each)
     averages = Table("average", "value", "definition")
     for key, value in evaluation.figures().items():
         averages.add_row(TITLES[key], _number(value), DEFINITIONS[key])

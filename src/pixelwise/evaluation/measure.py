@@ -1,121 +1,150 @@
-"""How good label maps are on a data set, whoever made them, with every figure defined."""
+"""How good predictions are on a data set, whoever made them, with every figure defined."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import VOID
 from pixelwise.concurrency import prefetch
 from pixelwise.datasets import Dataset
-from pixelwise.errors import ArgumentError, DataError, LabelError
+from pixelwise.errors import ArgumentError
 from pixelwise.evaluation.figures import DEFINITIONS
-from pixelwise.inference.predictor import Predictor
-from pixelwise.instances import instances_of
-from pixelwise.io.mask import INSTANCES_SUFFIX, read_instance_map, read_label_map
+from pixelwise.evaluation.predictions import Comparison, Source
 from pixelwise.metrics import BoundaryScores, SemanticScores, boundary_counts, confusion_matrix
 from pixelwise.metrics.boundaries import COLUMNS
+from pixelwise.metrics.cells import CellCounts
 from pixelwise.metrics.instance_scores import InstanceCounter, InstanceScores
+from pixelwise.metrics.panoptic import PanopticQuality
 from pixelwise.metrics.semantic import or_none
 from pixelwise.progress import track
-from pixelwise.samples import Instance, Sample
-
-UInt8Array = npt.NDArray[np.uint8]
-Labels = tuple[UInt8Array, tuple[Instance, ...] | None]
-Predict = Callable[[Sample], Labels]
+from pixelwise.samples import Float64Array
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Everything that is said about label maps of one data set.
+    """All figures of predictions on one data set. Made by `evaluate`.
 
     Parameters
     ----------
     scores : SemanticScores
-        From one confusion matrix over all photos.
-    boundaries : BoundaryScores
+        From one confusion matrix over all images.
     names : tuple of str
-        Of the photos.
+        Of the images.
     image_miou : (N,) float64
-        Of each photo, 0..1; NaN where all of it is void.
+        Of each image, 0..1; NaN if all of it is void.
+    image_cells : (N,) float64
+        TP/(TP+FP+FN) at IoU 0.5 of each image's instances; NaN if it has none to evaluate.
     void_pixels : int
-        Pixels that nothing was counted on.
-    objects : InstanceScores, optional
-        Where objects were told apart, in the data and in the predictions_of.
-    image_cells : (N,) float64, optional
-        TP/(TP+FP+FN) at IoU 0.5 of each photo's objects; NaN where it has none to evaluate.
+        Pixels that are left out.
+    boundaries : BoundaryScores, optional
+        If they were asked for.
+    instances : InstanceScores, optional
+        If the data and the predictions have instances.
+    translation : str
+        How the data set's classes were translated to the weights'; empty if they were not.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise import evaluate, open_dataset
+    >>> from pixelwise.datasets import draw_shapes
+    >>> with TemporaryDirectory() as folder:
+    ...     shapes = open_dataset(draw_shapes(folder, train=1, val=1), "val", say=str)
+    ...     evaluation = evaluate(shapes, lambda sample: (sample.label_map, None))
+    >>> evaluation.figures()["boundary_iou"]
+    1.0
+    >>> evaluation.as_dict()["definitions"]["pixel_accuracy"]
+    'right pixels over all pixels'
     """
 
     scores: SemanticScores
-    boundaries: BoundaryScores
     names: tuple[str, ...]
-    image_miou: npt.NDArray[np.float64]
+    image_miou: Float64Array
+    image_cells: Float64Array
     void_pixels: int
-    objects: InstanceScores | None = None
-    image_cells: npt.NDArray[np.float64] | None = None
+    boundaries: BoundaryScores | None = None
+    instances: InstanceScores | None = None
+    translation: str = ""
 
     @property
     def per_image_miou(self) -> float:
-        """Mean of `image_miou` over the photos that have one (0..1)."""
+        """Mean of `image_miou` over the images that have one (0..1)."""
         known = self.image_miou[np.isfinite(self.image_miou)]
         return float(known.mean()) if known.size else float("nan")
 
     def worst(self, n: int = 10) -> list[int]:
-        """Return the places of the photos with the lowest score of their own, lowest first.
+        """Return the places of the images with the lowest score of their own, lowest first.
 
-        That is the share of objects found, `image_cells`, where there is one, else mIoU.
+        That is the share of instances found, `image_cells`, if any image has one, else mIoU.
         """
-        scores = self.image_miou if self.image_cells is None else self.image_cells
+        with_cells = np.isfinite(self.image_cells).any()
+        scores = self.image_cells if with_cells else self.image_miou
         order = np.argsort(scores, kind="stable")
         return [int(i) for i in order[:n] if np.isfinite(scores[i])]
 
     def figures(self) -> dict[str, float]:
-        """Return every average by the name that `DEFINITIONS` has it under."""
-        return {
+        """Return every average by its name in `pixelwise.evaluation.figures.DEFINITIONS`."""
+        found = {
             "miou": self.scores.miou,
             "per_image_miou": self.per_image_miou,
             "frequency_weighted_iou": self.scores.frequency_weighted_iou,
             "pixel_accuracy": self.scores.pixel_accuracy,
             "mean_class_accuracy": self.scores.mean_class_accuracy,
             "foreground_iou": self.scores.foreground_iou,
-            "boundary_iou": self.boundaries.iou,
-            "boundary_f1": self.boundaries.f1,
-            **({} if self.objects is None else self.objects.figures()),
         }
+        if self.boundaries is not None:
+            found |= {"boundary_iou": self.boundaries.iou, "boundary_f1": self.boundaries.f1}
+        return found | ({} if self.instances is None else self.instances.figures())
 
     def as_dict(self) -> dict[str, object]:
         """Return the figures as plain values for JSON; a NaN becomes None."""
-        names = self.scores.classes.names
-        return self.scores.as_dict() | {
-            **{name: or_none(value) for name, value in self.figures().items()},
-            "per_class_boundary_iou": _by_name(names, self.boundaries.per_class_iou),
-            "per_class_boundary_f1": _by_name(names, self.boundaries.per_class_f1),
+        found = self.scores.as_dict() | {n: or_none(v) for n, v in self.figures().items()}
+        if self.boundaries is not None:
+            found["per_class_boundary_iou"] = self._by_name(self.boundaries.per_class_iou)
+            found["per_class_boundary_f1"] = self._by_name(self.boundaries.per_class_f1)
+        if self.instances is not None:
+            found["instances"] = self.instances.as_dict()["per_class"]
+        return found | {
             "confusion": self.scores.matrix.tolist(),
             "void_pixels": self.void_pixels,
             "worst": {self.names[i]: or_none(float(self.image_miou[i])) for i in self.worst()},
-            **({} if self.objects is None else {"objects": self.objects.as_dict()["per_class"]}),
             "definitions": {name: DEFINITIONS[name] for name in self.figures()},
         }
 
+    def _by_name(self, values: Float64Array) -> dict[str, float | None]:
+        named = zip(self.scores.classes.names, values, strict=True)
+        return {name: or_none(float(value)) for name, value in named}
+
 
 def evaluate(
-    dataset: Dataset, predict: Predictor | Predict, things: tuple[int, ...] = ()
+    dataset: Dataset,
+    predict: Source,
+    rules: Mapping[str, str] | None = None,
+    *,
+    instance_classes: Sequence[int] | None = None,
+    boundaries: bool = True,
 ) -> Evaluation:
-    """Compare label maps and objects with a data set's own, at full size.
+    """Compare predictions with a data set's label maps and instances, at full size.
 
     Parameters
     ----------
     dataset : Dataset
-    predict : Predictor or callable
-        A callable takes a sample and gives its (H, W) uint8 label map, in ids of
-        ``dataset.classes``, and its instances or None. `saved_predictions` makes one of a folder.
-    things : tuple of int
-        The classes that come as objects; those of photos in which nobody told objects apart are
-        not judged.
+    predict : Predictor, str, Path or callable
+        Weights; or a folder of label maps ``<name>.png``, in ids of the data set's classes, with
+        instance maps ``<name>_instances.png`` if there are instances; or a function that takes a
+        `Sample` and gives its (H, W) uint8 label map and its instances, or None.
+    rules : mapping of str to str, optional
+        How the data set's classes are translated to the weights', as for
+        `pixelwise.evaluation.translated`. For weights only.
+    instance_classes : sequence of int, optional
+        The classes whose instances are compared, in images where the data set has any. If not
+        given: the weights'; those of the data set if the folder has instance maps; none for a
+        function.
+    boundaries : bool
+        Compare boundaries too, which takes about as long as a small network.
 
     Returns
     -------
@@ -124,130 +153,112 @@ def evaluate(
     Raises
     ------
     ArgumentError
-        The predictor's classes are not the data set's; `Dataset.remapped` brings them together.
+        Classes that cannot be brought together, rules where there is nothing to translate, or no
+        such folder.
+    DataError
+        An image or a label map cannot be read.
     LabelError
         A label map of another size, or with an id that is no class.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise import open_dataset
+    >>> from pixelwise.datasets import draw_shapes
+    >>> with TemporaryDirectory() as folder:
+    ...     shapes = open_dataset(draw_shapes(folder, train=1, val=2), "val", say=str)
+    ...     evaluation = evaluate(shapes, lambda sample: (0 * sample.label_map, None))
+    >>> evaluation.scores.foreground_iou
+    0.0
     """
-    if isinstance(predict, Predictor):
-        _check_classes(predict, dataset)
-        predict = predictions_of(predict)
-    n = len(dataset.classes)
+    compared = Comparison.of(dataset, predict, rules, instance_classes)
+    dataset, n = compared.dataset, len(compared.dataset.classes)
     matrix = np.zeros((n, n), dtype=np.int64)
     counts = np.zeros((n, COLUMNS), dtype=np.int64)
+    counter = InstanceCounter(dataset.classes, compared.instance_classes)
     names, image_miou, image_cells, void_pixels = [], [], [], 0
-    counter = InstanceCounter(dataset.classes, things)
     samples = prefetch(dataset.__getitem__, range(len(dataset)))
     for sample in track(samples, f"evaluating {dataset.split}", len(dataset)):
-        guess, objects = predict(sample)
-        own = confusion_matrix(sample.label_map, guess, n)
+        label_map, instances = compared.predict(sample)
+        own = confusion_matrix(sample.label_map, label_map, n)
         matrix += own
-        counts += boundary_counts(sample.label_map, guess, n)
+        if boundaries:
+            counts += boundary_counts(sample.label_map, label_map, n)
         names.append(sample.name)
         image_miou.append(SemanticScores(own, dataset.classes, 1, sample.name).miou)
         void_pixels += int(np.count_nonzero(sample.label_map == VOID))
         image_cells.append(float("nan"))
-        if things and objects is not None and sample.instances is not None:
-            counter.add((sample.label_map, sample.instances), (guess, objects))
+        if compared.instance_classes and instances is not None and sample.instances is not None:
+            counter.add((sample.label_map, sample.instances), (label_map, instances))
             image_cells[-1] = counter.last
     source = f"{dataset.root.resolve().name} {dataset.split}"
     return Evaluation(
         SemanticScores(matrix, dataset.classes, len(dataset), source),
-        BoundaryScores(counts, dataset.classes),
         tuple(names),
         np.array(image_miou, dtype=np.float64),
+        np.array(image_cells, dtype=np.float64),
         void_pixels,
+        BoundaryScores(counts, dataset.classes) if boundaries else None,
         counter.scores(),
-        None if np.isnan(image_cells).all() else np.array(image_cells),
+        compared.translation,
     )
 
 
-def _check_classes(predictor: Predictor, dataset: Dataset) -> None:
-    if dataset.classes.names != predictor.classes.names:
-        raise ArgumentError(
-            f"the weights have the classes {', '.join(predictor.classes.names)}, but the data set "
-            f"has {', '.join(dataset.classes.names)}; bring them together with Dataset.remapped"
-        )
-
-
-def predictions_of(predictor: Predictor) -> Callable[[Sample], Labels]:
-    """Return what gives a predictor's label map and objects for a sample's photo."""
-
-    def predict(sample: Sample) -> Labels:
-        prediction = predictor.predict(sample.image)
-        return prediction.label_map, prediction.instances
-
-    return predict
-
-
-def things_of(dataset: Dataset, folder: str | Path) -> tuple[int, ...]:
-    """Return the classes that come as objects in a data set; none where ``folder`` has no objects.
+def merged(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Return the evaluation of all images of several, e.g. of several processes or data sets.
 
     Parameters
     ----------
-    dataset : Dataset
-    folder : str or Path
-        Of `saved_predictions`.
-    """
-    if not any(Path(folder).glob(f"*{INSTANCES_SUFFIX}")):
-        return ()
-    every = (dataset.read_labels(entry)[1] or () for entry in dataset.entries)
-    return tuple(sorted({i.class_id for instances in every for i in instances}))
-
-
-def saved_predictions(folder: str | Path) -> Callable[[Sample], Labels]:
-    """Return what reads a sample's label map from ``folder/<name>.png``, as any tool may write it.
-
-    Where there is ``folder/<name>_instances.png`` too, its 16-bit ids are the objects; each has the
-    class that most of its pixels have, and nobody knows how sure it is.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Palette, grey or VOC-coloured PNGs, in ids of the data set's classes.
-
-    Returns
-    -------
-    callable
-        Takes a sample and gives its (H, W) uint8 label map and objects, or None; raises DataError
-        where there is no label map, and LabelError where it is of another size or has an id that
-        is no class.
+    evaluations : sequence of Evaluation
+        At least one; all with the same classes.
 
     Raises
     ------
     ArgumentError
-        No such folder.
+        None given, or other classes.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise import open_dataset
+    >>> from pixelwise.datasets import draw_shapes
+    >>> with TemporaryDirectory() as folder:
+    ...     shapes = open_dataset(draw_shapes(folder, train=1, val=3), "val", say=str)
+    ...     halves = [evaluate(shapes[k::2], lambda s: (s.label_map, None)) for k in (0, 1)]
+    >>> merged(halves).scores.images
+    3
     """
-    root = Path(folder)
-    if not root.is_dir():
-        raise ArgumentError(f"{root}: no such folder")
-
-    def read(sample: Sample) -> Labels:
-        path = root / f"{sample.name}.png"
-        if not path.is_file():
-            raise DataError(f"{path}: missing; expected a label map for each of the photos")
-        label_map = read_label_map(path)
-        if label_map.shape != sample.label_map.shape:
-            here, there = label_map.shape, sample.label_map.shape
-            raise LabelError(
-                f"{path}: {here[0]} x {here[1]}, but the photo is {there[0]} x {there[1]} "
-                "(height x width); evaluate label maps at the photo's own size"
-            )
-        n = len(sample.classes)
-        strange = label_map[(label_map >= n) & (sample.label_map != VOID)]
-        if strange.size:
-            raise LabelError(
-                f"{path}: label {strange[0]}, but the data set has {n} classes (0..{n - 1})"
-            )
-        beside = root / f"{sample.name}{INSTANCES_SUFFIX}"
-        if not beside.is_file():
-            return label_map, None
-        instance_map = read_instance_map(beside)
-        if instance_map.shape != label_map.shape:
-            raise LabelError(f"{beside}: of another size than {path.name}")
-        return label_map, instances_of(instance_map, label_map)
-
-    return read
+    if not evaluations or len({e.scores.classes.names for e in evaluations}) > 1:
+        raise ArgumentError("merged: expected one evaluation or more, of the same classes")
+    first = evaluations[0]
+    classes = first.scores.classes
+    boundaries = [e.boundaries.counts for e in evaluations if e.boundaries is not None]
+    instances = [e.instances for e in evaluations if e.instances is not None]
+    return Evaluation(
+        SemanticScores(
+            np.sum([e.scores.matrix for e in evaluations], axis=0),
+            classes,
+            sum(e.scores.images for e in evaluations),
+            " + ".join(dict.fromkeys(e.scores.source for e in evaluations)),
+        ),
+        tuple(name for e in evaluations for name in e.names),
+        np.concatenate([e.image_miou for e in evaluations]),
+        np.concatenate([e.image_cells for e in evaluations]),
+        sum(e.void_pixels for e in evaluations),
+        BoundaryScores(np.sum(boundaries, axis=0), classes) if boundaries else None,
+        _merged_instances(instances) if instances else None,
+        "; ".join(dict.fromkeys(e.translation for e in evaluations if e.translation)),
+    )
 
 
-def _by_name(names: tuple[str, ...], values: npt.NDArray[np.float64]) -> dict[str, float | None]:
-    return {name: or_none(float(value)) for name, value in zip(names, values, strict=True)}
+def _merged_instances(parts: list[InstanceScores]) -> InstanceScores:
+    return InstanceScores(
+        parts[0].classes,
+        parts[0].instance_classes,
+        tuple(match for part in parts for match in part.matches),
+        CellCounts(np.concatenate([part.cells.counts for part in parts])),
+        PanopticQuality(
+            np.sum([part.panoptic.counts for part in parts], axis=0),
+            np.sum([part.panoptic.ious for part in parts], axis=0),
+        ),
+    )

@@ -1,11 +1,10 @@
-"""The page of a evaluation: its figures, where the confusion is, and the worst photos."""
+"""The page of an evaluation: its figures, where the confusion is, and the worst images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import VOID
 from pixelwise.datasets import Dataset
@@ -14,35 +13,48 @@ from pixelwise.drawing.instances import overlay_instances
 from pixelwise.drawing.overlays import colourise
 from pixelwise.drawing.page import Figure, Section, Table, render_page
 from pixelwise.evaluation.figures import DEFINITIONS, TITLES
-from pixelwise.evaluation.measure import Evaluation, Labels
-from pixelwise.io.image import resize_image
+from pixelwise.evaluation.measure import Evaluation
+from pixelwise.evaluation.predictions import Comparison, Source
+from pixelwise.io.image import fit_within, resize_image
 from pixelwise.io.mask import count_ids, resize_ids
 from pixelwise.metrics.instance_scores import InstanceScores
-from pixelwise.samples import Instance, Sample
-
-UInt8Array = npt.NDArray[np.uint8]
+from pixelwise.samples import Instance, Sample, UInt8Array
 
 SIDE = 480
-"""Longer side of a picture of the worst photos, in pixels."""
+"""Longer side of the drawings of the worst images, in pixels."""
 
 WRONG, LEFT_OUT = (220, 20, 20), (150, 150, 150)
 
 
 def evaluation_page(
-    evaluation: Evaluation, dataset: Dataset, predict: Callable[[Sample], Labels], what: str
+    evaluation: Evaluation,
+    dataset: Dataset,
+    predict: Source,
+    rules: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the HTML page of a evaluation, with no file beside it.
+    """Return the HTML page of an evaluation, with no file beside it.
 
     Parameters
     ----------
     evaluation : Evaluation
-    dataset : Dataset
-        What was judged on; the worst photos are read again.
-    predict : callable
+        What `evaluate` gave for the other arguments; the worst images are predicted again.
+    dataset, predict, rules
         As for `evaluate`.
-    what : str
-        What was judged, in words.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise import evaluate, open_dataset
+    >>> from pixelwise.datasets import draw_shapes
+    >>> with TemporaryDirectory() as folder:
+    ...     shapes = open_dataset(draw_shapes(folder, train=1, val=1), "val", say=str)
+    ...     predict = lambda sample: (sample.label_map, None)
+    ...     page = evaluation_page(evaluate(shapes, predict), shapes, predict)
+    >>> page.count("<figure")  # image, truth, prediction and difference, and the matrix
+    5
     """
+    ids = evaluation.instances.instance_classes if evaluation.instances else ()
+    compared = Comparison.of(dataset, predict, rules, ids)
     scores = evaluation.scores
     figures = [
         [TITLES[name], _number(value), DEFINITIONS[name]]
@@ -57,7 +69,7 @@ def evaluation_page(
             Table(["figure", "value", "definition"], figures),
         ),
         Section("Classes", "Shares are of the labelled pixels.", [], _class_table(evaluation)),
-        *([] if evaluation.objects is None else [_objects_section(evaluation.objects)]),
+        *([] if evaluation.instances is None else [_instances_section(evaluation.instances)]),
         Section(
             "Confusion",
             "Of the pixels of each true class, in percent.",
@@ -65,62 +77,62 @@ def evaluation_page(
         ),
     ]
     for i in evaluation.worst():
-        sample = dataset[i]
+        sample = compared.dataset[i]
         title = f"{sample.name}: mIoU {evaluation.image_miou[i]:.3f}"
-        if evaluation.image_cells is not None:
-            title += f", objects found {evaluation.image_cells[i]:.3f} (TP/(TP+FP+FN) at IoU 0.5)"
-        sections.append(Section(title, "One of the ten worst.", _figures(sample, *predict(sample))))
-    text = f"{what} on {scores.source}, {scores.images:,} photos at full size."
+        if np.isfinite(evaluation.image_cells[i]):
+            title += f", instances found {evaluation.image_cells[i]:.3f} (TP/(TP+FP+FN) at IoU 0.5)"
+        figures_of = _figures(sample, *compared.predict(sample))
+        sections.append(Section(title, "One of the ten worst.", figures_of))
+    text = f"{compared.name} on {scores.source}, {scores.images:,} images at full size."
     return render_page("Evaluation", text, sections)
 
 
-def _objects_section(objects: InstanceScores) -> Section:
+def _instances_section(instances: InstanceScores) -> Section:
     columns = ("AP", "AP50", "panoptic quality")
-    rows = [[name, *map(_number, row.values())] for name, row in objects.per_class().items()]
-    return Section("Objects", "Of each class.", [], Table(["class", *columns], rows))
+    rows = [[name, *map(_number, row.values())] for name, row in instances.per_class().items()]
+    return Section("Instances", "Of each class.", [], Table(["class", *columns], rows))
 
 
 def _class_table(evaluation: Evaluation) -> Table:
-    scores = evaluation.scores
+    scores, boundaries = evaluation.scores, evaluation.boundaries
     true = scores.matrix.sum(axis=1)
-    columns = zip(
-        scores.classes.names,
-        true / max(1, int(true.sum())),
-        scores.per_class_iou,
-        evaluation.boundaries.per_class_iou,
-        evaluation.boundaries.per_class_f1,
-        strict=True,
-    )
+    columns = {"IoU": scores.per_class_iou}
+    if boundaries is not None:
+        columns["boundary IoU"] = boundaries.per_class_iou
+        columns["boundary F1"] = boundaries.per_class_f1
+    shares = true / max(1, int(true.sum()))
     rows = [
-        [name, f"{100 * share:.3f} %", *map(_number, values)] for name, share, *values in columns
+        [name, f"{100 * share:.3f} %", *map(_number, values)]
+        for name, share, *values in zip(
+            scores.classes.names, shares, *columns.values(), strict=True
+        )
     ]
-    return Table(["class", "share", "IoU", "boundary IoU", "boundary F1"], rows)
+    return Table(["class", "share", *columns], rows)
 
 
 def _figures(
-    sample: Sample, guess: UInt8Array, objects: tuple[Instance, ...] | None
+    sample: Sample, label_map: UInt8Array, found: tuple[Instance, ...] | None
 ) -> list[Figure]:
-    height, width = guess.shape
-    scale = min(1.0, SIDE / max(height, width))
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    photo = resize_image(sample.image, size)
-    truth, answer = (resize_ids(m, size) for m in (sample.label_map, guess))
-    difference = photo // 2
+    height, width = label_map.shape
+    size = fit_within((height, width), SIDE)
+    image = resize_image(sample.image, size)
+    truth, answer = (resize_ids(m, size) for m in (sample.label_map, label_map))
+    difference = image // 2
     difference[(truth != answer) & (truth != VOID)] = WRONG
     difference[truth == VOID] = LEFT_OUT
     counts = count_ids(truth) + count_ids(answer)
     shown = np.flatnonzero(counts[: len(sample.classes)])
     legend = [(sample.classes.names[i], sample.classes.colours[i]) for i in shown]
-    wrong = int(np.count_nonzero((sample.label_map != guess) & (sample.label_map != VOID)))
+    wrong = int(np.count_nonzero((sample.label_map != label_map) & (sample.label_map != VOID)))
     labelled = max(1, int(np.count_nonzero(sample.label_map != VOID)))
-    told = []
-    if objects is not None and sample.instances is not None:
-        for group, title in ((sample.instances, "True objects"), (objects, "Objects found")):
+    drawings = []
+    if found is not None and sample.instances is not None:
+        for group, title in ((sample.instances, "True instances"), (found, "Instances found")):
             drawn = overlay_instances(sample.image, group)
-            told.append(Figure(resize_image(drawn, size), title, f"{len(group)}"))
+            drawings.append(Figure(resize_image(drawn, size), title, f"{len(group)}"))
     return [
-        Figure(photo, "Photo"),
-        *told,
+        Figure(image, "Image"),
+        *drawings,
         Figure(colourise(truth, sample.classes), "Truth", legend=legend),
         Figure(colourise(answer, sample.classes), "Prediction"),
         Figure(

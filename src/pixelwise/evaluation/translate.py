@@ -6,45 +6,57 @@ from collections.abc import Mapping
 
 from pixelwise.datasets import Dataset
 from pixelwise.errors import ArgumentError
-from pixelwise.inference.predictor import Predictor
+from pixelwise.weights.card import ModelCard
 
 
 def translated(
-    dataset: Dataset, predictor: Predictor, rules: Mapping[str, str] | None = None
+    dataset: Dataset, card: ModelCard, rules: Mapping[str, str] | None = None
 ) -> tuple[Dataset, str]:
     """Bring the classes of a data set to those of some weights.
 
     Parameters
     ----------
     dataset : Dataset
-    predictor : Predictor
+    card : ModelCard
+        Of the weights, e.g. ``Predictor.load().card``.
     rules : mapping of str to str, optional
-        As for `ClassMap.remap`. Where not given: none are needed if the classes are the same;
-        else those the weights were trained with on a folder of this name; else, if the data set
-        has every class of the weights, its other classes count as background.
+        As for `ClassMap.remap`. If not given: none are needed if the classes are the same; else
+        those the weights were trained with on a folder of this name; else, if the data set has
+        every class of the weights, its other classes count as background.
 
     Returns
     -------
     dataset : Dataset
-        With the predictor's classes.
+        With the weights' classes.
     how : str
-        One line saying what was translated, empty where nothing was.
+        One line saying what was translated, empty if nothing was.
 
     Raises
     ------
     ArgumentError
         A class has no clear place; the message says how to give it one.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise import Predictor, open_dataset
+    >>> from pixelwise.datasets import draw_shapes
+    >>> card = Predictor.load("nuclei").card
+    >>> with TemporaryDirectory() as folder:
+    ...     shapes = open_dataset(draw_shapes(folder, train=1, val=1), say=str)
+    ...     translated(shapes, card, {"disc": "nucleus", "*": "background"})[1]
+    'disc -> nucleus, * -> background'
     """
-    target = predictor.classes
+    target = card.classes
     if rules is None:
         if dataset.classes.names == target.names:
             return dataset, ""
-        rules = predictor.card.class_rules.get(dataset.root.resolve().name)
+        rules = card.class_rules.get(dataset.root.resolve().name)
     if rules is None:
         missing = [name for name in target.names if name not in dataset.classes.names]
         if missing:
             raise ArgumentError(
-                f"the weights tell apart {', '.join(target.names)}, but the data set has no "
+                f"the weights have the classes {', '.join(target.names)}, but the data set has no "
                 f"{', '.join(missing)}; say what its classes are, e.g. --map '*={target.names[-1]}'"
             )
         rules = {name: name for name in target.names} | {"*": target.names[0]}

@@ -12,8 +12,7 @@ import torch
 
 from pixelwise.datasets import Dataset
 from pixelwise.errors import WeightsError
-from pixelwise.evaluation.measure import evaluate, predictions_of
-from pixelwise.evaluation.page import evaluation_page
+from pixelwise.evaluation import evaluate, evaluation_page
 from pixelwise.inference import Predictor
 from pixelwise.io.files import written_whole
 from pixelwise.networks import Network
@@ -125,17 +124,15 @@ def judge_export(
         return
     predictor = Predictor.load(weights)
     held_out = {}
-
-    predict = predictions_of(predictor)
     for dataset in judged:
-        evaluation = evaluate(dataset, predict, card.instance_classes)
+        evaluation = evaluate(dataset, predictor)
         scores, name = evaluation.scores, dataset.root.resolve().name
-        objects = evaluation.objects.figures() if evaluation.objects else {}
+        objects = evaluation.instances.figures() if evaluation.instances else {}
         known = {key: value for key, value in objects.items() if np.isfinite(value)}
         held_out[f"{name} {dataset.split}"] = scores.as_dict() | known
         report = weights.with_name("report.html" if len(judged) == 1 else f"report_{name}.html")
         with written_whole(report) as beside:
-            beside.write_text(evaluation_page(evaluation, dataset, predict, "The run"), "utf-8")
+            beside.write_text(evaluation_page(evaluation, dataset, predictor), "utf-8")
         line = f"{scores.source}: mIoU {scores.miou:.4f}, foreground {scores.foreground_iou:.4f}"
         if known:
             line += f", AP {objects['ap']:.4f}, AP50 {objects['ap50']:.4f}, PQ {objects['pq']:.4f}"

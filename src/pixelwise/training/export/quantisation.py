@@ -14,7 +14,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from pixelwise.datasets import Dataset
-from pixelwise.evaluation import evaluate, translated
+from pixelwise.evaluation import evaluate
 from pixelwise.inference import Predictor
 from pixelwise.inference.preprocess import prepare
 from pixelwise.io.files import written_whole
@@ -86,12 +86,12 @@ def quantise(
         write_card(beside, card)
     if judged is None:
         return None
-    dataset, _ = translated(judged, predictor)
-    before, after = (evaluate(dataset, p).scores for p in (predictor, Predictor.load(out)))
-    source = f"{dataset.root.resolve().name} {dataset.split}"
+    before, after = (
+        evaluate(judged, Predictor.load(p, instances=False)).scores for p in (weights, out)
+    )
     with written_whole(out) as beside:
         beside.write_bytes(Path(out).read_bytes())
-        write_card(beside, replace(card, score={source: after.as_dict()}))
+        write_card(beside, replace(card, score={after.source: after.as_dict()}))
     return before, after
 
 

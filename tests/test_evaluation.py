@@ -1,8 +1,9 @@
-"""Judging: figures against other libraries and against plain loops, pages, and saved label maps."""
+"""Evaluation: figures against other libraries and against loops, pages, saved label maps."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from pixelwise import ClassMap, confusion_matrix, open_dataset
+from pixelwise import ClassMap, confusion_matrix, open_dataset, write_image
 from pixelwise.datasets import draw_shapes
-from pixelwise.errors import DataError, LabelError
-from pixelwise.evaluation import evaluate, saved_predictions
-from pixelwise.io.mask import write_label_map
+from pixelwise.errors import ArgumentError, DataError, LabelError
+from pixelwise.evaluation import evaluate, merged
+from pixelwise.instances import components
+from pixelwise.io.mask import write_instance_map, write_label_map
 from pixelwise.metrics import BoundaryScores, SemanticScores, boundary_counts
+from pixelwise.samples import Instance, Sample
 from tests.conftest import run
 from tests.toy import write_toy
 
@@ -137,7 +140,7 @@ def test_boundary_scores_of_known_cases() -> None:
     nothing = BoundaryScores(boundary_counts(disc, disc * 0, 3), ClassMap.numbered(3))
     assert nothing.per_class_f1[1] == 0.0
     assert np.isnan(nothing.per_class_f1[2])
-    with pytest.raises(LabelError, match="predict at the photo's own size"):
+    with pytest.raises(LabelError, match="predict at the image's own size"):
         boundary_counts(disc, disc[:10], 2)
 
 
@@ -153,9 +156,9 @@ def predictions(shapes: Path, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def test_a_judgement_names_the_worst_photo(shapes: Path, predictions: Path) -> None:
+def test_an_evaluation_names_the_worst_image(shapes: Path, predictions: Path) -> None:
     dataset = open_dataset(shapes, "val", say=str)
-    evaluation = evaluate(dataset, saved_predictions(predictions))
+    evaluation = evaluate(dataset, predictions)
     assert evaluation.names[evaluation.worst(1)[0]] == "val_002"
     assert evaluation.image_miou[[0, 1, 3]].tolist() == [1.0, 1.0, 1.0]
     assert evaluation.per_image_miou == pytest.approx(evaluation.image_miou.mean())
@@ -169,11 +172,11 @@ def test_per_image_and_data_set_figures_differ(tmp_path: Path) -> None:
     assert evaluation.per_image_miou != pytest.approx(evaluation.scores.miou, abs=0.01)
 
 
-def test_the_command_judges_saved_label_maps(
+def test_the_command_evaluates_saved_label_maps(
     shapes: Path, predictions: Path, tmp_path: Path
 ) -> None:
     figures, page = tmp_path / "f.json", tmp_path / "f.html"
-    done = run("evaluate", "--predictions", predictions, shapes, "--json", figures, "--html", page)
+    done = run("evaluate", shapes, "--predictions", predictions, "--json", figures, "--html", page)
     assert done.returncode == 0, done.stderr
     for word in ("per image mIoU", "boundary IoU", "boundary F1", "void pixels left out"):
         assert word in done.stdout
@@ -190,13 +193,13 @@ def test_saved_label_maps_that_do_not_fit_are_named(shapes: Path, predictions: P
     path = predictions / "val_001.png"
     write_label_map(path, np.full((64, 80), 9, np.uint8), dataset.classes)
     with pytest.raises(LabelError, match=r"val_001\.png: label 9, but the data set has 4 classes"):
-        evaluate(dataset, saved_predictions(predictions))
+        evaluate(dataset, predictions)
     write_label_map(path, np.zeros((9, 9), np.uint8), dataset.classes)
-    with pytest.raises(LabelError, match=r"val_001\.png: 9 x 9, but the photo is 64 x 80"):
-        evaluate(dataset, saved_predictions(predictions))
+    with pytest.raises(LabelError, match=r"val_001\.png: the image is 64 x 80 but its label"):
+        evaluate(dataset, predictions)
     path.unlink()
     with pytest.raises(DataError, match=r"val_001\.png: missing"):
-        evaluate(dataset, saved_predictions(predictions))
+        evaluate(dataset, predictions)
 
 
 def test_the_command_takes_weights_or_predictions(shapes: Path, tmp_path: Path) -> None:
@@ -207,3 +210,49 @@ def test_the_command_takes_weights_or_predictions(shapes: Path, tmp_path: Path) 
     done = run("evaluate", "--weights", toy)
     assert done.returncode == 2
     assert "Missing argument 'DATA'" in done.stderr
+    done = run("evaluate", shapes, "--predictions", tmp_path, "--map", "disc=square")
+    assert done.returncode == 2
+    assert "rules (--map) are for weights" in done.stderr
+
+
+def test_the_command_translates_classes(shapes: Path, tmp_path: Path) -> None:
+    weights, page = write_toy(tmp_path / "toy.onnx"), tmp_path / "p.html"
+    rules = ("--map", "disc=red", "--map", "*=background")
+    done = run("evaluate", shapes, "--weights", weights, *rules, "--html", page)
+    assert done.returncode == 0, done.stderr
+    assert "classes translated: disc -> red, * -> background" in done.stdout
+    assert "Weights toy on shapes val" in page.read_text(encoding="utf-8")
+
+
+def test_parts_merged_are_the_whole(tmp_path: Path) -> None:
+    """Images shared between processes give the figures of all of them, instances included."""
+    for k in range(5):
+        instance_map = np.zeros((40, 50), np.uint16)
+        instance_map[5:20, 5 : 15 + k], instance_map[22:35, 20:40] = 1, 2
+        write_instance_map(tmp_path / "val" / "instances" / f"{k}.png", instance_map)
+        write_image(tmp_path / "val" / "images" / f"{k}.png", np.zeros((40, 50, 3), np.uint8))
+    dataset = open_dataset(tmp_path, "val", say=str)
+
+    def predict(sample: Sample) -> tuple[UInt8Array, tuple[Instance, ...]]:
+        label_map = np.roll(sample.label_map, int(sample.name), axis=1)
+        found = components(label_map, [1], 1)
+        # No two scores alike: AP depends on the order of equal ones.
+        score = 0.9 - int(sample.name) / 10
+        return label_map, tuple(replace(i, score=score - i.id / 100) for i in found)
+
+    ids = (1,)
+    whole = evaluate(dataset, predict, instance_classes=ids)
+    parts = [evaluate(dataset[k::2], predict, instance_classes=ids) for k in (0, 1)]
+    both = merged(parts)
+    assert whole.instances is not None
+    assert both.figures() == pytest.approx(whole.figures())
+    assert (both.scores.matrix == whole.scores.matrix).all()
+    assert (both.scores.images, both.scores.source) == (5, whole.scores.source)
+    assert sorted(both.names) == sorted(whole.names)
+    assert both.void_pixels == whole.void_pixels
+    without = evaluate(dataset, predict, boundaries=False)
+    assert without.boundaries is None
+    assert without.instances is None
+    assert "boundary_iou" not in without.as_dict()
+    with pytest.raises(ArgumentError, match="expected one evaluation or more"):
+        merged([])
