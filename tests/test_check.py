@@ -19,7 +19,7 @@ from pixelwise import ReadOptions, check, read_label_map
 from pixelwise.classes import ClassMap
 from pixelwise.datasets import KINDS, Report, stop_on_findings
 from pixelwise.datasets.checks.checker import suggested_weights
-from pixelwise.datasets.checks.examine import Look
+from pixelwise.datasets.checks.examine import SampleFacts
 from pixelwise.errors import AmbiguousError, DataError, NotADatasetError
 from tests import made
 from tests.conftest import real, run
@@ -221,7 +221,7 @@ def test_classes_that_one_split_lacks(own_shapes: Path) -> None:
 
 
 def test_suggested_weights_are_median_frequency_balancing() -> None:
-    looks = [Look(), Look()]
+    looks = [SampleFacts(), SampleFacts()]
     looks[0].counts[:3] = 90, 10, 0
     looks[1].counts[:3] = 50, 0, 50
     looks[1].counts[255] = 900

@@ -204,7 +204,7 @@ def test_it_goes_on_where_it_was(
     servers[0].behaviours = [cut, fail]
     servers[1].behaviours = [fail]
     with pytest.raises(
-        DataError, match=r"no mirror could give it: .*500.*The same command goes on"
+        DataError, match=r"no mirror could give it: .*500.*The same command resumes"
     ):
         fetch(tmp_path)
     assert left(tmp_path) == ["tiny.tar.part"]

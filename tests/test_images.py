@@ -100,7 +100,7 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
         read_image(tmp_path / "gone.jpg")
     with pytest.raises(ImageFileError, match="cannot be read"):
         read_image(tmp_path)
-    with pytest.raises(ImageFileError, match="no photo in this folder"):
+    with pytest.raises(ImageFileError, match="no image in this folder"):
         find_images([tmp_path])
 
 

@@ -210,7 +210,7 @@ def test_what_is_no_clip(toy: Path, tmp_path: Path) -> None:
             if packet.dts is not None:
                 packet.stream = stream
                 target.mux(packet)
-    with pytest.raises(VideoFileError, match="holds no picture"):
+    with pytest.raises(VideoFileError, match="holds no video"):
         blur_video(predictor, only_sound, tmp_path / "b.mp4")
     assert not list(tmp_path.glob("b.*"))
     assert not list(tmp_path.glob(".*part*"))

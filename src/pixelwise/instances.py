@@ -1,4 +1,4 @@
-"""From instance maps to objects, and from objects to outlines."""
+"""Instance maps to instances, connected components, and the outlines of masks."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ from pixelwise.samples import BoolArray, Instance, Int32Array, UInt8Array, UInt1
 def instances_of(
     instance_map: UInt16Array, label_map: UInt8Array | None = None
 ) -> tuple[Instance, ...]:
-    """Return the objects of an instance map, in the order of their ids.
+    """Return the instances of an instance map, in the order of their ids.
 
     Parameters
     ----------
     instance_map : (H, W) uint16
         0 = none.
     label_map : (H, W) uint8, optional
-        An object's class is the one that most of its pixels have here, void left out; an object
-        of void alone is left out. Where not given, every object has class 1.
+        An instance's class is the one that most of its pixels have here, void left out; an
+        instance of void alone is left out. If not given, every instance has class 1.
+
+    Examples
+    --------
+    >>> instance_map = np.array([[0, 3, 3], [5, 0, 3]], dtype=np.uint16)
+    >>> [(instance.id, instance.area) for instance in instances_of(instance_map)]
+    [(3, 3), (5, 1)]
     """
     size = instance_map.shape[0], instance_map.shape[1]
     found = []
@@ -41,7 +47,7 @@ def instances_of(
 
 
 def components(label_map: UInt8Array, class_ids: list[int], first_id: int) -> list[Instance]:
-    """Return each connected area (8 neighbours) of some classes as an object.
+    """Return each connected area (8 neighbours) of some classes as an instance.
 
     Parameters
     ----------
@@ -49,7 +55,7 @@ def components(label_map: UInt8Array, class_ids: list[int], first_id: int) -> li
     class_ids : list of int
         The classes to look at.
     first_id : int
-        The objects are numbered from here.
+        The instances are numbered from here.
     """
     size = label_map.shape[0], label_map.shape[1]
     found: list[Instance] = []
@@ -74,7 +80,7 @@ def without_specks(label_map: UInt8Array, min_area: int) -> UInt8Array:
     Returns
     -------
     (H, W) uint8
-        The same map where no area would stay.
+        A copy of the map if no area would stay.
 
     Examples
     --------
@@ -94,7 +100,7 @@ def without_specks(label_map: UInt8Array, min_area: int) -> UInt8Array:
     _, nearest = cv2.distanceTransformWithLabels(
         small, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    # Labels of kept pixels are 1, 2, ... in an order of OpenCV's own.
+    # OpenCV numbers the kept pixels 1, 2, ... in an order of its own.
     class_of = np.zeros(int(nearest.max()) + 1, dtype=np.uint8)
     kept = small == 0
     class_of[nearest[kept]] = label_map[kept]
@@ -102,7 +108,7 @@ def without_specks(label_map: UInt8Array, min_area: int) -> UInt8Array:
 
 
 def outlines(mask: BoolArray) -> tuple[list[Int32Array], int]:
-    """Trace the parts of a mask along the centres of their border pixels.
+    """Trace the parts of a mask along the centres of their outermost pixels.
 
     Parameters
     ----------
@@ -111,8 +117,8 @@ def outlines(mask: BoolArray) -> tuple[list[Int32Array], int]:
     Returns
     -------
     parts : list of (N, 2) int32
-        x, y of the corners of each part's outer border, largest part first. Filling them with
-        their border gives the mask back, but for its holes.
+        x, y of the corners of each part's outline, largest part first. Filling the outlines
+        gives the mask back, but for its holes.
     holes : int
         How many holes the mask has.
     """
@@ -120,14 +126,14 @@ def outlines(mask: BoolArray) -> tuple[list[Int32Array], int]:
     if tree is None:
         return [], 0
     links = tree.reshape(-1, 4)
-    # The fourth link leads from a hole to the border around it.
+    # The fourth link leads from a hole to the outline around it.
     outer = [c.reshape(-1, 2) for c, link in zip(found, links, strict=True) if link[3] < 0]
     outer.sort(key=lambda c: -abs(cv2.contourArea(c)))
     return [np.asarray(c, dtype=np.int32) for c in outer], len(found) - len(outer)
 
 
 def joined(mask: BoolArray) -> BoolArray:
-    """Join the parts of a mask by lines one pixel wide between their nearest border corners.
+    """Join the parts of a mask by lines one pixel wide between their nearest corners.
 
     Parameters
     ----------

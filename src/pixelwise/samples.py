@@ -1,4 +1,7 @@
-"""The records that travel between the rooms of pixelwise. They check themselves when made."""
+"""The records that travel between the packages of pixelwise, and the aliases of their arrays.
+
+The records check themselves when they are made.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import VOID, ClassMap
-from pixelwise.errors import ArgumentError, LabelError
+from pixelwise.errors import ArgumentError, size_mismatch
 
 UInt8Array = npt.NDArray[np.uint8]
 UInt16Array = npt.NDArray[np.uint16]
@@ -22,7 +25,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 def check_image(image: npt.NDArray[np.generic], where: str = "image") -> None:
-    """Raise ArgumentError unless ``image`` is an (H, W, 3) uint8 array with a pixel in it."""
+    """Raise ArgumentError unless ``image`` is an (H, W, 3) uint8 array that is not empty."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
         raise ArgumentError(
             f"{where}: expected an (H, W, 3) uint8 RGB array, got {image.shape} {image.dtype}; "
@@ -31,7 +34,7 @@ def check_image(image: npt.NDArray[np.generic], where: str = "image") -> None:
 
 
 def check_label_map(label_map: npt.NDArray[np.generic], where: str = "label_map") -> None:
-    """Raise ArgumentError unless ``label_map`` is an (H, W) uint8 array with a pixel in it."""
+    """Raise ArgumentError unless ``label_map`` is an (H, W) uint8 array that is not empty."""
     if label_map.ndim != 2 or label_map.dtype != np.uint8 or label_map.size == 0:
         raise ArgumentError(
             f"{where}: expected an (H, W) uint8 array of class ids, "
@@ -41,32 +44,40 @@ def check_label_map(label_map: npt.NDArray[np.generic], where: str = "label_map"
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """One object of a photo. Only the pixels within its box are kept.
+    """One instance in an image. Only the pixels within its box are kept.
 
     Parameters
     ----------
     patch : (h, w) bool
-        The object's pixels within its box. `Instance.of` cuts it from a whole mask.
+        Its pixels within its box. `Instance.of` cuts it from a whole mask.
     corner : (top, left)
-        Where the box begins, in pixels of the photo.
+        Where the box begins, in pixels of the image.
     size : (height, width)
-        Of the photo.
+        Of the image.
     class_id : int
-        0..254, or 255 for a part of the photo that is to be ignored.
+        0..254, or 255 for a part of the image that is to be ignored.
     id : int
-        The id that the file gives it.
+        The id in its file.
     crowd : bool
-        The mask covers a group of objects that nobody told apart (COCO's ``iscrowd``).
+        The mask covers a group of instances as one (COCO's ``iscrowd``).
     score : float
-        How sure a network is of it, 0..1; 1 for what people drew.
+        How sure a network is of it, 0..1; 1 for an annotation.
     stated_area : float, optional
-        Pixels, as the file says it: COCO's is that of the polygon. Benchmarks sort by it.
+        Pixels, as its file states them: COCO's is that of the polygon. Benchmarks sort by it.
 
     Raises
     ------
     ArgumentError
-        A patch that is no (h, w) bool array or reaches out of the photo, or a class id out of
-        range.
+        A patch that is not an (h, w) bool array or reaches out of the image, or a class id out
+        of range.
+
+    Examples
+    --------
+    >>> mask = np.zeros((4, 6), dtype=bool)
+    >>> mask[1:3, 2:5] = True
+    >>> instance = Instance.of(mask, class_id=15, id=1)
+    >>> instance.box, instance.area, instance.patch.shape
+    ((1, 2, 3, 5), 6, (2, 3))
     """
 
     patch: BoolArray
@@ -107,6 +118,11 @@ class Instance:
         ------
         ArgumentError
             An empty mask.
+
+        Examples
+        --------
+        >>> Instance.of(np.array([[False, True]]), class_id=1, id=7).corner
+        (0, 1)
         """
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if not rows.size:
@@ -117,30 +133,30 @@ class Instance:
 
     @property
     def mask(self) -> BoolArray:
-        """(H, W) bool: the object's pixels in the whole photo; made anew at each call."""
+        """(H, W) bool: its pixels in the whole image; made anew at each call."""
         mask = np.zeros(self.size, dtype=np.bool_)
         self.within(mask)[:] = self.patch
         return mask
 
     @property
     def box(self) -> tuple[int, int, int, int]:
-        """(top, left, bottom, right) in pixels, the last two just outside."""
+        """(top, left, bottom, right) in pixels; bottom and right are exclusive."""
         (top, left), (height, width) = self.corner, self.patch.shape
         return top, left, top + height, left + width
 
     @cached_property
     def area(self) -> int:
-        """Pixels of the object."""
+        """Number of its pixels."""
         return int(np.count_nonzero(self.patch))
 
     def within(self, array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """Return the view of an (H, W) array of any dtype that lies in this object's box."""
+        """Return the view of an (H, W) array of any dtype that lies in this instance's box."""
         top, left, bottom, right = self.box
         return array[top:bottom, left:right]
 
 
 def paint_label_map(instances: Iterable[Instance], size: tuple[int, int]) -> UInt8Array:
-    """Lay objects over a background of 0, each in its class id, later ones over earlier ones.
+    """Paint instances in their class ids on a background of 0, later ones over earlier ones.
 
     Returns
     -------
@@ -155,28 +171,34 @@ def paint_label_map(instances: Iterable[Instance], size: tuple[int, int]) -> UIn
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One photo of a data set with its label map and, where it has them, its objects.
+    """One image of a data set with its label map and, if it has them, its instances.
 
     Parameters
     ----------
     name : str
-        The file stem, as the data set's lists have it.
+        The file stem, as in the data set's lists.
     image : (H, W, 3) uint8
-        The photo, RGB.
+        RGB.
     label_map : (H, W) uint8
-        Class ids, 255 = void, of the photo's own size.
+        Class ids, 255 = void, of the image's size.
     classes : ClassMap
         What the ids mean.
     instances : tuple of Instance, or None
-        The objects. Where they overlap, later ones lie over earlier ones. None where the data
-        set does not tell objects apart.
+        Where they overlap, later ones lie over earlier ones. None if the data set does not
+        distinguish instances.
 
     Raises
     ------
     ArgumentError
         An array of another shape or dtype.
     LabelError
-        Photo and label map, or photo and an object, differ in size.
+        Image and label map, or image and an instance, differ in size.
+
+    Examples
+    --------
+    >>> image, label_map = np.zeros((2, 3, 3), np.uint8), np.ones((2, 3), np.uint8)
+    >>> Sample("a", image, label_map, ClassMap(("background", "cat"))).instances is None
+    True
     """
 
     name: str
@@ -188,26 +210,20 @@ class Sample:
     def __post_init__(self) -> None:
         check_image(self.image, f"{self.name}: image")
         check_label_map(self.label_map, f"{self.name}: label_map")
-        photo, labels = self.image.shape[:2], self.label_map.shape
-        if photo != labels:
-            raise LabelError(
-                f"{self.name}: the photo is {photo[0]} x {photo[1]} but its mask is "
-                f"{labels[0]} x {labels[1]} (height x width); "
-                "annotate the photo again or resize the mask without interpolation"
-            )
+        size, fix = self.image.shape[:2], "resize it without interpolation, or annotate again"
+        if self.label_map.shape != size:
+            raise size_mismatch(self.name, "label map", self.label_map.shape, size, fix)
         for instance in self.instances or ():
-            if instance.size != photo:
-                raise LabelError(
-                    f"{self.name}: the photo is {photo[0]} x {photo[1]} but instance "
-                    f"{instance.id} was made for {instance.size[0]} x {instance.size[1]}"
-                )
+            if instance.size != size:
+                what = f"instance {instance.id}"
+                raise size_mismatch(self.name, what, instance.size, size, fix)
 
     @property
     def instance_map(self) -> npt.NDArray[np.uint16] | None:
-        """(H, W) uint16: 0 = no object, else its id; None where no objects are told apart.
+        """(H, W) uint16: 0 = none, else an instance's id; None if there are no instances known.
 
-        Where the ids do not fit 16 bits or one comes twice (COCO's), value k stands for
-        ``instances[k - 1]``. A pixel of several objects shows the last of them.
+        If the ids do not fit 16 bits or one comes twice (COCO's), value k stands for
+        ``instances[k - 1]``. A pixel of several instances shows the last of them.
         """
         if self.instances is None:
             return None
@@ -217,12 +233,12 @@ class Sample:
 def paint_instance_map(
     instances: tuple[Instance, ...], size: tuple[int, ...]
 ) -> npt.NDArray[np.uint16]:
-    """Lay objects over each other, each in its id of `instance_ids`.
+    """Paint instances in their ids of `instance_ids`, later ones over earlier ones.
 
     Returns
     -------
     (height, width) uint16
-        0 = no object.
+        0 = none.
     """
     instance_map = np.zeros(size, dtype=np.uint16)
     for number, instance in zip(instance_ids(instances), instances, strict=True):
@@ -231,7 +247,7 @@ def paint_instance_map(
 
 
 def instance_ids(instances: tuple[Instance, ...]) -> list[int]:
-    """Return what stands for each object in a 16-bit map: its id, or its place from 1."""
+    """Return what stands for each instance in a 16-bit map: its id, or its position from 1."""
     ids = [instance.id for instance in instances]
     fit = len(set(ids)) == len(ids) and all(0 < i <= 65535 for i in ids)
     return ids if fit else list(range(1, len(ids) + 1))

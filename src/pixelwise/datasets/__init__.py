@@ -1,4 +1,4 @@
-"""Data sets: one file a format, and the door that opens them all."""
+"""Data sets: opened, checked, converted and downloaded; one file per format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Berkeley segmentation data set (BSDS500): photos that several people have cut into parts."""
+"""The Berkeley segmentation data set, BSDS500: images that people divided into regions."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 
 @dataclass(frozen=True, eq=False)
 class BsdsSample:
-    """A photo and how people divided it.
+    """An image and how people divided it.
 
     Parameters
     ----------
     name : str
-        Of the photo's file, without its ending.
+        Of the image's file, without its suffix.
     image : (H, W, 3) uint8
         RGB.
     region_maps : tuple of (H, W) int32
-        A person each, ids from 0.
+        One per person, ids from 0.
     """
 
     name: str
@@ -53,16 +53,16 @@ def read_bsds(root: Path, split: str) -> list[BsdsSample]:
     Raises
     ------
     DataError
-        There is no such split, or a photo's ground truth is missing, damaged or of another size.
+        There is no such split, or an image's ground truth is missing, damaged or of another size.
     """
     nested = root / "BSDS500" / "data"
     root = nested if nested.is_dir() else root
     folder = root / "images" / split
-    photos = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
-    if not photos:
-        raise DataError(f"{folder}: no photos; expected BSDS500 with images/ and groundTruth/")
+    paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise DataError(f"{folder}: no images; expected BSDS500 with images/ and groundTruth/")
     found = []
-    for path in photos:
+    for path in paths:
         image = read_image(path)
         maps = _region_maps(root / "groundTruth" / split / f"{path.stem}.mat")
         if any(m.shape != image.shape[:2] for m in maps):
@@ -73,14 +73,14 @@ def read_bsds(root: Path, split: str) -> list[BsdsSample]:
 
 def _region_maps(path: Path) -> tuple[Int32Array, ...]:
     if not path.is_file():
-        raise DataError(f"{path}: missing; each photo needs its ground truth")
-    # scipy's reader raises whatever it stumbles over in a damaged file.
+        raise DataError(f"{path}: missing; each image needs its ground truth")
+    # scipy's reader meets damaged files with many kinds of exception.
     try:
         people = loadmat(path)["groundTruth"].ravel()
         # MATLAB counts from 1.
         maps = tuple(np.asarray(p["Segmentation"][0, 0]).astype(np.int32) - 1 for p in people)
     except Exception as error:
-        raise DataError(f"{path}: no ground truth of BSDS500 ({error})") from None
+        raise DataError(f"{path}: not ground truth of BSDS500 ({error})") from None
     if not maps or any(m.ndim != 2 or m.min() < 0 for m in maps):
-        raise DataError(f"{path}: no ground truth of BSDS500 (no region map with ids from 1)")
+        raise DataError(f"{path}: not ground truth of BSDS500 (no region map with ids from 1)")
     return maps

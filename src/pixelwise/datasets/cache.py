@@ -45,20 +45,20 @@ class CacheReader:
     source: Reader = field(repr=False)
 
     def image(self, entry: Entry) -> UInt8Array:
-        """Return the photo, (H, W, 3) uint8 RGB."""
+        """Return the image, (H, W, 3) uint8 RGB."""
         height, width, at = self._place(entry)
         return self.pixels[at : at + 3 * height * width].reshape(height, width, 3)
 
     def size(self, entry: Entry) -> tuple[int, int]:
-        """Return the photo's (height, width)."""
+        """Return the image's (height, width)."""
         return self._place(entry)[:2]
 
     def image_file(self, entry: Entry) -> tuple[bytes, str]:
-        """Return the photo's file as it is, from where it was before."""
+        """Return the image's file unchanged, from the data set."""
         return self.source.image_file(entry)
 
     def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:  # noqa: ARG002 -- of every reader
-        """Return the label map, (H, W) uint8, and the objects."""
+        """Return the label map, (H, W) uint8, and the instances."""
         height, width, at = self._place(entry)
         at += 3 * height * width
         label_map = self.pixels[at : at + height * width].reshape(height, width)

@@ -1,4 +1,4 @@
-"""From one format of data sets to another, without losing a pixel unless told to."""
+"""From one format of data sets to another, without losing a pixel unless allowed to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pixelwise.datasets.reader import Truth
 from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.registry import FORMATS, find
 from pixelwise.datasets.splits import without_unions
-from pixelwise.errors import ArgumentError, DataError
+from pixelwise.errors import ArgumentError, DataError, size_mismatch
 from pixelwise.progress import track
 from pixelwise.samples import Instance
 
@@ -33,21 +33,21 @@ def convert(
 ) -> Path:
     """Write all splits of a data set in another format.
 
-    Photos are copied as the files they are. What was written is read back and compared with the
-    source, label map by label map and object by object, before ``target`` appears.
+    Image files are copied unchanged. What was written is read back and compared with the source,
+    label map by label map and instance by instance, before ``target`` appears.
 
     Parameters
     ----------
     source : str or Path
         A data set, as for `open_dataset`.
     target : str or Path
-        A folder that is not there yet, or is empty.
+        A folder that does not exist yet, or is empty.
     to : str
-        One of voc, coco, yolo, labelme, pairs.
+        One of `FORMATS`.
     options : ReadOptions, optional
         How the source is to be read, as for `open_dataset`.
     lossy : bool
-        Write what the format can hold where it cannot hold everything.
+        Write what the format can hold if it cannot hold everything.
     say : callable
         Takes each line of the report.
 
@@ -63,12 +63,22 @@ def convert(
     DataError
         The format cannot hold everything; the message says what would be lost. Nothing is
         written then.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise.datasets import draw_shapes
+    >>> with TemporaryDirectory() as folder:
+    ...     shapes = draw_shapes(f"{folder}/shapes", train=1, val=1, size=(32, 32))
+    ...     target = convert(shapes, f"{folder}/coco", "coco", say=str)
+    ...     sorted(path.name for path in target.iterdir())
+    ['annotations', 'train', 'val']
     """
     source, target = Path(source), Path(target)
     if to not in FORMATS:
         raise ArgumentError(f"unknown format {to!r}; there is: {', '.join(FORMATS)}")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ArgumentError(f"{target}: is there already; name a new folder")
+        raise ArgumentError(f"{target}: exists already; name a new folder")
     root, name = find(source, options.format if options else None)
     splits, reading = FORMATS[name].splits(root), Reading.of(options)
     datasets = [FORMATS[name].open(root, split, reading) for split in splits]
@@ -80,10 +90,10 @@ def convert(
     try:
         losses = _write(datasets, part, to, say)
         losses += _compare(datasets, part, to, losses)
-        words = "; ".join(f"{what} ({count:,})" for what, count in losses.most_common() if count)
-        if words and not lossy:
+        lost = "; ".join(f"{what} ({count:,})" for what, count in losses.most_common() if count)
+        if lost and not lossy:
             raise DataError(
-                f"{source}: {to} cannot hold everything; lost would be: {words}. "
+                f"{source}: {to} cannot hold everything; lost would be: {lost}. "
                 "Say --lossy to write what it can hold"
             )
         if target.exists():
@@ -93,19 +103,19 @@ def convert(
         shutil.rmtree(part, ignore_errors=True)
     splits = tuple(dataset.split for dataset in datasets)
     total = sum(map(len, datasets))
-    outcome = f"lost: {words}" if words else "read back and found identical"
+    outcome = f"lost: {lost}" if lost else "read back and found identical"
     say(f"wrote {target}: {to}, {total:,} samples in {', '.join(splits)}; {outcome}")
     return target
 
 
 def _stems(datasets: list[Dataset]) -> dict[tuple[str, str], str]:
-    """Return each sample's new name: its own, after its split where two photos share it."""
-    photos: dict[str, set[Path]] = {}
+    """Return each sample's new name: its own, after its split if two images share it."""
+    images: dict[str, set[Path]] = {}
     for dataset in datasets:
         for entry in dataset.entries:
-            photos.setdefault(entry.name, set()).add(entry.image_path)
+            images.setdefault(entry.name, set()).add(entry.image_path)
     return {
-        (d.split, e.name): e.name if len(photos[e.name]) == 1 else f"{d.split}/{e.name}"
+        (d.split, e.name): e.name if len(images[e.name]) == 1 else f"{d.split}/{e.name}"
         for d in datasets
         for e in d.entries
     }
@@ -126,31 +136,29 @@ def _write(
     first = datasets[0]
     part.mkdir(parents=True)
     writer = FORMATS[to].writer(part, first.classes, first.file_ids)
-    names, told = _stems(datasets), False
+    names, announced = _stems(datasets), False
     for dataset in datasets:
         for entry in track(dataset.entries, f"writing {dataset.split}", len(dataset)):
-            photo, suffix = dataset.reader.image_file(entry)
+            image_file, suffix = dataset.reader.image_file(entry)
             size = dataset.reader.size(entry)
             label_map, instances = dataset.read_labels(entry, size)
             if label_map.shape != size:
-                raise DataError(
-                    f"{entry.label_path}: the photo is {size[0]} x {size[1]} but its mask is "
-                    f"{label_map.shape[0]} x {label_map.shape[1]} (height x width)"
-                )
-            if instances is None and not told and writer.only_instances:
+                fix = "run pixelwise check and fix what it finds"
+                raise size_mismatch(str(entry.label_path), "mask", label_map.shape, size, fix)
+            if instances is None and not announced and writer.only_instances:
                 say(
-                    f"{dataset.root.name} tells no objects apart: each connected area of one "
-                    "class becomes an object"
+                    f"{dataset.root.name} does not distinguish instances: each connected area "
+                    "of one class becomes an instance"
                 )
-                told = True
+                announced = True
             name = names[dataset.split, entry.name]
-            writer.add(Item(dataset.split, name, photo, suffix, label_map, instances))
+            writer.add(Item(dataset.split, name, image_file, suffix, label_map, instances))
     writer.close()
     return +writer.losses
 
 
 def _compare(datasets: list[Dataset], part: Path, to: str, known: Counter[str]) -> Counter[str]:
-    """Read back what was written; count the differences that the writer did not tell of."""
+    """Read back what was written; count the differences that the writer did not report."""
     found: Counter[str] = Counter()
     stems = _stems(datasets)
     for dataset in datasets:
@@ -160,14 +168,14 @@ def _compare(datasets: list[Dataset], part: Path, to: str, known: Counter[str]) 
             written.classes.names[0] != names[0] and names[0] not in BACKGROUND
         ):
             found["class names"] += 1
-        there = {entry.name: entry for entry in written.entries}
+        twins = {entry.name: entry for entry in written.entries}
         for entry in track(dataset.entries, f"comparing {dataset.split}", len(dataset)):
             size = dataset.reader.size(entry)
             before = dataset.read_labels(entry, size)
-            twin = there[stems[dataset.split, entry.name].replace("/", "_")]
+            twin = twins[stems[dataset.split, entry.name].replace("/", "_")]
             for what in _differences(before, written.read_labels(twin, size)):
                 found[what] += 1
-    # Whatever follows from a loss that the writer counted is no news.
+    # What follows from a loss that the writer counted is not reported again.
     return Counter() if known else found
 
 
@@ -176,9 +184,9 @@ def _differences(before: Truth, after: Truth) -> list[str]:
     if (before[0] != after[0]).any():
         found.append("photos whose label map would change")
     if before[1] is not None:
-        ours, theirs = ([_key(i) for i in side] for side in (before[1], after[1] or ()))
-        if sorted(ours) != sorted(theirs):
-            found.append("photos whose objects would change")
+        own, written = ([_key(i) for i in side] for side in (before[1], after[1] or ()))
+        if sorted(own) != sorted(written):
+            found.append("photos whose instances would change")
     return found
 
 

@@ -1,15 +1,15 @@
-"""What every format's reader returns: an ordered set of samples, read when asked for."""
+"""What opening a data set returns: the samples of one split, read when asked for."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
 from pixelwise.classes import VOID, ClassMap
+from pixelwise.concurrency import prefetch
 from pixelwise.datasets.cache import cached_reader
 from pixelwise.datasets.reader import Entry, Reader, Truth, memory_of
 from pixelwise.progress import track
@@ -31,16 +31,25 @@ class Dataset(Sequence[Sample]):
     entries : tuple of Entry
         In the order of the split's list.
     found : str
-        One line: what layout and mask encoding the folder was taken for.
+        One line: what layout and mask encoding the folder was recognised as.
     reader : Reader
         The format's.
     format : str
-        Its name: ``"voc"``, ``"coco"``, ``"yolo"``, ``"labelme"`` or ``"pairs"``.
+        Its name in `FORMATS`.
     file_ids : tuple of int, optional
-        The ids of ``classes`` in the files, where they differ from 0, 1, 2, ...: COCO's have
-        gaps. They are kept for writing back.
+        The ids of ``classes`` in the files, if they differ from 0, 1, 2, ...: COCO's have
+        gaps. They are kept for writing.
     table : (256,) uint8, optional
-        Translates the reader's ids to those of ``classes``; identity where None.
+        Translates the reader's ids to those of ``classes``; identity if None.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise.datasets import draw_shapes, open_dataset
+    >>> with TemporaryDirectory() as folder:
+    ...     dataset = open_dataset(draw_shapes(folder), say=str)
+    ...     len(dataset), dataset[0].name, [sample.name for sample in dataset[2:4]]
+    (8, 'train_000', ['train_002', 'train_003'])
     """
 
     root: Path
@@ -66,9 +75,9 @@ class Dataset(Sequence[Sample]):
         Raises
         ------
         ImageFileError
-            The photo or the mask is missing or damaged.
+            The image or the mask is missing or damaged.
         LabelError
-            Mask and photo differ in size, or an id is out of range.
+            Mask and image differ in size, or an id is out of range.
         """
         if isinstance(index, slice):
             return replace(self, entries=self.entries[index])
@@ -81,25 +90,25 @@ class Dataset(Sequence[Sample]):
         return (self[i] for i in range(len(self)))
 
     def read_labels(self, entry: Entry, size: tuple[int, int] | None = None) -> Truth:
-        """Read what a sample is labelled with, without decoding its photo.
+        """Read what a sample is labelled with, without decoding its image.
 
         Parameters
         ----------
         entry : Entry
         size : (height, width), optional
-            Of the photo; read from its header where not given.
+            Of the image; read from its header if not given.
 
         Returns
         -------
         label_map : (H, W) uint8
             Ids of ``self.classes``, 255 = void.
         instances : tuple of Instance, or None
-            None where the data set does not tell objects apart.
+            None if the data set does not distinguish instances.
 
         Raises
         ------
         ImageFileError
-            The mask, or the photo's header, cannot be read.
+            The mask, or the image's header, cannot be read.
         LabelError
             An id without a class; the message names file, id and count.
         """
@@ -108,10 +117,10 @@ class Dataset(Sequence[Sample]):
             return label_map, instances
         table = self.table
         if instances is not None:
-            # What became background, or is to be ignored, is no object any more.
-            gone = (0, VOID) if self.classes.names[0] == "background" else (VOID,)
+            # What became background, or is to be ignored, is not an instance.
+            dropped = (0, VOID) if self.classes.names[0] == "background" else (VOID,)
             placed = [replace(i, class_id=int(table[i.class_id])) for i in instances]
-            instances = tuple(i for i in placed if i.class_id not in gone)
+            instances = tuple(i for i in placed if i.class_id not in dropped)
         return table[label_map], instances
 
     def load(
@@ -122,45 +131,49 @@ class Dataset(Sequence[Sample]):
         Parameters
         ----------
         workers : int, optional
-            Threads that read; one a core where not given. The decoders release the
-            interpreter lock, so threads do run side by side.
+            Threads that read; one per core if not given. The decoders release the
+            interpreter lock, so threads run in parallel.
         say : callable
-            Takes the line that tells beforehand how much memory it will be.
+            Takes the line that says beforehand how much memory it will take.
 
         Returns
         -------
         list of Sample
             In the order of the split.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from pixelwise.datasets import draw_shapes, open_dataset
+        >>> with TemporaryDirectory() as folder:
+        ...     samples = open_dataset(draw_shapes(folder), say=str).load(say=str)
+        >>> len(samples), samples[0].label_map.shape
+        (8, (96, 128))
         """
         workers = workers or os.cpu_count() or 1
         say(f"loading {len(self)} samples of '{self.split}': about {self.memory() / 1e6:,.0f} MB")
-        # A future a sample would cost as much as a small photo.
+        # One future per sample would cost as much as a small image.
         parts = [range(i, min(i + 8, len(self))) for i in range(0, len(self), 8)]
         samples: list[Sample] = []
-        with ThreadPoolExecutor(workers) as pool:
-            try:
-                reading = pool.map(lambda part: [self[i] for i in part], parts)
-                for part in track(reading, f"reading {self.split}", len(parts)):
-                    samples += part
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        reading = prefetch(lambda part: [self[i] for i in part], parts, len(parts), workers)
+        for part in track(reading, f"reading {self.split}", len(parts)):
+            samples += part
         return samples
 
     def memory(self) -> int:
-        """Estimate the bytes that `load` will take, from the headers of 32 photos at most."""
+        """Estimate the bytes that `load` will take, from the headers of 32 images at most."""
         return memory_of(self.reader, self.entries)
 
     def cached(self, folder: str | Path) -> Dataset:
         """Return the same samples from one memory-mapped file of decoded arrays.
 
         The file is written once, by whichever process comes first, appears whole or not at
-        all, and is written anew when a photo, a mask or the classes have changed.
+        all, and is written again when an image, a mask or the classes have changed.
 
         Parameters
         ----------
         folder : str or Path
-            Where to keep it. It holds 4 bytes a pixel, and the objects' masks.
+            Where to keep it. It holds 4 bytes per pixel, and the instances' masks.
 
         Returns
         -------
@@ -171,6 +184,15 @@ class Dataset(Sequence[Sample]):
         ------
         DataError
             A sample cannot be read, or the disk has no room.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from pixelwise.datasets import draw_shapes, open_dataset
+        >>> with TemporaryDirectory() as folder:
+        ...     dataset = open_dataset(draw_shapes(f"{folder}/shapes"), say=str)
+        ...     dataset.cached(f"{folder}/cache")[0].image.flags.writeable
+        False
         """
         stem = f"{self.root.resolve().name}-{self.split}"
         table = None if self.table is None else self.table.tolist()
@@ -189,14 +211,25 @@ class Dataset(Sequence[Sample]):
     def remapped(self, rules: Mapping[str, str], target: ClassMap) -> Dataset:
         """Return the same samples with their classes translated to others.
 
-        Objects that become background or void are no objects any more.
+        Instances that become background or void are dropped.
 
         Parameters
         ----------
         rules : mapping of str to str
             As for `ClassMap.remap`: class name here to class name there, ``"*"`` for the rest.
         target : ClassMap
-            The classes the new data set has.
+            The classes of the new data set.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from pixelwise.datasets import draw_shapes, open_dataset
+        >>> target = ClassMap(("background", "shape"))
+        >>> with TemporaryDirectory() as folder:
+        ...     dataset = open_dataset(draw_shapes(folder), say=str)
+        ...     merged = dataset.remapped({"background": "background", "*": "shape"}, target)
+        ...     int(merged[0].label_map[merged[0].label_map < 255].max())
+        1
         """
         table = self.classes.remap(rules, target)
         if self.table is not None:

@@ -1,4 +1,4 @@
-"""Data sets from the network: whole and checked, or a part that the next call goes on with."""
+"""Data sets from the network: whole and checked, or a part that the next call resumes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHUNK = 1 << 18
 
 @dataclass(frozen=True)
 class Download:
-    """A data set that can be fetched.
+    """A data set that can be downloaded.
 
     Parameters
     ----------
@@ -36,6 +36,11 @@ class Download:
         URLs of the folders that hold the file, the official one first.
     folder : str
         What is kept of the archive, as a path in it.
+
+    Examples
+    --------
+    >>> DOWNLOADS["voc2012"].folder
+    'VOCdevkit/VOC2012'
     """
 
     archive: str
@@ -61,11 +66,11 @@ DOWNLOADS: dict[str, Download] = {
         "VOCdevkit/VOC2007",
     ),
 }
-"""What can be fetched, by name; a further one is an entry here."""
+"""What can be downloaded, by name; a new one is an entry here."""
 
 
 class _HashError(Exception):
-    """The file is whole, but it is another one."""
+    """The file is whole, but its hash differs."""
 
 
 def download(
@@ -80,8 +85,8 @@ def download(
 ) -> Path:
     """Fetch a data set, check its hash, and unpack it.
 
-    A call that was cut off is gone on with by the next one. Proxies are taken from the
-    environment (``http_proxy``, ``https_proxy``, ``no_proxy``).
+    An interrupted download is resumed by the next call. Proxies are taken from the environment
+    (``http_proxy``, ``https_proxy``, ``no_proxy``).
 
     Parameters
     ----------
@@ -90,7 +95,7 @@ def download(
     root : str or Path
         The folder to put it into.
     archive : str or Path, optional
-        The archive, where it is here already; nothing is fetched then.
+        The archive, if it has been downloaded already; nothing is fetched then.
     timeout : float
         Seconds without a byte after which a connection counts as broken.
     tries : int
@@ -103,15 +108,20 @@ def download(
     Returns
     -------
     Path
-        The data set's folder, ready for `open_dataset`. It appears when it is whole.
+        The data set's folder, ready for `open_dataset`. It appears once it is complete.
 
     Raises
     ------
     ArgumentError
         An unknown name.
     DataError
-        No mirror could be reached, the hash is another one, the disk has no room, or the
-        archive holds something it must not.
+        No mirror could be reached, the hash differs, the disk has no room, or the archive
+        holds something it must not.
+
+    Examples
+    --------
+    >>> root = download("voc2012", "data")  # doctest: +SKIP
+    >>> dataset = open_dataset(root, "train")  # doctest: +SKIP
     """
     if name not in DOWNLOADS:
         raise ArgumentError(f"unknown data set {name!r}; there is: {', '.join(DOWNLOADS)}")
@@ -165,7 +175,7 @@ def _fetch(
                     failed = tries
             except urllib.error.HTTPError as error:
                 reason = f"{error.code} {error.reason}"
-                # What is not there, or not allowed, will not be so in a second either.
+                # A file that is missing or forbidden will be so in a second, too.
                 failed = tries if 400 <= error.code < 500 else failed + 1
             except (OSError, http.client.HTTPException, ValueError) as error:
                 # A timeout, a reset, no route, an unknown host, a line that is not HTTP.
@@ -177,8 +187,8 @@ def _fetch(
                 time.sleep(min(30.0, pause * 2 ** (failed - 1)))
         failures.append(f"{mirror} ({reason})")
     raise DataError(
-        f"{wanted.archive}: no mirror could give it: {'; '.join(failures)}. The same command goes "
-        "on where it was; with a copy from elsewhere, say --archive FILE"
+        f"{wanted.archive}: no mirror could give it: {'; '.join(failures)}. The same command "
+        "resumes; with a copy from elsewhere, say --archive FILE"
     )
 
 
@@ -202,7 +212,7 @@ def _fetch_once(url: str, part: Path, wanted: Download, timeout: float) -> None:
             have, digest = 0, hashlib.new(wanted.hash.partition(":")[0])
             file.truncate(0)
         elif have and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-            raise http.client.HTTPException("the server sent another part than it was asked for")
+            raise http.client.HTTPException("the server sent another part than was requested")
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else None
         if total is not None:

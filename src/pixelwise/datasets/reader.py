@@ -26,13 +26,18 @@ class Entry:
     Parameters
     ----------
     name : str
-        Unlike any other in the split; it may hold slashes where photos lie in folders.
+        Unique within the split; it holds slashes if images lie in folders.
     image_path : Path
-        The photo, or the annotation that the photo is embedded in.
+        The image, or the annotation that the image is embedded in.
     label_path : Path
         The mask or the annotation; errors name it.
     instance_path : Path, optional
         A map of instance ids.
+
+    Examples
+    --------
+    >>> sorted(path.name for path in Entry("a", Path("a.jpg"), Path("a.png")).paths)
+    ['a.jpg', 'a.png']
     """
 
     name: str
@@ -50,34 +55,34 @@ class Reader(Protocol):
     """How a format turns an entry into arrays."""
 
     def image(self, entry: Entry) -> UInt8Array:
-        """Read the photo, (H, W, 3) uint8 RGB."""
+        """Read the image, (H, W, 3) uint8 RGB."""
 
     def size(self, entry: Entry) -> tuple[int, int]:
-        """Read the photo's (height, width) without decoding it."""
+        """Read the image's (height, width) without decoding it."""
 
     def image_file(self, entry: Entry) -> tuple[bytes, str]:
-        """Return the photo's file as it is, and the suffix that its format goes by."""
+        """Return the image's file unchanged, and the suffix of its format."""
 
     def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:
-        """Read the label map, (H, W) uint8 with 255 = void, and the objects if there are any.
+        """Read the label map, (H, W) uint8 with 255 = void, and the instances if known.
 
-        ``size`` is the photo's; a mask file of another one is returned as it is.
+        ``size`` is the image's; a mask file of another size is returned in its own.
         """
 
 
 class ImageFiles:
-    """The part of a reader that nearly all formats share: the photo is a file of its own."""
+    """The part of a reader that nearly all formats share: the image is a file of its own."""
 
     def image(self, entry: Entry) -> UInt8Array:
-        """Read the photo, (H, W, 3) uint8 RGB."""
+        """Read the image, (H, W, 3) uint8 RGB."""
         return read_image(entry.image_path)
 
     def size(self, entry: Entry) -> tuple[int, int]:
-        """Read the photo's (height, width) from its header."""
+        """Read the image's (height, width) from its header."""
         return read_size(entry.image_path)[0]
 
     def image_file(self, entry: Entry) -> tuple[bytes, str]:
-        """Return the photo's file as it is, and its suffix."""
+        """Return the image's file unchanged, and its suffix."""
         return read_bytes(entry.image_path), entry.image_path.suffix.lower()
 
 

@@ -1,4 +1,4 @@
-"""A tiny data set of drawn shapes, for trying things out where no photos are at hand."""
+"""A tiny data set of drawn shapes, for trying things out without photos."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.errors import ArgumentError
-from pixelwise.io.files import written_whole
+from pixelwise.io.files import write_text
 from pixelwise.io.image import write_image
 from pixelwise.io.mask import write_label_map
 from pixelwise.samples import Int32Array, UInt8Array
@@ -36,9 +36,9 @@ def draw_shapes(
     train, val : int
         How many samples each split gets, at least 1.
     size : (height, width)
-        Of each photo in pixels, at least 32 each.
+        Of each image in pixels, at least 32 each.
     seed : int
-        The same seed draws the same pictures.
+        The same seed draws the same images.
 
     Returns
     -------
@@ -50,6 +50,14 @@ def draw_shapes(
     ------
     ArgumentError
         A count or a size too small.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     root = draw_shapes(folder, train=1, val=1)
+    ...     sorted(path.name for path in root.iterdir())
+    ['ImageSets', 'JPEGImages', 'SegmentationClass', 'classes.txt']
     """
     if min(train, val) < 1 or min(size) < 32:
         raise ArgumentError(f"expected 1 sample and 32 px at least, got {train}, {val}, {size}")
@@ -61,8 +69,9 @@ def draw_shapes(
             image, label_map = _draw(size, rng)
             write_image(root / "JPEGImages" / f"{name}.jpg", image)
             write_label_map(root / "SegmentationClass" / f"{name}.png", label_map, SHAPES)
-        _write(root / "ImageSets" / "Segmentation" / f"{split}.txt", names)
-    _write(root / "classes.txt", SHAPES.names)
+        listed = "".join(f"{name}\n" for name in names)
+        write_text(root / "ImageSets" / "Segmentation" / f"{split}.txt", listed)
+    write_text(root / "classes.txt", "".join(f"{name}\n" for name in SHAPES.names))
     return root
 
 
@@ -89,8 +98,3 @@ def _outline(class_: int, x: int, y: int, radius: int) -> Int32Array:
     angles = 2 * np.pi * np.arange(corners) / corners + {1: 0, 2: np.pi / 4, 3: -np.pi / 2}[class_]
     points = np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], axis=-1)
     return points.round().astype(np.int32)
-
-
-def _write(path: Path, lines: tuple[str, ...] | list[str]) -> None:
-    with written_whole(path) as beside:
-        beside.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -42,7 +42,7 @@ def without_unions(datasets: list[Dataset], say: Callable[[str], object] = str) 
         own = photos[dataset.split]
         parts = {split: some for split, some in photos.items() if some < own}
         if len(parts) > 1 and own == set().union(*parts.values()):
-            say(f"'{dataset.split}' is {' and '.join(parts)} together, and left out")
+            say(f"'{dataset.split}' is {' and '.join(parts)} together and is left out")
         else:
             kept.append(dataset)
     return kept

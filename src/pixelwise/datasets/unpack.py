@@ -34,7 +34,7 @@ def unpack(archive: Path, root: Path, folder: str) -> Path:
     ------
     DataError
         It is damaged, lacks the folder, holds more than the disk or `EXPANSION` allows, or
-        holds something that is no plain file or folder within it: a path leading out, a
+        holds something that is not a plain file or folder within it: a path leading out, a
         link, a device.
     """
     scratch = root / f".{archive.name}.unpacked"
@@ -49,9 +49,9 @@ def unpack(archive: Path, root: Path, folder: str) -> Path:
             if error.errno is None:  # tarfile's and lzma's own are OSErrors, too
                 raise DataError(f"{archive}: damaged ({error})") from None
             raise DataError(f"{archive}: cannot be unpacked ({error.strerror})") from None
-        # The readers of damaged archives meet them with many kinds of exception.
+        # tarfile meets damaged archives with many kinds of exception.
         except Exception as error:
-            raise DataError(f"{archive}: damaged or no tar archive ({error})") from None
+            raise DataError(f"{archive}: damaged or not a tar archive ({error})") from None
         if not (scratch / folder).is_dir():
             raise DataError(f"{archive}: holds no {folder}")
         (root / folder).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Alphas and label maps that another tool, or a person, made."""
+"""Alphas that a person or another tool made, as image files."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from pixelwise.classes import VOID
-from pixelwise.errors import LabelError
+from pixelwise.errors import LabelError, size_mismatch
 from pixelwise.io.image import open_pillow, save_pillow
 from pixelwise.io.mask import decode_rgb
 from pixelwise.samples import Float32Array, UInt8Array
 
 LIGHT = 128
-"""A grey alpha has a pixel at least this light; class ids have not."""
+"""A grey alpha has a pixel at least this light; a map of class ids does not."""
 
 
 def read_alpha(path: str | Path, size: tuple[int, int]) -> Float32Array:
-    """Read what belongs to the subject from a picture file.
+    """Read an alpha from an image file.
 
     Parameters
     ----------
     path : str or Path
-        A picture with transparency (its alpha counts), a grey one (black is background, white
-        is subject, 8 or 16 bits), or a label map: palette PNG, or RGB in VOC's colours. Of a
+        An image with transparency (its alpha counts), a grey one (black is background, white
+        is subject, 8 or 16 bits), or a label map: palette PNG, or RGB in VOC's colours. In a
         label map, every class but 0 and void is subject.
     size : (height, width)
-        Of the photo.
+        Of the image it belongs to.
 
     Returns
     -------
@@ -40,15 +40,21 @@ def read_alpha(path: str | Path, size: tuple[int, int]) -> Float32Array:
     ImageFileError
         The file cannot be read.
     LabelError
-        Another size, or pixels of which nobody can tell what they mean.
+        Another size, or pixels that are neither an alpha nor a label map.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_alpha(f"{folder}/a.png", np.array([[0, 1, 0.2]], dtype=np.float32))
+    ...     read_alpha(f"{folder}/a.png", (1, 3)).round(2).tolist()
+    [[0.0, 1.0, 0.20000000298023224]]
     """
     with open_pillow(path) as opened:
         picture = ImageOps.exif_transpose(opened)
     if picture.size != (size[1], size[0]):
-        raise LabelError(
-            f"{path}: {picture.width} x {picture.height} pixels, the photo has "
-            f"{size[1]} x {size[0]}"
-        )
+        own = picture.height, picture.width
+        raise size_mismatch(str(path), "alpha", own, size, "make it of the image's size")
     if picture.mode == "P" and "transparency" not in picture.info:
         return _of_ids(np.array(picture))
     if picture.has_transparency_data:
@@ -84,5 +90,5 @@ def _of_ids(label_map: UInt8Array) -> Float32Array:
 
 
 def write_alpha(path: str | Path, alpha: Float32Array) -> None:
-    """Write an alpha as an 8-bit grey picture, (H, W) float32 of 0..1."""
+    """Write an alpha as an 8-bit grey image file, (H, W) float32 of 0..1."""
     save_pillow(path, Image.fromarray((alpha * 255).round().astype(np.uint8)))

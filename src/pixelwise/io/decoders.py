@@ -1,7 +1,7 @@
 """The fast decoders for the two common kinds of file.
 
 Each returns None for what it does not know; `pixelwise.io.image` then asks Pillow, which knows
-nearly everything and judges what is damaged.
+nearly every kind and says what is damaged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from zlib_ng import zlib_ng as zlib
 from pixelwise.samples import UInt8Array
 
 MAX_PIXELS = 2 * (1024 * 1024 * 1024 // 4 // 3)
-"""Pixels above which a picture is refused as a decompression bomb; Pillow's own limit."""
+"""Pixels above which an image is refused as a decompression bomb; Pillow's own limit."""
 
 JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 PNG_START, PNG_HEADER = b"\x89PNG\r\n\x1a\n", 33
@@ -57,7 +57,7 @@ def decode_jpeg(data: bytes) -> UInt8Array | None:
             return None
         return np.asarray(simplejpeg.decode_jpeg(data), dtype=np.uint8)
     except ValueError as error:
-        # "Corrupt JPEG data: premature end of data segment", where the end mark is there.
+        # "Corrupt JPEG data: premature end of data segment", though the end mark is there.
         if "premature end" in str(error).lower():
             raise EOFError(str(error)) from None
         return None
@@ -118,7 +118,7 @@ def decode_png_levels(data: bytes) -> UInt8Array | None:
 
 
 def _has_exif(data: bytes) -> bool:
-    """Tell whether one of the segments before the pixels holds EXIF; True where they are odd."""
+    """Return whether a segment before the pixels holds EXIF; True if they cannot be parsed."""
     at = 2
     while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
         kind = data[at + 1]
@@ -134,5 +134,5 @@ def _is_turned(data: bytes) -> bool:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return bool(picture.getexif().get(ORIENTATION, 1) != 1)
-    except Exception:  # damaged EXIF comes with many kinds of exception; Pillow's reader judges
+    except Exception:  # damaged EXIF comes with many kinds of exception; Pillow's reader says
         return True

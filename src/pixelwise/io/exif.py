@@ -1,4 +1,4 @@
-"""What a photo file says besides its pixels, and how to hand it on."""
+"""What an image file holds besides its pixels, and how to write it into another."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from pixelwise.io.image import IMAGE_FORMATS, image_of_bytes, read_bytes, save_p
 from pixelwise.samples import UInt8Array
 
 PROFILE_OF = {b"RGB ": ("RGB", "RGBA", "P", "PA"), b"GRAY": ("L", "LA", "I", "I;16", "1")}
-"""Modes of a picture's pixels that a colour profile of some kind can describe."""
+"""Modes of Pillow's images that a colour profile of some kind can describe."""
 
 XMP_ORIENTATION = re.compile(rb'tiff:Orientation(="\d+"|>\d+</tiff:Orientation)')
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is handed from a photo to the picture made from it.
+    """What is copied from an image file to the one made from it.
 
     Parameters
     ----------
     options : dict
         For Pillow's ``save``: ``exif`` (upright, without the thumbnail), ``icc_profile``, ``xmp``,
-        ``dpi``, as far as they are there.
+        ``dpi``, those that the file has.
     grey : bool
-        The photo has no colours.
+        The image has no colours.
     """
 
     options: dict[str, Any]
     grey: bool
 
     def save(self, path: str | Path, pixels: UInt8Array) -> None:
-        """Write a picture with this metadata; the suffix chooses the format.
+        """Write an image with this metadata; the suffix chooses the format.
 
         Parameters
         ----------
         path : str or Path
         pixels : (H, W, 3) or (H, W, 4) uint8
-            RGB or RGBA. A grey photo that is still grey is written as one.
+            RGB or RGBA. A grey image that is still grey is written as one.
 
         Raises
         ------
         ArgumentError
-            A suffix that stands for no picture format.
+            A suffix that stands for no image format.
         """
         options = dict(self.options)
         if self.grey and pixels.shape[2] == 3 and (pixels == pixels[..., :1]).all():
@@ -62,7 +62,7 @@ class Metadata:
 
 
 def read_photo(path: str | Path) -> tuple[UInt8Array, Metadata]:
-    """Read a photo, upright, and what its file says besides.
+    """Read an image, upright, and its file's metadata.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def read_photo(path: str | Path) -> tuple[UInt8Array, Metadata]:
     Raises
     ------
     ImageFileError
-        The file is missing, truncated, or no picture.
+        The file is missing, truncated, or not an image.
     """
     data = read_bytes(path)
     image = image_of_bytes(data, path)
@@ -86,8 +86,8 @@ def read_photo(path: str | Path) -> tuple[UInt8Array, Metadata]:
         mode, info = picture.mode, dict(picture.info)
         exif = picture.getexif()
     options: dict[str, Any] = {name: info[name] for name in ("dpi",) if name in info}
-    # The pixels are turned upright, so nobody may turn them again. Pillow writes no thumbnail,
-    # which is as well: it would show the photo as it was.
+    # The pixels are turned upright, so no reader may turn them again. Pillow writes no thumbnail,
+    # which would show the image before the change.
     exif.pop(ORIENTATION, None)
     if len(exif):
         options["exif"] = exif.tobytes()

@@ -15,13 +15,22 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it to ``path`` when the block succeeds.
 
     The parent folder is made. After an error, or Ctrl-C, the temporary file is removed and
-    whatever stood at ``path`` before still stands there.
+    what was at ``path`` before is still there.
 
     Parameters
     ----------
     path : str or Path
-        Where the finished file shall stand. The temporary one keeps its suffix, since
-        writers choose the format by it.
+        Of the finished file. The temporary one keeps its suffix, since writers choose the
+        format by it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with written_whole(f"{folder}/a.bin") as beside:
+    ...         n = beside.write_bytes(b"pixels")
+    ...     Path(folder, "a.bin").read_bytes()
+    b'pixels'
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +72,7 @@ def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether a path is a file; one that no disk could hold is none."""
+    """Return whether a path is a file; False for a path that no disk can hold."""
     try:
         return path.is_file()
     except (OSError, ValueError):

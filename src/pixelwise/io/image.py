@@ -1,4 +1,4 @@
-"""Photos in and out: always (H, W, 3) uint8 RGB inside, whatever the file holds."""
+"""Images in and out: always (H, W, 3) uint8 RGB in memory, whatever the file holds."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pixelwise.io.files import written_whole
 from pixelwise.samples import UInt8Array, check_image
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
-"""The file endings that a folder of photos is searched for."""
+"""The file name suffixes that a folder of images is searched for."""
 
-# Pillow imports these two only when nothing else fits, but asks that a format named be there.
+# Pillow imports these two only when nothing else fits, but requires that a named format is there.
 import_module("PIL.TiffImagePlugin")
 import_module("PIL.WebPImagePlugin")
 
@@ -29,7 +29,7 @@ IMAGE_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
 
 
 def read_image(path: str | Path) -> UInt8Array:
-    """Read a photo.
+    """Read an image.
 
     EXIF orientation is applied, transparency is laid over white, 16-bit is scaled to 8,
     greyscale and CMYK become RGB.
@@ -37,7 +37,7 @@ def read_image(path: str | Path) -> UInt8Array:
     Parameters
     ----------
     path : str or Path
-        JPEG, PNG, TIFF, WebP, BMP or GIF (its first picture).
+        JPEG, PNG, TIFF, WebP, BMP or GIF (its first frame).
 
     Returns
     -------
@@ -47,18 +47,26 @@ def read_image(path: str | Path) -> UInt8Array:
     Raises
     ------
     ImageFileError
-        The file is missing, truncated, or no picture; the message names it.
+        The file is missing, truncated, or not an image; the message names it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_image(f"{folder}/a.png", np.full((2, 3, 3), 7, np.uint8))
+    ...     read_image(f"{folder}/a.png").shape
+    (2, 3, 3)
     """
     return image_of_bytes(read_bytes(path), path)
 
 
 def image_of_bytes(data: bytes, path: str | Path) -> UInt8Array:
-    """Decode a photo that is in memory, as `read_image` does.
+    """Decode an image that is in memory, as `read_image` does.
 
     Parameters
     ----------
     data : bytes
-        A whole picture file.
+        A whole image file.
     path : str or Path
         What to call it in an error.
 
@@ -70,7 +78,7 @@ def image_of_bytes(data: bytes, path: str | Path) -> UInt8Array:
     Raises
     ------
     ImageFileError
-        It is truncated, or no picture.
+        It is truncated, or not an image.
     """
     try:
         image = decode_jpeg(data)
@@ -111,19 +119,19 @@ def to_rgb(array: npt.NDArray[np.generic]) -> UInt8Array:
 
 
 def open_pillow(path: str | Path, data: bytes | None = None) -> Image.Image:
-    """Open a picture file with Pillow and decode it whole.
+    """Open an image file with Pillow and decode it whole.
 
     Parameters
     ----------
     path : str or Path
         The file; it is named in errors.
     data : bytes, optional
-        Its bytes, where they have been read already.
+        Its bytes, if they have been read already.
 
     Raises
     ------
     ImageFileError
-        The file is missing, truncated, or no picture.
+        The file is missing, truncated, or not an image.
     """
     path = Path(path)
     if data is None:
@@ -146,7 +154,7 @@ def open_pillow(path: str | Path, data: bytes | None = None) -> Image.Image:
 
 
 def write_image(path: str | Path, image: UInt8Array) -> None:
-    """Write a photo; the suffix chooses the format (JPEG at quality 92).
+    """Write an image; the suffix chooses the format (JPEG at quality 92).
 
     Parameters
     ----------
@@ -159,6 +167,12 @@ def write_image(path: str | Path, image: UInt8Array) -> None:
     ------
     ArgumentError
         An unknown suffix, or an array of another shape or dtype.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_image(f"{folder}/a.jpg", np.zeros((2, 3, 3), np.uint8))
     """
     check_image(image)
     save_pillow(path, Image.fromarray(image))
@@ -170,13 +184,13 @@ def save_pillow(path: str | Path, picture: Image.Image, **options: Any) -> None:
     Raises
     ------
     ArgumentError
-        A suffix that stands for no picture format.
+        A suffix that stands for no image format.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in Image.registered_extensions():
         raise ArgumentError(f"{path}: cannot tell the image format from {suffix!r}; try .png")
     if suffix in (".jpg", ".jpeg"):
-        # 4:4:4, since chroma subsampling frays exactly the mask borders people look at.
+        # 4:4:4, since chroma subsampling frays exactly the outlines of masks that people look at.
         options = {"quality": 92, "subsampling": 0} | options
     with written_whole(path) as beside:
         picture.save(beside, **options)
@@ -192,7 +206,7 @@ def fit_within(size: tuple[int, ...], longest: float, *, enlarge: bool = False) 
     longest : float
         Pixels of the longer side.
     enlarge : bool
-        Make the longer side exactly ``longest`` where it is shorter.
+        Make the longer side exactly ``longest`` if it is shorter.
 
     Returns
     -------
@@ -215,7 +229,7 @@ def fit_within(size: tuple[int, ...], longest: float, *, enlarge: bool = False) 
 
 
 def resize_image(image: UInt8Array, size: tuple[int, int]) -> UInt8Array:
-    """Resize a photo, averaging over pixels when it shrinks.
+    """Resize an image, averaging over pixels when it shrinks.
 
     Parameters
     ----------
@@ -270,7 +284,7 @@ def find_images(paths: list[Path]) -> list[Path]:
     Raises
     ------
     ImageFileError
-        A path does not exist, or a folder holds no photo.
+        A path does not exist, or a folder holds no image.
     """
     found: list[Path] = []
     for path in paths:
@@ -278,7 +292,7 @@ def find_images(paths: list[Path]) -> list[Path]:
             inside = images_in(path)
             if not inside:
                 raise ImageFileError(
-                    f"{path}: no photo in this folder; looked for "
+                    f"{path}: no image in this folder; looked for "
                     + " ".join(sorted(IMAGE_SUFFIXES))
                 )
             found += inside
@@ -292,20 +306,20 @@ def find_images(paths: list[Path]) -> list[Path]:
 
 
 def _matches(pattern: Path) -> list[Path]:
-    """Return the photos that a glob names, for shells that leave globs as they are."""
+    """Return the images that a glob names, for shells that do not expand globs."""
     if not any(sign in pattern.name for sign in "*?["):
         return []
     return sorted(p for p in pattern.parent.glob(pattern.name) if is_image_file(p))
 
 
 def read_size(path: str | Path, data: bytes | None = None) -> tuple[tuple[int, int], bool]:
-    """Read the size of a photo from its header.
+    """Read the size of an image from its header.
 
     Parameters
     ----------
     path : str or Path
     data : bytes, optional
-        The file's bytes, where they have been read already.
+        The file's bytes, if they have been read already.
 
     Returns
     -------
@@ -317,7 +331,7 @@ def read_size(path: str | Path, data: bytes | None = None) -> tuple[tuple[int, i
     Raises
     ------
     ImageFileError
-        The file is missing or no picture.
+        The file is missing or not an image.
     """
     source = path if data is None else io.BytesIO(data)
     try:

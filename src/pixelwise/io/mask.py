@@ -1,4 +1,4 @@
-"""Label maps in and out. The pixels of a mask file are ids, never a picture to interpolate."""
+"""Label maps in and out. The pixels of a mask file are ids, never an image to interpolate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pixelwise.samples import Int32Array, Int64Array, UInt8Array, UInt16Array, c
 T = TypeVar("T", np.uint8, np.uint16)
 
 INSTANCES_SUFFIX = "_instances.png"
-"""What the file of a photo's instance map is called, after the photo's name."""
+"""What the file of an image's instance map is called, after the image's name."""
 
 
 def pixel_kind(path: str | Path) -> str:
@@ -44,7 +44,7 @@ def read_levels(path: str | Path) -> UInt8Array | Int32Array:
     Parameters
     ----------
     path : str or Path
-        PNG, or any lossless picture.
+        PNG, or any lossless image file.
 
     Returns
     -------
@@ -72,15 +72,15 @@ def read_levels(path: str | Path) -> UInt8Array | Int32Array:
 def read_label_map(path: str | Path, palette: UInt8Array | None = None) -> UInt8Array:
     """Read a mask file as class ids.
 
-    Palette pictures give their indices, never their colours; RGB pictures are decoded through
+    Palette files give their indices, never their colours; RGB files are decoded through
     a colour map; grey ones give their levels.
 
     Parameters
     ----------
     path : str or Path
-        PNG, or any lossless picture.
+        PNG, or any lossless image file.
     palette : (256, 3) uint8, optional
-        The colour of each id in an RGB picture; the VOC colour map where not given.
+        The colour of each id in an RGB file; the VOC colour map if not given.
 
     Returns
     -------
@@ -178,9 +178,9 @@ def decode_rgb(
     colours : (H, W, 3) uint8
         RGB.
     where : str
-        What to call the picture in an error.
+        What to call the mask in an error.
     palette : (256, 3) uint8, optional
-        The colour of each id; the VOC colour map where not given.
+        The colour of each id; the VOC colour map if not given.
 
     Raises
     ------
@@ -193,9 +193,9 @@ def decode_rgb(
     >>> decode_rgb(np.array([[[0, 0, 0], [192, 128, 128]]], dtype=np.uint8)).tolist()
     [[0, 15]]
     """
-    ids, strange = _decode_voc(colours) if palette is None else _decode_any(colours, palette)
-    if cv2.countNonZero(strange):
-        pixels = colours[strange > 0]
+    ids, foreign = _decode_voc(colours) if palette is None else _decode_any(colours, palette)
+    if cv2.countNonZero(foreign):
+        pixels = colours[foreign > 0]
         found, counts = np.unique(pixels, axis=0, return_counts=True)
         colour = tuple(found[counts.argmax()].tolist())
         which = "the VOC colour map" if palette is None else "the classes' colours"
@@ -256,13 +256,13 @@ def _kind_of(picture: Image.Image, path: str | Path) -> str:
 
 def _decode_voc(colours: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
     # Each channel carries three bits of the id, so three 256-entry tables do the work of the
-    # usual 256^3 one; a value that no id produces is told apart by a fourth plane of marks.
+    # usual 256^3 one; a value that no id produces is marked in another plane.
     ids = np.zeros(colours.shape[:2], dtype=np.uint8)
-    strange = np.zeros(colours.shape[:2], dtype=np.uint8)
+    foreign = np.zeros(colours.shape[:2], dtype=np.uint8)
     for channel, plane in enumerate(cv2.split(colours)):
         cv2.bitwise_or(ids, cv2.LUT(plane, _CHANNEL_BITS[channel]), ids)
-        cv2.bitwise_or(strange, cv2.LUT(plane, _CHANNEL_STRANGE[channel]), strange)
-    return ids, strange
+        cv2.bitwise_or(foreign, cv2.LUT(plane, _CHANNEL_FOREIGN[channel]), foreign)
+    return ids, foreign
 
 
 def _decode_any(colours: UInt8Array, palette: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
@@ -276,15 +276,15 @@ def _decode_any(colours: UInt8Array, palette: UInt8Array) -> tuple[UInt8Array, U
 
 def _channel_tables() -> tuple[UInt8Array, UInt8Array]:
     bits = np.zeros((3, 256), dtype=np.uint8)
-    strange = np.full((3, 256), 1, dtype=np.uint8)
+    foreign = np.full((3, 256), 1, dtype=np.uint8)
     values = np.arange(256)
     for channel in range(3):
         for round_ in range(3):
             bits[channel] |= (((values >> (7 - round_)) & 1) << (3 * round_ + channel)).astype(
                 np.uint8
             )
-        strange[channel, voc_palette()[:, channel]] = 0
-    return bits, strange
+        foreign[channel, voc_palette()[:, channel]] = 0
+    return bits, foreign
 
 
-_CHANNEL_BITS, _CHANNEL_STRANGE = _channel_tables()
+_CHANNEL_BITS, _CHANNEL_FOREIGN = _channel_tables()

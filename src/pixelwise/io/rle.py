@@ -46,7 +46,7 @@ def decode_rle(code: Mapping[str, Any], size: tuple[int, int], where: str = "RLE
     code : mapping
         ``{"size": [H, W], "counts": ...}``.
     size : (height, width)
-        Of the photo it belongs to.
+        Of the image it belongs to.
     where : str
         What to call it in an error.
 
@@ -57,7 +57,7 @@ def decode_rle(code: Mapping[str, Any], size: tuple[int, int], where: str = "RLE
     Raises
     ------
     LabelError
-        It is for another size, its counts do not add up to it, or it is no RLE at all.
+        It is for another size, its counts do not add up to it, or it is not RLE.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def decode_rle(code: Mapping[str, Any], size: tuple[int, int], where: str = "RLE
     """
     if code.get("size") not in (list(size), tuple(size)):
         raise LabelError(
-            f"{where}: the RLE is for {code.get('size')}, but the photo is {list(size)} "
+            f"{where}: the RLE is for {code.get('size')}, but the image is {list(size)} "
             "([height, width])"
         )
     raw = code.get("counts")
@@ -90,12 +90,12 @@ def decode_rle(code: Mapping[str, Any], size: tuple[int, int], where: str = "RLE
 def draw_polygons(
     polygons: Sequence[Sequence[float]], size: tuple[int, int], where: str = "polygon"
 ) -> BoolArray:
-    """Draw the polygons of one object as pycocotools does.
+    """Draw the polygons of one instance as pycocotools does.
 
     Parameters
     ----------
     polygons : sequence of [x0, y0, x1, y1, ...]
-        In pixels; at least three points each. Parts outside the photo are cut off.
+        In pixels; at least three points each. Parts outside the image are cut off.
     size : (height, width)
     where : str
         What to call it in an error.
@@ -107,8 +107,8 @@ def draw_polygons(
     Raises
     ------
     LabelError
-        Too few points, a value that is no number, or a point further outside than the photo
-        is large.
+        Too few points, a value that is not a number, or a point further outside than the
+        image is large.
     """
     flat = [
         points_of(np.array(polygon, dtype=object).ravel(), size, where).ravel().tolist()
@@ -145,14 +145,14 @@ def draw_segmentation(
 def points_of(
     values: npt.NDArray[Any] | Sequence[Any], size: tuple[int, int], where: str
 ) -> Float64Array:
-    """Check the outline of an object.
+    """Check the outline of an instance.
 
     Parameters
     ----------
     values : sequence
         x, y in pixels, alternating or in pairs.
     size : (height, width)
-        Of the photo.
+        Of the image.
     where : str
         What to call it in an error.
 
@@ -178,7 +178,7 @@ def points_of(
     limit = np.array([size[1], size[0]])
     # Written so that NaN fails, too. Drawing takes memory and time by the length of the outline.
     if not bool(((points >= -limit) & (points <= 2 * limit)).all()):
-        raise LabelError(f"{where}: a point lies far outside the photo of {limit[0]} x {limit[1]}")
+        raise LabelError(f"{where}: a point lies far outside the image of {limit[0]} x {limit[1]}")
     return points
 
 

@@ -15,7 +15,7 @@ def read_text(path: Path, limit: int = 1 << 31) -> str:
     Raises
     ------
     DataError
-        It is missing, too large, or no UTF-8.
+        It is missing, too large, or not UTF-8.
     """
     try:
         if path.stat().st_size > limit:
@@ -28,12 +28,12 @@ def read_text(path: Path, limit: int = 1 << 31) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file that holds an object.
+    """Read a JSON file that holds an object (``{...}``).
 
     Raises
     ------
     DataError
-        It is no JSON, too deeply nested, or no object.
+        It is not JSON, too deeply nested, or not an object.
     """
     try:
         content = json.loads(read_text(path))

@@ -16,14 +16,14 @@ from pixelwise.samples import UInt8Array
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 BAND = 256
-"""Rows that come at a time where the file does not say otherwise."""
+"""Rows per band if the file has no strips or tiles."""
 
 _UPRIGHT = 1
 _GREY = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE)
 
 
 def large_size(path: str | Path) -> tuple[int, int]:
-    """Return the (height, width) of a photo of any size, from its header.
+    """Return the (height, width) of an image of any size, from its header.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def large_size(path: str | Path) -> tuple[int, int]:
     Raises
     ------
     ImageFileError
-        The file is missing or no picture; or it is larger than may be decoded at once, and no
-        TIFF that could be read in bands.
+        The file is missing or not an image; or it is larger than may be decoded at once, and
+        not a TIFF that can be read in bands.
     """
     if Path(path).suffix.lower() in TIFF_SUFFIXES:
         with _tiff(path) as page:
@@ -44,7 +44,7 @@ def large_size(path: str | Path) -> tuple[int, int]:
 
 @contextmanager
 def photo_rows(path: str | Path) -> Generator[Iterator[UInt8Array]]:
-    """Read a photo from top to bottom.
+    """Read an image from top to bottom.
 
     A TIFF is decoded as it is read; other formats are decoded whole first.
 
@@ -87,7 +87,7 @@ def _tiff(path: str | Path) -> Generator[tifffile.TiffPage]:
 
 
 def _in_bands(page: tifffile.TiffPage) -> bool:
-    """Tell whether a TIFF holds upright grey or RGB pixels, interleaved, of 8 or 16 bits."""
+    """Return whether a TIFF holds upright grey or RGB pixels, interleaved, of 8 or 16 bits."""
     turned = page.tags.get("Orientation")
     return (
         (turned is None or turned.value == _UPRIGHT)

@@ -1,4 +1,4 @@
-"""Clips in and out: new pictures, the same frame times, sound, rotation and colours."""
+"""Clips in and out: changed frames, the same frame times, sound, rotation and colours."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from pixelwise.errors import ArgumentError, MissingExtraError, VideoFileError
+from pixelwise.errors import ArgumentError, VideoFileError, missing_extra
 from pixelwise.io.files import written_whole
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer, OutputContainer
 
-T = TypeVar("T")
-
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mpg"})
-"""The file endings that are taken for clips."""
+"""The file name suffixes that are taken for clips."""
 
 ENCODERS = {
     ".webm": (("libvpx-vp9", {"crf": "28", "b": "0", "deadline": "realtime", "cpu-used": "6"}),),
     "": (("libx264", {"preset": "superfast", "crf": "20"}), ("mpeg4", {"qscale": "3"})),
 }
-"""What a clip is encoded with, by its ending: the first that the installed FFmpeg has.
+"""What a clip is encoded with, by its suffix: the first that the installed FFmpeg has.
 
 x264's slower presets make smaller files of one quality, but on two cores they alone take longer
 than a clip of 720p lasts; a blurred background compresses well anyway.
@@ -42,7 +41,7 @@ LATE = 0.5
 
 @dataclass
 class Clip:
-    """What a clip's header says, and what was met on reading it.
+    """What a clip's header says, and what was found while reading it.
 
     Parameters
     ----------
@@ -50,9 +49,9 @@ class Clip:
     size : (height, width)
         Of the pixels as they are stored.
     frames : int
-        0 where the header does not say.
+        0 if the header does not say.
     seconds : float
-        0 where the header does not say.
+        0 if the header does not say.
     rotation : int
         Degrees by which a player turns the frames, counterclockwise.
     read : int
@@ -71,7 +70,7 @@ class Clip:
 
 
 def is_video(path: str | Path) -> bool:
-    """Tell whether a file's ending is that of a clip."""
+    """Return whether a file's suffix is that of a clip."""
     return Path(path).suffix.lower() in VIDEO_SUFFIXES
 
 
@@ -80,12 +79,12 @@ def rewrite(
     out: Path,
     change: Callable[[Iterator[VideoFrame], Clip], Iterator[VideoFrame]],
 ) -> Clip:
-    """Write a clip anew with other pictures. Sound is copied as it is, frame times are kept.
+    """Write a clip with its frames changed. Sound is copied, frame times are kept.
 
     Parameters
     ----------
     source, out : Path
-        The ending of ``out`` chooses the container and the encoder.
+        The suffix of ``out`` chooses the container and the encoder.
     change : callable
         From an iterator of frames to one of as many frames of the same size, in the same order.
         The frames come as they are stored, in one of `PLANAR`; each of the changed ones must
@@ -94,14 +93,14 @@ def rewrite(
     Returns
     -------
     Clip
-        ``trouble`` tells where a damaged clip broke; what could be read is in ``out``.
+        ``trouble`` says where a damaged clip broke; what could be read is in ``out``.
 
     Raises
     ------
     VideoFileError
-        The clip cannot be read at all, or holds no picture.
+        The clip cannot be read at all, or holds no video.
     ArgumentError
-        ``out`` has an ending for which there is no container, or is the source itself.
+        ``out`` has a suffix for which there is no container, or is the source itself.
     """
     if source.resolve() == out.resolve():
         raise ArgumentError(f"{out}: would overwrite the clip; choose another --out")
@@ -116,7 +115,7 @@ def rewrite(
         clip.rotation = first.rotation
         try:
             with closing(_created(beside)) as target:
-                _encode(container, target, change(_again(first, frames), clip), copies, clip)
+                _encode(container, target, change(chain([first], frames), clip), copies, clip)
         except need_av().error.FFmpegError as error:
             raise ArgumentError(f"{out}: cannot be written ({error.strerror})") from None
     return clip
@@ -134,9 +133,7 @@ def need_av() -> Any:
         import av
         import av.error
     except ImportError:
-        raise MissingExtraError(
-            "clips need PyAV: pip install -c constraints.txt '.[video]'"
-        ) from None
+        raise missing_extra("video", "PyAV", "video") from None
     return av
 
 
@@ -150,7 +147,7 @@ def _opened(path: Path) -> InputContainer:
         raise VideoFileError(f"{path}: not a clip that can be read ({error.strerror})") from None
     if not container.streams.video:
         container.close()
-        raise VideoFileError(f"{path}: holds no picture")
+        raise VideoFileError(f"{path}: holds no video")
     return container
 
 
@@ -198,17 +195,12 @@ def _frames(container: InputContainer, clip: Clip, copies: deque[Any]) -> Iterat
         clip.trouble.append(f"ends at {end:.2f} s of {clip.seconds:.2f} s")
 
 
-def _again(first: T, rest: Iterator[T]) -> Iterator[T]:
-    yield first
-    yield from rest
-
-
 def _created(path: Path) -> OutputContainer:
     av = need_av()
     try:
         return av.open(str(path), "w")  # type: ignore[no-any-return]
     except (ValueError, av.error.FFmpegError):
-        raise ArgumentError(f"{path.suffix!r}: no clip ends so; try .mp4, .mkv or .webm") from None
+        raise ArgumentError(f"{path.suffix!r}: not a clip; try .mp4, .mkv or .webm") from None
 
 
 def _encode(

@@ -1,4 +1,4 @@
-"""What is wrong with a data set, found before a training run stumbles over it."""
+"""The check of a data set: what would stop a training run, or mislead it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.classes import VOID, ClassMap
-from pixelwise.datasets.checks.examine import Look, examine
+from pixelwise.datasets.checks.examine import SampleFacts, examine
 from pixelwise.datasets.checks.findings import KINDS, Finding, Report
 from pixelwise.datasets.dataset import Dataset
+from pixelwise.datasets.formats.format import Format
 from pixelwise.datasets.options import ReadOptions
 from pixelwise.datasets.reading import Problem, Reading
 from pixelwise.datasets.registry import FORMATS, find
@@ -24,10 +25,10 @@ from pixelwise.progress import track
 from pixelwise.samples import Float32Array, Int64Array
 
 HASH_DISTANCE = 8
-"""Of 64 bits; up to it, the thumbnails of two photos are compared."""
+"""Of 64 bits; up to it, the thumbnails of two images are compared."""
 
 ALIKE = 0.95
-"""Correlation of two thumbnails (32 x 32, grey) from which two photos are nearly the same."""
+"""Correlation of two thumbnails (32 x 32, grey) from which two images are nearly the same."""
 
 
 def check(
@@ -46,58 +47,48 @@ def check(
     options : ReadOptions, optional
         How it is to be read, as for `open_dataset`.
     fast : bool
-        Leave out what needs the photos decoded: damage in the middle of a file, and photos of
+        Leave out what needs the images decoded: damage in the middle of a file, and images of
         one split that are in another one, too.
     splits : tuple of str, optional
-        Which ones; all where not given. A split that is the others together is left out.
+        Which ones; all if not given. A split that is the others together is left out.
 
     Returns
     -------
     Report
-        Its ``findings`` are empty where nothing is wrong.
+        Its ``findings`` are empty if nothing is wrong.
 
     Raises
     ------
     NotADatasetError
-        The folder is no data set.
+        The folder is not a data set.
     DataError
         It can be read in two ways; the message lists them with the flag that chooses.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise.datasets import draw_shapes
+    >>> with TemporaryDirectory() as folder:
+    ...     root = draw_shapes(folder)
+    ...     (root / "SegmentationClass" / "train_000.png").unlink()
+    ...     [finding.kind for finding in check(root, splits=("train",)).findings]
+    ['unpaired']
     """
     started = time.perf_counter()
     root, name = find(Path(path), options.format if options else None)
-    problems: list[Problem] = []
-    reading = Reading.of(options, problems)
-    datasets, findings = [], []
-    for split in splits or FORMATS[name].splits(root):
-        noted = len(problems)
-        try:
-            datasets.append(FORMATS[name].open(root, split, reading))
-        except AmbiguousError:
-            raise
-        except DataError as error:
-            findings.append(Finding("split", split, (root,), str(error)))
-        for problem in problems[noted:]:
-            files = (problem.path, problem.shown) if problem.shown else (problem.path,)
-            findings.append(Finding(problem.kind, split, files, problem.text))
-    datasets = without_unions(datasets)
-    reported = {file for finding in findings for file in finding.files}
-    findings += [
-        Finding("unpaired", "", (path,), f"no {lacks} belongs to it")
-        for path, lacks in FORMATS[name].strays(datasets)
-        if path not in reported
-    ]
-    looks = [_look(dataset, fast) for dataset in datasets]
-    for dataset, seen in zip(datasets, looks, strict=True):
-        for place, look in enumerate(seen):
+    datasets, findings = _opened(root, FORMATS[name], splits, options)
+    facts = [_examined(dataset, fast) for dataset in datasets]
+    for dataset, seen in zip(datasets, facts, strict=True):
+        for place, sample in enumerate(seen):
             findings += [
                 Finding(kind, dataset.split, (file,), text, ((dataset.split, place),))
-                for kind, file, text in look.faults
+                for kind, file, text in sample.faults
             ]
     if not fast:
-        for (a, looks_a), (b, looks_b) in combinations(zip(datasets, looks, strict=True), 2):
-            findings += _twins(a, looks_a, b, looks_b)
-    counts = [sum((look.counts for look in seen), np.zeros(256, np.int64)) for seen in looks]
-    findings += _absent(datasets, looks, counts)
+        for (a, facts_a), (b, facts_b) in combinations(zip(datasets, facts, strict=True), 2):
+            findings += _twins(a, facts_a, b, facts_b)
+    counts = [sum((sample.counts for sample in seen), np.zeros(256, np.int64)) for seen in facts]
+    findings += _absent(datasets, facts, counts)
     order = list(KINDS)
     findings.sort(key=lambda finding: order.index(finding.kind))
     return Report(
@@ -109,19 +100,26 @@ def check(
             dataset.split: dict(zip(dataset.classes.names, count.tolist(), strict=False))
             for dataset, count in zip(datasets, counts, strict=True)
         },
-        suggested_weights(datasets[0].classes, looks[0]) if datasets else {},
+        suggested_weights(datasets[0].classes, facts[0]) if datasets else {},
         time.perf_counter() - started,
         tuple(datasets),
     )
 
 
 def stop_on_findings(report: Report) -> None:
-    """Raise where a check found what training would stumble over or learn wrongly.
+    """Raise an error if a check found what would stop training or mislead it.
 
     Raises
     ------
     DataError
-        It tells the first such finding and how many there are.
+        It says the first such finding and how many there are.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise.datasets import draw_shapes
+    >>> with TemporaryDirectory() as folder:
+    ...     stop_on_findings(check(draw_shapes(folder)))
     """
     stopping = [finding for finding in report.findings if KINDS[finding.kind].stops]
     if stopping:
@@ -133,39 +131,77 @@ def stop_on_findings(report: Report) -> None:
         )
 
 
-def suggested_weights(classes: ClassMap, looks: list[Look]) -> dict[str, float]:
+def suggested_weights(classes: ClassMap, facts: list[SampleFacts]) -> dict[str, float]:
     """Suggest class weights for a loss by median frequency balancing.
 
     Returns
     -------
     dict of str to float
-        Classes that no photo shows are left out. For the definition see
+        Classes that no image shows are left out. For the definition see
         ``pixelwise.datasets.checks.findings.WEIGHTS_DEFINITION`` (Eigen and Fergus, 2015).
+
+    Examples
+    --------
+    >>> from pixelwise.datasets.checks.examine import SampleFacts
+    >>> facts = SampleFacts()
+    >>> facts.counts[:2] = 900, 100
+    >>> suggested_weights(ClassMap(("background", "cat")), [facts])
+    {'background': 0.5556, 'cat': 5.0}
     """
-    table = np.array([look.counts[: len(classes)] for look in looks], dtype=np.float64)
+    table = np.array([sample.counts[: len(classes)] for sample in facts], dtype=np.float64)
     labelled = table.sum(axis=1, keepdims=True)
     shown = np.asarray(table.sum(axis=0) > 0)
     frequency = table.sum(axis=0)[shown] / ((table > 0) * labelled).sum(axis=0)[shown]
     weights = np.median(frequency) / frequency if shown.any() else frequency
-    names = [name for name, there in zip(classes.names, shown, strict=True) if there]
+    names = [name for name, is_shown in zip(classes.names, shown, strict=True) if is_shown]
     return {name: round(float(w), 4) for name, w in zip(names, weights, strict=True)}
 
 
-def _look(dataset: Dataset, fast: bool) -> list[Look]:
+def _opened(
+    root: Path, format: Format, splits: tuple[str, ...] | None, options: ReadOptions | None
+) -> tuple[list[Dataset], list[Finding]]:
+    """Open the splits; return them with what was found wrong while opening them."""
+    problems: list[Problem] = []
+    reading = Reading.of(options, problems)
+    datasets, findings = [], []
+    for split in splits or format.splits(root):
+        noted = len(problems)
+        try:
+            datasets.append(format.open(root, split, reading))
+        except AmbiguousError:
+            raise
+        except DataError as error:
+            findings.append(Finding("split", split, (root,), str(error)))
+        for problem in problems[noted:]:
+            files = (problem.path, problem.shown) if problem.shown else (problem.path,)
+            findings.append(Finding(problem.kind, split, files, problem.text))
+    datasets = without_unions(datasets)
+    reported = {file for finding in findings for file in finding.files}
+    findings += [
+        Finding("unpaired", "", (path,), f"no {lacks} belongs to it")
+        for path, lacks in format.strays(datasets)
+        if path not in reported
+    ]
+    return datasets, findings
+
+
+def _examined(dataset: Dataset, fast: bool) -> list[SampleFacts]:
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        looks = pool.map(lambda entry: examine(dataset, entry, fast), dataset.entries)
-        return list(track(looks, f"checking {dataset.split}", len(dataset)))
+        facts = pool.map(lambda entry: examine(dataset, entry, fast), dataset.entries)
+        return list(track(facts, f"checking {dataset.split}", len(dataset)))
 
 
-def _twins(a: Dataset, looks_a: list[Look], b: Dataset, looks_b: list[Look]) -> Iterator[Finding]:
-    by_digest = {look.digest: i for i, look in enumerate(looks_b) if look.digest}
+def _twins(
+    a: Dataset, facts_a: list[SampleFacts], b: Dataset, facts_b: list[SampleFacts]
+) -> Iterator[Finding]:
+    by_digest = {sample.digest: i for i, sample in enumerate(facts_b) if sample.digest}
     same = set()
-    for i, look in enumerate(looks_a):
-        j = by_digest.get(look.digest)
+    for i, sample in enumerate(facts_a):
+        j = by_digest.get(sample.digest)
         if j is not None:
             same.add((i, j))
             yield _pair("same", a, i, b, j, "the same file")
-    for i, j, likeness in _alike(looks_a, looks_b):
+    for i, j, likeness in _alike(facts_a, facts_b):
         if (i, j) not in same:
             yield _pair("alike", a, i, b, j, f"thumbnails agree to {likeness:.3f}")
 
@@ -177,32 +213,34 @@ def _pair(kind: str, a: Dataset, i: int, b: Dataset, j: int, how: str) -> Findin
     return Finding(kind, a.split, files, text, ((a.split, i), (b.split, j)))
 
 
-def _alike(looks_a: list[Look], looks_b: list[Look]) -> Iterator[tuple[int, int, float]]:
-    """Yield the pairs of photos that look alike."""
-    rows = [i for i, look in enumerate(looks_a) if look.hash is not None]
-    columns = [j for j, look in enumerate(looks_b) if look.hash is not None]
+def _alike(
+    facts_a: list[SampleFacts], facts_b: list[SampleFacts]
+) -> Iterator[tuple[int, int, float]]:
+    """Yield the pairs of images that look alike."""
+    rows = [i for i, sample in enumerate(facts_a) if sample.hash is not None]
+    columns = [j for j, sample in enumerate(facts_b) if sample.hash is not None]
     if not rows or not columns:
         return
-    theirs = np.stack([_hash(looks_b[j]) for j in columns])
+    theirs = np.stack([_hash(facts_b[j]) for j in columns])
     for start in range(0, len(rows), 1024):  # bounded memory, whatever the number of photos
         band = rows[start : start + 1024]
         # Of two vectors of +1 and -1, the product is 64 less twice the number of differences.
-        near = np.stack([_hash(looks_a[i]) for i in band]) @ theirs.T >= 64 - 2 * HASH_DISTANCE
+        near = np.stack([_hash(facts_a[i]) for i in band]) @ theirs.T >= 64 - 2 * HASH_DISTANCE
         for x, y in zip(*np.nonzero(near), strict=True):
             i, j = band[x], columns[y]
-            one, other = looks_a[i].thumbnail, looks_b[j].thumbnail
+            one, other = facts_a[i].thumbnail, facts_b[j].thumbnail
             if one is not None and other is not None:
                 likeness = float(one.astype(np.float32) @ other.astype(np.float32))
                 if likeness >= ALIKE:
                     yield i, j, likeness
 
 
-def _hash(look: Look) -> Float32Array:
-    return look.hash if look.hash is not None else np.zeros(64, np.float32)
+def _hash(sample: SampleFacts) -> Float32Array:
+    return sample.hash if sample.hash is not None else np.zeros(64, np.float32)
 
 
 def _absent(
-    datasets: list[Dataset], looks: list[list[Look]], counts: list[Int64Array]
+    datasets: list[Dataset], facts: list[list[SampleFacts]], counts: list[Int64Array]
 ) -> Iterator[Finding]:
     longest = max((d.classes for d in datasets), key=len, default=None)
     for a, b in combinations(range(len(datasets)), 2):
@@ -214,7 +252,7 @@ def _absent(
                 text = f"no pixel in '{split}' of: {names} ({len(lacking)} classes of '{other}')"
                 # The page shows a photo of the other split with one of these classes in it.
                 example = next(
-                    i for i, look in enumerate(looks[there]) if look.counts[lacking].any()
+                    i for i, sample in enumerate(facts[there]) if sample.counts[lacking].any()
                 )
                 files = (datasets[here].root, datasets[there].entries[example].label_path)
                 yield Finding("absent", split, files, text, ((other, example),))

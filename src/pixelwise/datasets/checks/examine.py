@@ -1,4 +1,4 @@
-"""A close look at one sample of a data set."""
+"""The facts of one sample that a check goes by."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ from pixelwise.io.mask import count_ids
 from pixelwise.samples import Float32Array, Int64Array, UInt8Array
 
 RAMP = 0.05
-"""Share of a mask's edges that lead over a number in between, above which it was blended. Of 1,588
-real masks none has more than 0.016; blended in any common way, none has less than 0.067."""
+"""Share of a mask's boundaries that lead over a number in between, above which it was blended.
+
+Of 1,588 real masks none has more than 0.016; blended in any common way, none has less than 0.067.
+"""
 
 
 @dataclass(eq=False)
-class Look:
-    """What was seen of one sample.
+class SampleFacts:
+    """What a check knows of one sample.
 
     Parameters
     ----------
@@ -35,12 +37,12 @@ class Look:
     counts : (256,) int64
         Pixels of each class id.
     digest : bytes
-        Of the photo's file.
+        Of the image's file.
     hash : (64,) float32 or None
-        The photo's perceptual hash, +1 or -1.
+        The image's perceptual hash, +1 or -1.
     thumbnail : (1024,) float16 or None
-        The photo at 32 x 32 in grey, with mean 0 and length 1; half precision, since all photos'
-        are kept until the splits are compared.
+        The image at 32 x 32 in grey, with mean 0 and length 1; half precision, since those of all
+        images are kept until the splits are compared.
     """
 
     faults: list[tuple[str, Path, str]] = field(default_factory=list)
@@ -50,85 +52,85 @@ class Look:
     thumbnail: npt.NDArray[np.float16] | None = None
 
 
-def examine(dataset: Dataset, entry: Entry, fast: bool) -> Look:
-    """Look at one sample; ``fast`` leaves out decoding its photo where the file looks whole."""
-    look = Look()
+def examine(dataset: Dataset, entry: Entry, fast: bool) -> SampleFacts:
+    """Examine one sample; ``fast`` leaves out decoding an image whose file looks whole."""
+    facts = SampleFacts()
     try:
         data, _ = dataset.reader.image_file(entry)
         size, turned = read_size(entry.image_path, data)
-        look.digest = hashlib.blake2b(data, digest_size=16).digest()
+        facts.digest = hashlib.blake2b(data, digest_size=16).digest()
         cut = data.startswith(JPEG_START) and not data.endswith(JPEG_END)
         if cut or not fast:
             image = image_of_bytes(data, entry.image_path)
             if not fast:
-                look.hash, look.thumbnail = fingerprints(image)
+                facts.hash, facts.thumbnail = fingerprints(image)
     except ImageFileError as error:
-        look.faults.append(("unreadable", entry.image_path, _without(error, entry.image_path)))
-        return look
+        facts.faults.append(("unreadable", entry.image_path, _without(error, entry.image_path)))
+        return facts
     try:
-        _examine_labels(dataset, entry, size, turned, look)
+        _examine_labels(dataset, entry, size, turned, facts)
     except ImageFileError as error:
-        look.faults.append(("unreadable", entry.label_path, _without(error, entry.label_path)))
-    return look
+        facts.faults.append(("unreadable", entry.label_path, _without(error, entry.label_path)))
+    return facts
 
 
 def _examine_labels(
-    dataset: Dataset, entry: Entry, size: tuple[int, int], turned: bool, look: Look
+    dataset: Dataset, entry: Entry, size: tuple[int, int], turned: bool, facts: SampleFacts
 ) -> None:
     reader = dataset.reader
     if isinstance(reader, MaskReader) and reader.has_labels:
-        shape = _examine_mask(reader, entry, look)
+        shape = _examine_mask(reader, entry, facts)
         if shape is not None and shape != size:
-            look.faults.append(_size_fault(entry.label_path, size, shape, turned))
-        if look.faults:
+            facts.faults.append(_size_fault(entry.label_path, size, shape, turned))
+        if facts.faults:
             return
     try:
         label_map, instances = dataset.read_labels(entry, size)
     except LabelError as error:
-        look.faults.append(("annotation", entry.label_path, _without(error, entry.label_path)))
+        facts.faults.append(("annotation", entry.label_path, _without(error, entry.label_path)))
         return
     if label_map.shape != size:
         shape = label_map.shape[0], label_map.shape[1]
-        look.faults.append(_size_fault(entry.label_path, size, shape, turned))
+        facts.faults.append(_size_fault(entry.label_path, size, shape, turned))
         return
-    look.counts = count_ids(label_map)
+    facts.counts = count_ids(label_map)
     outlines = getattr(reader, "outlines", None)
     if outlines is not None:
-        look.faults += _outside(outlines(entry, size), entry, size)
-    labelled = look.counts[:VOID].sum()
+        facts.faults += _outside(outlines(entry, size), entry, size)
+    labelled = facts.counts[:VOID].sum()
     if not labelled:
         text = f"{entry.name}: all {label_map.size:,} pixels are void"
-        look.faults.append(("void", entry.label_path, text))
-    elif look.counts[0] == labelled and dataset.classes.names[0] in BACKGROUND and not instances:
-        look.faults.append(("empty", entry.label_path, f"{entry.name}: no class but background"))
+        facts.faults.append(("void", entry.label_path, text))
+    elif facts.counts[0] == labelled and dataset.classes.names[0] in BACKGROUND and not instances:
+        facts.faults.append(("empty", entry.label_path, f"{entry.name}: no class but background"))
 
 
-def _examine_mask(reader: MaskReader, entry: Entry, look: Look) -> tuple[int, int] | None:
-    """Look at the numbers of a mask file; return its size, None where it has none."""
+def _examine_mask(reader: MaskReader, entry: Entry, facts: SampleFacts) -> tuple[int, int] | None:
+    """Examine the numbers of a mask file; return its size, None if it cannot be read."""
     path = entry.label_path
     try:
         levels = reader.files.read(path)
     except LabelError as error:
-        look.faults.append(("blended", path, _without(error, path)))
+        facts.faults.append(("blended", path, _without(error, path)))
         return None
     counts = count_ids(levels)
     shown = np.flatnonzero(counts)
     share, ramps = ramp(levels) if len(shown) > 2 else (0.0, 0)
     if share > RAMP and ramps >= 8:
         text = (
-            f"{len(shown)} different numbers; {share:.0%} of the edges lead over a number in "
+            f"{len(shown)} different numbers; {share:.0%} of the boundaries lead over a number in "
             "between, as interpolation and JPEG leave them"
         )
-        look.faults.append(("blended", path, text))
+        facts.faults.append(("blended", path, text))
     elif not reader.binary and shown.tolist() == [0, VOID]:
         text = f"0 and 255 only: {counts[VOID]:,} pixels would be void"
-        look.faults.append(("binary", path, text))
+        facts.faults.append(("binary", path, text))
     elif not reader.binary:
-        strange = np.flatnonzero((counts > 0) & (reader.table < 0))
-        if strange.size:
-            listed = ", ".join(f"{i} in {counts[i]:,} pixels" for i in strange[:5])
+        unknown = np.flatnonzero((counts > 0) & (reader.table < 0))
+        if unknown.size:
+            listed = ", ".join(f"{i} in {counts[i]:,} pixels" for i in unknown[:5])
             text = f"label {listed}, but {reader.known}"
-            look.faults.append(("range", path, text))
+            facts.faults.append(("range", path, text))
     return levels.shape[0], levels.shape[1]
 
 
@@ -146,27 +148,27 @@ def ramp(levels: UInt8Array) -> tuple[float, int]:
     count : int
         Such pixels.
     """
-    between = edges = 0
+    between = changes = 0
     for plane in (levels, levels.T):
         before, here, after = plane[:, :-2], plane[:, 1:-1], plane[:, 2:]
         rising, falling = (before < here) & (here < after), (before > here) & (here > after)
         between += int(np.count_nonzero(rising | falling))
-        edges += int(np.count_nonzero(before != after))
-    return between / max(1, edges), between
+        changes += int(np.count_nonzero(before != after))
+    return between / max(1, changes), between
 
 
 def fingerprints(image: UInt8Array) -> tuple[Float32Array, npt.NDArray[np.float16]]:
-    """Return the perceptual hash of a photo and its thumbnail.
+    """Return the perceptual hash of an image and its thumbnail.
 
     The hash is the sign of the 64 lowest frequencies but the mean, against their median, of the
-    cosine transform of the photo at 32 x 32 in grey (pHash, Zauner 2010).
+    cosine transform of the image at 32 x 32 in grey (pHash, Zauner 2010).
 
     Returns
     -------
     hash : (64,) float32
         +1 or -1.
     thumbnail : (1024,) float16
-        Grey, mean 0, length 1; all 0 for a photo of one colour.
+        Grey, mean 0, length 1; all 0 for an image of one colour.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -201,5 +203,5 @@ def _size_fault(
 
 
 def _without(error: Exception, path: Path) -> str:
-    """Return an error's words without the file they begin with, which the finding names."""
+    """Return an error's message without the file at its beginning, which the finding names."""
     return str(error).removeprefix(f"{path}: ")

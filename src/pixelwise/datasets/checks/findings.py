@@ -1,4 +1,4 @@
-"""What `pixelwise check` can find wrong with a data set, and how it says so."""
+"""The kinds of findings of a check, and its report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Kind:
     fix : str
         What to do about it.
     stops : bool
-        Training would fail, or learn something wrong without a word.
+        Training would fail, or silently learn something wrong.
     """
 
     title: str
@@ -33,7 +33,11 @@ KINDS: dict[str, Kind] = {
         True,
     ),
     "unreadable": Kind("damaged or truncated file", "fetch or export it again", True),
-    "size": Kind("photo and mask of different sizes", "annotate the photo as it is", True),
+    "size": Kind(
+        "photo and mask of different sizes",
+        "annotate the photo again, or resize the mask without interpolation",
+        True,
+    ),
     "turned": Kind(
         "photo turned by its EXIF orientation, mask not",
         "turn the mask, or store the photo's pixels upright and delete the EXIF tag",
@@ -56,7 +60,7 @@ KINDS: dict[str, Kind] = {
     "void": Kind("masks of nothing but void", "label them, or leave the photos out", False),
     "empty": Kind(
         "photos with nothing but background",
-        "fine where nothing is to be seen; else label them",
+        "fine if nothing is to be seen in them; else label them",
         False,
     ),
     "same": Kind("the same photo in two splits", "keep it in one: the score would lie", False),
@@ -71,7 +75,7 @@ KINDS: dict[str, Kind] = {
     "outside": Kind("outlines that leave the photo", "clip them; they were cut off here", False),
     "ids": Kind("annotation ids that come twice", "number them anew", False),
 }
-"""Every kind of finding by its name, in the order they are told."""
+"""Every kind of finding by its name, in the order of a report."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,12 @@ class Finding:
     text : str
         What is wrong, with numbers.
     shown : tuple of (split, int)
-        Where the samples that show it stand in their splits.
+        The indices of the samples that show it.
+
+    Examples
+    --------
+    >>> Finding("lossy", "train", (Path("a.jpg"),), "JPEG changes the numbers of a mask").kind
+    'lossy'
     """
 
     kind: str
@@ -106,11 +115,11 @@ class Report:
     ----------
     path : Path
     found : tuple of str
-        What each split was taken for.
+        What each split was recognised as.
     samples : dict
         Split to its number of samples.
     findings : tuple of Finding
-        Empty where nothing is wrong.
+        Empty if nothing is wrong.
     histogram : dict
         Split to class name to its pixels.
     weights : dict
@@ -118,7 +127,16 @@ class Report:
     seconds : float
         How long the check took.
     datasets : tuple of Dataset
-        The splits that were looked at.
+        The splits that were checked.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise.datasets import check, draw_shapes
+    >>> with TemporaryDirectory() as folder:
+    ...     report = check(draw_shapes(folder), splits=("train",))
+    >>> report.samples, report.as_dict()["ok"]
+    ({'train': 8}, True)
     """
 
     path: Path

@@ -10,7 +10,7 @@ from pixelwise.datasets.dataset import Dataset
 from pixelwise.drawing.overlays import colourise, overlay
 from pixelwise.drawing.page import Figure, Section, Table, render_page
 from pixelwise.errors import PixelwiseError
-from pixelwise.io.image import resize_image
+from pixelwise.io.image import fit_within, resize_image
 from pixelwise.io.mask import read_levels, resize_ids
 from pixelwise.samples import UInt8Array
 
@@ -39,28 +39,28 @@ def check_page(report: Report) -> str:
 
 
 def _figure(finding: Finding, datasets: dict[str, Dataset]) -> Figure:
-    pictures = [_thumbnail(datasets[split], place, finding) for split, place in finding.shown]
-    pictures = pictures or [_of_file(finding)]
-    return Figure(_beside(pictures), finding.files[0].name, finding.text)
+    images = [_thumbnail(datasets[split], place, finding) for split, place in finding.shown]
+    images = images or [_of_file(finding)]
+    return Figure(_beside(images), finding.files[0].name, finding.text)
 
 
-def _beside(pictures: list[UInt8Array]) -> UInt8Array:
-    height = max(picture.shape[0] for picture in pictures)
+def _beside(images: list[UInt8Array]) -> UInt8Array:
+    height = max(image.shape[0] for image in images)
     padded = [
-        np.pad(picture, ((0, height - picture.shape[0]), (0, 6), (0, 0)), constant_values=255)
-        for picture in pictures
+        np.pad(image, ((0, height - image.shape[0]), (0, 6), (0, 0)), constant_values=255)
+        for image in images
     ]
     return np.concatenate(padded, axis=1)[:, :-6]
 
 
 def _thumbnail(dataset: Dataset, place: int, finding: Finding) -> UInt8Array:
-    """Draw a sample's photo with its labels over it, as far as they can be read."""
+    """Draw a sample's image with its labels over it, as far as they can be read."""
     entry = dataset.entries[place]
     try:
         image = dataset.reader.image(entry)
     except PixelwiseError:
         return _of_file(finding)
-    size = _fitted((image.shape[0], image.shape[1]))
+    size = fit_within(image.shape, SIDE)
     small = resize_image(image, size)
     if finding.kind in ("same", "alike"):
         return small
@@ -69,35 +69,30 @@ def _thumbnail(dataset: Dataset, place: int, finding: Finding) -> UInt8Array:
     except PixelwiseError:
         return _beside([small, _of_file(finding)])
     if label_map.shape != image.shape[:2]:
-        labels = resize_ids(label_map, _fitted((label_map.shape[0], label_map.shape[1])))
+        labels = resize_ids(label_map, fit_within(label_map.shape, SIDE))
         return _beside([small, colourise(labels, dataset.classes)])
     drawn = overlay(small, resize_ids(label_map, size), dataset.classes)
     return _beside([drawn, _of_file(finding)]) if finding.kind in ("blended", "binary") else drawn
 
 
 def _of_file(finding: Finding) -> UInt8Array:
-    """Draw the first file of a finding that can be drawn; words on grey where none can."""
+    """Draw the first file of a finding that can be drawn; text on grey if none can."""
     for path in finding.files:
         try:
             levels = read_levels(path)
         except PixelwiseError:
             continue
         if levels.ndim == 2:
-            # Class ids lie close together: stretched, so that they can be told apart.
+            # Class ids lie close together: stretched, so that they can be distinguished.
             stretched = levels.astype(np.float32) * (255 / max(1, int(levels.max())))
             levels = np.repeat(stretched.astype(np.uint8)[..., None], 3, axis=2)
-        picture = levels.astype(np.uint8)
-        return resize_image(picture, _fitted((picture.shape[0], picture.shape[1])))
+        image = levels.astype(np.uint8)
+        return resize_image(image, fit_within(image.shape, SIDE))
     blank = Image.new("RGB", (SIDE * 3 // 4, SIDE // 2), (225, 225, 225))
     draw, middle = ImageDraw.Draw(blank), (blank.width / 2, blank.height / 2)
     font = ImageFont.load_default(16)
     draw.text(middle, "cannot be drawn", fill=(90, 90, 90), font=font, anchor="mm")
     return np.asarray(blank)
-
-
-def _fitted(size: tuple[int, int]) -> tuple[int, int]:
-    scale = min(1.0, SIDE / max(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _histogram(report: Report) -> Section:
