@@ -44,7 +44,7 @@ def test_samples_are_the_same_and_read_only(shapes: Path, tmp_path: Path) -> Non
     assert path.stat().st_mtime_ns == stamp
 
 
-def test_objects_are_kept(tmp_path: Path) -> None:
+def test_instances_are_kept(tmp_path: Path) -> None:
     annotations = [
         {"category_id": 7, "segmentation": [made.box(0, 0, 9, 9)]},
         {"category_id": 3, "segmentation": [made.box(5, 5, 20, 20)], "iscrowd": 1},

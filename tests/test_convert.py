@@ -20,16 +20,16 @@ FORMATS = ("voc", "coco", "labelme", "pairs")
 
 
 def same(a: Dataset, b: Dataset, by_name: bool = True) -> bool:
-    """Tell whether two data sets have the same photos, label maps and objects."""
+    """Return whether two data sets have the same photos, label maps and instances."""
 
     def key(sample: Sample) -> tuple[object, ...]:
-        objects = None
+        instances = None
         if sample.instances is not None:
-            objects = sorted(
+            instances = sorted(
                 (i.class_id, i.id, i.crowd, i.box, i.patch.tobytes()) for i in sample.instances
             )
         name = sample.name if by_name else ""
-        return name, sample.image.tobytes(), sample.label_map.tobytes(), str(objects)
+        return name, sample.image.tobytes(), sample.label_map.tobytes(), str(instances)
 
     return sorted(map(key, a)) == sorted(map(key, b))
 
@@ -45,11 +45,13 @@ def test_there_and_back_is_pixel_identical(shapes: Path, tmp_path: Path, through
         assert (ours == np.asarray(Image.open(path))).all()
     for path in (shapes / "JPEGImages").iterdir():
         assert (back / "JPEGImages" / path.name).read_bytes() == path.read_bytes()
-    assert not (back / "SegmentationObject").exists()  # nobody told objects apart
+    assert not (back / "SegmentationObject").exists()  # no instances are known
 
 
 @pytest.mark.parametrize("through", ["coco", "labelme"])
-def test_objects_survive_with_holes_parts_overlaps_and_crowds(tmp_path: Path, through: str) -> None:
+def test_instances_survive_with_holes_parts_overlaps_and_crowds(
+    tmp_path: Path, through: str
+) -> None:
     ring = made.square(5, 5, 20).astype(bool)
     ring[10:15, 10:15] = False
     ring[30:35, 40:45] = True
@@ -107,7 +109,7 @@ def test_holes_and_void_in_yolo(shapes: Path, tmp_path: Path) -> None:
         assert (b.label_map[labelled] != 0).all()
 
 
-def test_simple_objects_are_lossless_in_yolo(tmp_path: Path) -> None:
+def test_simple_instances_are_lossless_in_yolo(tmp_path: Path) -> None:
     lines = "0 0.1 0.1 0.5 0.1 0.5 0.5 0.1 0.5\n1 0.6 0.6 0.9 0.6 0.9 0.9\n"
     source = made.yolo(tmp_path / "source", lines)
     convert(source, tmp_path / "target", "yolo")
@@ -134,7 +136,7 @@ def test_photos_of_one_name_in_two_splits_stay_apart(tmp_path: Path) -> None:
 
 def test_a_target_in_use_is_left_alone(shapes: Path, tmp_path: Path) -> None:
     made.write(tmp_path / "mine.txt", "keep")
-    with pytest.raises(ArgumentError, match="is there already"):
+    with pytest.raises(ArgumentError, match="exists already"):
         convert(shapes, tmp_path, "coco")
     with pytest.raises(ArgumentError, match="unknown format 'cocoa'; there is: voc, coco"):
         convert(shapes, tmp_path / "new", "cocoa")
@@ -153,7 +155,7 @@ def test_the_command(shapes: Path, tmp_path: Path) -> None:
     done = run("convert", shapes, "--to", "coco", "--out", tmp_path / "coco")
     assert done.returncode == 0, done.stderr
     assert "read back and found identical" in done.stdout
-    assert "each connected area of one class becomes an object" in done.stdout
+    assert "each connected area of one class becomes an instance" in done.stdout
     done = run("convert", shapes, "--to", "yolo", "--out", tmp_path / "yolo")
     assert done.returncode == 2
     assert "--lossy" in done.stderr
@@ -184,7 +186,7 @@ def test_real_voc_through_coco(tmp_path: Path) -> None:
         assert lists[0] == lists[1]
 
 
-def test_real_objects_through_every_format_that_holds_them(tmp_path: Path) -> None:
+def test_real_instances_through_every_format_that_holds_them(tmp_path: Path) -> None:
     folder = real("labelme") / "instance_segmentation" / "data_dataset_voc"
     for through in FORMATS:
         there = convert(folder, tmp_path / through, through)

@@ -104,7 +104,7 @@ def test_splits(own_shapes: Path) -> None:
     with pytest.raises(DataError, match=r"empty\.txt: the split is empty"):
         open_dataset(own_shapes, "empty")
     (lists / "escape.txt").write_text("../../secret\n")
-    with pytest.raises(DataError, match="no file stem"):
+    with pytest.raises(DataError, match="not a file stem"):
         open_dataset(own_shapes, "escape")
     (lists / "binary.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match=r"binary\.txt: not a text file"):
@@ -123,7 +123,7 @@ def test_a_mask_of_another_size_is_named_with_both_sizes(own_shapes: Path) -> No
     path = own_shapes / "SegmentationClass" / "train_002.png"
     with Image.open(path) as mask:
         mask.resize((40, 64), Image.Resampling.NEAREST).save(path)
-    with pytest.raises(LabelError, match="train_002: the photo is 64 x 80 but its mask is 64 x 40"):
+    with pytest.raises(LabelError, match="train_002: the image is 64 x 80 but its label map is 64 x 40"):
         open_dataset(own_shapes).load()
 
 

@@ -369,7 +369,7 @@ def test_damaged_archives_and_wrong_ones_are_refused(tmp_path: Path, content: by
     with pytest.raises(DataError, match="damaged"):
         unpack(archive, root, "VOCdevkit/VOC2012")
     archive.write_bytes(b"no archive")
-    with pytest.raises(DataError, match="damaged or no tar archive"):
+    with pytest.raises(DataError, match="damaged or not a tar archive"):
         unpack(archive, root, "set")
     archive.write_bytes(content)
     with pytest.raises(DataError, match="holds no set"):

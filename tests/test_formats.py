@@ -87,7 +87,7 @@ class TestCoco:
         ("change", "message"),
         [
             ({"images": 3}, "expected a list under 'images'"),
-            ({"annotations": [1]}, "'annotations' holds more than objects"),
+            ({"annotations": [1]}, "'annotations' holds more than JSON objects"),
             ({"images": [{"id": 1, "file_name": "../x.jpg"}]}, "leads out"),
             ({"images": [{"id": 1}]}, "has no file_name"),
             ({"images": []}, "the split is empty"),
@@ -145,7 +145,7 @@ class TestYolo:
         made.photo(tmp_path / "images" / "train" / "b.jpg", 1)
         dataset = open_dataset(tmp_path)
         assert dataset.classes.names == ("background", "cat", "dog")
-        assert "1 without objects" in dataset.found
+        assert "1 without instances" in dataset.found
         dog, cat = dataset[0].instances or ()
         assert (dog.class_id, dog.box) == (2, (10, 30, 31, 46))
         assert cat.class_id == 1
@@ -236,7 +236,7 @@ class TestLabelme:
             ({"shapes": [made.shape("a", [[1, 1]], "point")]}, "'point' bounds no pixels"),
             ({"shapes": [made.shape("a", [[1, 1], [2, 2]])]}, "three points"),
             ({"shapes": [made.shape("a", [[1, 1]], "circle")]}, "a circle has two points"),
-            ({"shapes": [made.shape("a", [[1, 1], [2, 2]], "mask", mask="?")]}, "no base64"),
+            ({"shapes": [made.shape("a", [[1, 1], [2, 2]], "mask", mask="?")]}, "not base64"),
             ({"shapes": [{"points": []}]}, "expected a label"),
             ({"shapes": 5}, "expected a list under 'shapes'"),
             ({"imagePath": "x.jpg", "shapes": []}, "'x.jpg' is missing, and none is embedded"),
@@ -251,7 +251,9 @@ class TestLabelme:
     def test_a_label_outside_the_list_is_named(self, tmp_path: Path) -> None:
         root = made.labelme(tmp_path, [made.shape("cow", [[2, 2], [8, 2], [8, 8]])])
         made.write(root / "labels.txt", "cat\ndog\n")
-        with pytest.raises(LabelError, match="'cow' is none of the classes: background, cat, dog"):
+        with pytest.raises(
+            LabelError, match="'cow' is not one of the classes: background, cat, dog"
+        ):
             only(root)
 
     @pytest.mark.parametrize("kind", ["semantic", "instance"])
@@ -306,12 +308,12 @@ class TestPairs:
     def test_cityscapes(self, tmp_path: Path) -> None:
         labels = np.full(made.SIZE, 7, np.uint8)  # road
         labels[:10], labels[10:20, :5] = 23, 26  # sky, car
-        objects = np.full(made.SIZE, 7, np.uint16)
-        objects[10:20, :5] = 26001
+        instances = np.full(made.SIZE, 7, np.uint16)
+        instances[10:20, :5] = 26001
         start, end = "train/ulm/ulm_0_0", "train/ulm/ulm_0_0_gtFine"
         made.photo(tmp_path / "leftImg8bit" / f"{start}_leftImg8bit.png")
         made.mask(tmp_path / "gtFine" / f"{end}_labelIds.png", labels)
-        made.mask(tmp_path / "gtFine" / f"{end}_instanceIds.png", objects)
+        made.mask(tmp_path / "gtFine" / f"{end}_instanceIds.png", instances)
         made.mask(tmp_path / "gtFine" / f"{end}_color.png", np.zeros((*made.SIZE, 3), np.uint8))
         sample = only(tmp_path)
         assert sample.classes == CITYSCAPES
@@ -396,11 +398,13 @@ class TestPairs:
 
 
 class TestVocObjects:
-    def test_objects_and_void(self, own_shapes: Path) -> None:
+    def test_instances_and_void(self, own_shapes: Path) -> None:
         for path in sorted((own_shapes / "SegmentationClass").glob("*.png")):
             classes = np.asarray(Image.open(path))
-            objects = np.where((classes > 0) & (classes < 255), 4, np.where(classes == 255, 255, 0))
-            made.mask(own_shapes / "SegmentationObject" / path.name, objects.astype(np.uint8))
+            instances = np.where(
+                (classes > 0) & (classes < 255), 4, np.where(classes == 255, 255, 0)
+            )
+            made.mask(own_shapes / "SegmentationObject" / path.name, instances.astype(np.uint8))
         dataset = open_dataset(own_shapes)
         assert "with instances" in dataset.found
         (one,) = dataset[0].instances or ()

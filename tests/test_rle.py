@@ -62,7 +62,7 @@ def test_codes_that_do_not_add_up_are_refused(counts: Any) -> None:
 
 @pytest.mark.parametrize("size", [[3, 2], None, 4, [2**40, 2**40]])
 def test_codes_of_another_size_are_refused(size: Any) -> None:
-    with pytest.raises(LabelError, match=r"is for .* but the photo is \[2, 2\]"):
+    with pytest.raises(LabelError, match=r"is for .* but the image is \[2, 2\]"):
         decode_rle({"size": size, "counts": [4]}, (2, 2))
 
 

@@ -22,7 +22,7 @@ class Names:
     Parameters
     ----------
     names : tuple of str
-        Line i names id i; a line for void is among them.
+        Line i names id i; a line for void is one of them.
     colours : tuple of (r, g, b)
         As many, or none.
     void : int or None
@@ -40,7 +40,7 @@ def find_names(folders: list[Path]) -> tuple[Path, Names] | None:
     Raises
     ------
     DataError
-        The file is no text, is empty, or names a class twice.
+        The file is not text, is empty, or names a class twice.
     """
     for folder in folders:
         for file in NAME_FILES:
@@ -56,7 +56,7 @@ def _parse_names(path: Path) -> Names:
     if lines[:1] == ["__ignore__"]:
         lines = lines[1:]
     if not lines:
-        raise DataError(f"{path}: expected a class name a line, found none")
+        raise DataError(f"{path}: expected one class name per line, found none")
     colours: list[tuple[int, int, int]] = []
     for line in lines:
         *_, r, g, b = ["", *line.split()][-4:] if len(line.split()) > 3 else ["", "", "", ""]

@@ -24,8 +24,9 @@ from pixelwise.io.text import read_json
 from pixelwise.samples import Instance, paint_label_map
 
 VOID_CATEGORY = "void"
-OBJECT_ID = "object_id"
-"""Our own key: the id an object has within its photo, where the annotation's is another."""
+INSTANCE_ID = "instance_id"
+"""Our own key: the id of an instance within its image, if the annotation has another."""
+
 KEYS = ("images", "annotations", "categories")
 
 
@@ -45,7 +46,7 @@ def open_coco(root: Path, split: str | None, options: Reading) -> Dataset:
     Raises
     ------
     DataError
-        An unknown split, a file that is no COCO JSON, or a photo that is missing.
+        An unknown split, a file that is not COCO JSON, or a photo that is missing.
     """
     files = _files(root)
     if split is not None and split not in files:
@@ -58,27 +59,27 @@ def open_coco(root: Path, split: str | None, options: Reading) -> Dataset:
     for annotation in content["annotations"]:
         by_image.setdefault(repr(annotation.get("image_id")), []).append(annotation)
     _note_ids(path, content, options)
-    folders = _photo_folders(path, split)
-    files_ = [_photo_name(image, path) for image in content["images"]]
+    folders = _image_folders(path, split)
+    files_ = [_image_name(image, path) for image in content["images"]]
     in_one_folder = len({file.parent for file in files_}) == 1
     entries, annotations = [], {}
     for image, file in zip(content["images"], files_, strict=True):
         name = file.stem if in_one_folder else file.with_suffix("").as_posix()
         if name in annotations:
             raise DataError(f"{path}: two images are called {name!r}")
-        photo = next((f / file for f in folders if is_file(f / file)), None)
-        if photo is None:
+        image_path = next((f / file for f in folders if is_file(f / file)), None)
+        if image_path is None:
             looked = ", ".join(sorted({f.name + "/" for f in folders if f.is_dir()}))
             options.problem("unpaired", path, f"photo {str(file)!r} is missing; looked in {looked}")
             continue
-        entries.append(Entry(name, photo, path))
+        entries.append(Entry(name, image_path, path))
         annotations[name] = tuple(by_image.get(repr(image.get("id")), ()))
     if not entries:
         raise DataError(f"{path}: the split is empty")
-    n_objects = sum(map(len, annotations.values()))
+    n_instances = sum(map(len, annotations.values()))
     found = (
         f"{root.resolve().name}: COCO annotations, {len(entries)} samples in '{split}', "
-        f"{n_objects} objects, {len(classes)} classes with background, void {VOID}"
+        f"{n_instances} instances, {len(classes)} classes with background, void {VOID}"
     )
     info = content.get("info")
     areas = isinstance(info, dict) and info.get(AREAS) is True
@@ -93,11 +94,11 @@ class CocoReader(ImageFiles):
     Parameters
     ----------
     annotations : mapping
-        The name of a sample to its annotations as they stand in the file.
+        The name of a sample to its annotations in the file.
     table : mapping of int to int
         Category id to class id.
     areas : bool
-        The objects are only areas of a label map.
+        The instances are only areas of a label map.
     """
 
     annotations: Mapping[str, tuple[Mapping[str, Any], ...]]
@@ -105,14 +106,14 @@ class CocoReader(ImageFiles):
     areas: bool
 
     def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:
-        """Draw the objects: crowds first, then large to small, void last.
+        """Draw the instances: crowds first, then large to small, void last.
 
         Raises
         ------
         LabelError
             An annotation that cannot be drawn; the message gives its id.
         """
-        objects = []
+        drawn = []
         for annotation in self.annotations[entry.name]:
             where = f"{entry.label_path}: annotation {annotation.get('id')!r} of {entry.name}"
             category = annotation.get("category_id")
@@ -120,7 +121,7 @@ class CocoReader(ImageFiles):
                 raise LabelError(f"{where}: category {category!r} is not in the file's list")
             mask = draw_segmentation(annotation.get("segmentation"), size, where)
             if mask.any():
-                id_ = annotation.get(OBJECT_ID, annotation.get("id"))
+                id_ = annotation.get(INSTANCE_ID, annotation.get("id"))
                 instance = Instance.of(
                     mask,
                     self.table[category],
@@ -129,13 +130,13 @@ class CocoReader(ImageFiles):
                 )
                 area = annotation.get("area")
                 stated = float(area) if isinstance(area, int | float) else None
-                objects.append(replace(instance, stated_area=stated))
-        objects.sort(key=painting_order)
-        instances = tuple(o for o in objects if o.class_id not in (0, VOID))
-        return paint_label_map(objects, size), None if self.areas else instances
+                drawn.append(replace(instance, stated_area=stated))
+        drawn.sort(key=painting_order)
+        instances = tuple(i for i in drawn if i.class_id not in (0, VOID))
+        return paint_label_map(drawn, size), None if self.areas else instances
 
     def outlines(self, entry: Entry, size: tuple[int, int]) -> Outlines:
-        """Yield the polygons as they stand in the file."""
+        """Yield the polygons of the file."""
         for annotation in self.annotations[entry.name]:
             where, parts = f"annotation {annotation.get('id')!r}", annotation["segmentation"]
             if isinstance(parts, list):
@@ -144,24 +145,24 @@ class CocoReader(ImageFiles):
 
 
 def painting_order(instance: Instance) -> tuple[int, bool, int]:
-    """Sort objects for painting: crowds under single objects, large under small, void on top."""
+    """Sort instances for painting: crowds at the bottom, large under small, void on top."""
     return instance.class_id == VOID, not instance.crowd, -instance.area
 
 
 def _read_coco(path: Path) -> dict[str, Any]:
-    """Read a COCO file and check its frame: three lists of objects.
+    """Read a COCO file and check its frame: three lists of JSON objects.
 
     Raises
     ------
     DataError
-        It is no JSON, or no COCO JSON.
+        It is not JSON, or not COCO JSON.
     """
     content = read_json(path)
     for key in KEYS:
         if not isinstance(content.get(key), list):
             raise DataError(f"{path}: not COCO annotations; expected a list under {key!r}")
         if not all(isinstance(item, dict) for item in content[key]):
-            raise DataError(f"{path}: not COCO annotations; {key!r} holds more than objects")
+            raise DataError(f"{path}: not COCO annotations; {key!r} holds more than JSON objects")
     return content
 
 
@@ -172,14 +173,16 @@ def _note_ids(path: Path, content: dict[str, Any], options: Reading) -> None:
             if count > 1:
                 options.problem("ids", path, f"id {id_} stands for {count} {key}")
     images = {repr(image.get("id")) for image in content["images"]}
-    astray = [a for a in content["annotations"] if repr(a.get("image_id")) not in images]
-    if astray and options.problems is not None:
-        text = f"{len(astray)} are of images that are not listed, first id {astray[0].get('id')!r}"
+    unlisted = [a for a in content["annotations"] if repr(a.get("image_id")) not in images]
+    if unlisted and options.problems is not None:
+        text = (
+            f"{len(unlisted)} are of images that are not listed, first id {unlisted[0].get('id')!r}"
+        )
         options.problem("annotation", path, text)
 
 
-def _photo_name(image: dict[str, Any], path: Path) -> PurePosixPath:
-    """Return the photo's path within its folder; one that leads out is an error."""
+def _image_name(image: dict[str, Any], path: Path) -> PurePosixPath:
+    """Return the image's path within its folder; one that leads out of it is an error."""
     name = image.get("file_name")
     if not isinstance(name, str) or "\0" in name or not PurePosixPath(name).name:
         raise DataError(f"{path}: image {image.get('id')!r} has no file_name")
@@ -203,7 +206,7 @@ def _files(path: Path) -> dict[str, Path]:
     if inside:
         return {p.parent.name: p for p in inside}
     for folder in (path, path / "annotations"):
-        # A folder of many JSON files is labelme's, and each may embed a photo.
+        # A folder of many JSON files is labelme's, and each may embed an image.
         files = [p for p in sorted(folder.glob("*.json"))[:8] if _is_coco_file(p)]
         if len(files) == 1:
             return {WHOLE: files[0]}
@@ -251,7 +254,7 @@ def _classes_of(
     return class_map(tuple(kept), path), tuple(kept_ids), table
 
 
-def _photo_folders(path: Path, split: str) -> list[Path]:
+def _image_folders(path: Path, split: str) -> list[Path]:
     root = path.parent.parent if path.parent.name == "annotations" else path.parent
     year = path.stem.removeprefix("instances_")
     images = root / "images"
@@ -276,13 +279,13 @@ class CocoWriter(Writer):
         self._images = 0
 
     def add(self, item: Item) -> None:
-        """Write the photo of one sample and keep its annotations."""
+        """Write the image of one sample and keep its annotations."""
         file = f"{item.stem}{item.suffix}"
         write_new(self.root / item.split / file, item.image_file)
         self.annotate(item, file)
 
     def annotate(self, item: Item, file: str) -> None:
-        """Keep the annotations of one sample whose photo stands under a name already."""
+        """Keep the annotations of one sample whose image file exists already."""
         split = self._splits.setdefault(item.split, {"images": [], "annotations": []})
         height, width = item.size
         self._images += 1
@@ -307,11 +310,11 @@ class CocoWriter(Writer):
                     # Evaluators leave crowds out of the score, which is what void means.
                     "iscrowd": int(instance.crowd or is_void),
                 }
-                | ({} if id_ == instance.id else {OBJECT_ID: instance.id})
+                | ({} if id_ == instance.id else {INSTANCE_ID: instance.id})
             )
 
     def content(self, split: str) -> dict[str, Any]:
-        """Return what the JSON file of a split says."""
+        """Return the content of a split's JSON file."""
         pairs = list(zip(self.file_ids, self.classes.names, strict=True))[1:]
         categories = [{"id": id_, "name": name, "supercategory": ""} for id_, name in pairs]
         if self._has_void:
@@ -320,13 +323,13 @@ class CocoWriter(Writer):
         return {"info": info, "licenses": [], **self._splits[split], "categories": categories}
 
     def close(self) -> None:
-        """Write one JSON file a split."""
+        """Write one JSON file per split."""
         for split in self._splits:
             text = json.dumps(self.content(split), ensure_ascii=False)
             write_new(self.root / "annotations" / f"instances_{split}.json", text.encode())
 
     def _own_id(self, wanted: int) -> int:
-        """Keep an annotation's id where it is free: in COCO it is unlike all others."""
+        """Keep an annotation's id if it is free: in COCO it is unique."""
         if wanted <= 0 or wanted in self._taken:
             wanted = self._next
         self._taken.add(wanted)

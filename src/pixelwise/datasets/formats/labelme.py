@@ -1,6 +1,6 @@
-"""labelme's JSON: one file a photo, with polygons and other shapes.
+"""labelme's JSON: one file per image, with polygons and other shapes.
 
-Shapes are drawn as labelme itself draws them when it exports: by Pillow, borders included, in the
+Shapes are drawn as labelme itself draws them when it exports: by Pillow, outlines included, in the
 order of the file.
 """
 
@@ -51,7 +51,7 @@ def is_labelme(path: Path) -> bool:
 
 
 def splits_of_labelme(root: Path) -> tuple[str, ...]:
-    """Return the subfolders that hold labelme files; ``all`` where they lie in the folder."""
+    """Return the subfolders that hold labelme files; ``all`` if they lie in the folder."""
     if _files(root):
         return (WHOLE,)
     return tuple(folder.name for folder in _split_folders(root))
@@ -63,19 +63,22 @@ def open_labelme(root: Path, split: str | None, options: Reading) -> Dataset:
     Raises
     ------
     DataError
-        An unknown split, or a file that is no labelme JSON.
+        An unknown split, or a file that is not labelme JSON.
     """
     split = choose_split(split, splits_of_labelme(root), root)
     folder = root if split == WHOLE else root / split
     files = _files(folder)
     with ThreadPoolExecutor() as pool:
-        looked = list(pool.map(lambda file: _look(file, options), files))
-    there = [(file, photo) for file, (photo, _) in zip(files, looked, strict=True) if photo]
-    entries = tuple(Entry(file.stem, photo, file) for file, photo in there)
+        scanned = list(pool.map(lambda file: _scan(file, options), files))
+    entries = tuple(
+        Entry(file.stem, image, file)
+        for file, (image, _) in zip(files, scanned, strict=True)
+        if image
+    )
     if not entries:
         raise DataError(f"{folder}: no sample can be read")
     classes, named_by = _classes_of(
-        root, {label for _, labels in looked for label in labels}, options
+        root, {label for _, labels in scanned for label in labels}, options
     )
     embedded = sum(entry.image_path == entry.label_path for entry in entries)
     found = (
@@ -96,7 +99,7 @@ def _split_folders(root: Path) -> list[Path]:
 
 def _is_labelme_file(path: Path) -> bool:
     with path.open("rb") as file:
-        # The keys may stand behind an embedded photo of megabytes.
+        # The keys may stand behind an embedded image of megabytes.
         return b'"shapes"' in file.read(1 << 26)
 
 
@@ -113,17 +116,17 @@ class LabelmeReader:
     classes: ClassMap
 
     def image(self, entry: Entry) -> UInt8Array:
-        """Read the photo, (H, W, 3) uint8 RGB."""
+        """Read the image, (H, W, 3) uint8 RGB."""
         return image_of_bytes(self.image_file(entry)[0], entry.image_path)
 
     def size(self, entry: Entry) -> tuple[int, int]:
-        """Read the photo's (height, width) from its header."""
+        """Read the image's (height, width) from its header."""
         if entry.image_path != entry.label_path:
             return read_size(entry.image_path)[0]
         return read_size(entry.image_path, self.image_file(entry)[0])[0]
 
     def image_file(self, entry: Entry) -> tuple[bytes, str]:
-        """Return the photo's file as it is, and its suffix; an embedded one is taken out."""
+        """Return the image's file unchanged, and its suffix; an embedded one is extracted."""
         if entry.image_path != entry.label_path:
             return read_bytes(entry.image_path), entry.image_path.suffix.lower()
         data = _embedded(read_json(entry.label_path), entry.label_path)
@@ -137,12 +140,12 @@ class LabelmeReader:
         return data, kinds.get(data[:2], ".tif")
 
     def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:
-        """Draw the shapes; those of one label and ``group_id`` are one object.
+        """Draw the shapes; those of one label and ``group_id`` are one instance.
 
         Raises
         ------
         LabelError
-            A shape that bounds no pixels, or a label that is no class.
+            A shape that bounds no pixels, or a label that is not a class.
         """
         groups: dict[tuple[str, Any], list[BoolArray]] = {}
         crowds = set()
@@ -157,7 +160,7 @@ class LabelmeReader:
             flags = shape.get("flags")
             if isinstance(flags, dict) and flags.get(CROWD):
                 crowds.add(key)
-        objects = []
+        drawn = []
         ids = [group for _, group in groups]
         if not all(isinstance(i, int) and i > 0 for i in ids) or len(set(ids)) != len(ids):
             ids = list(range(1, len(ids) + 1))
@@ -165,13 +168,13 @@ class LabelmeReader:
             class_id = self._class_id(key[0], entry.label_path)
             mask = np.logical_or.reduce(masks)
             if mask.any():
-                objects.append(Instance.of(mask, class_id, number, key in crowds))
-        instances = tuple(o for o in objects if o.class_id not in (0, VOID))
+                drawn.append(Instance.of(mask, class_id, number, key in crowds))
+        instances = tuple(i for i in drawn if i.class_id not in (0, VOID))
         areas = content.get(AREAS) is True
-        return paint_label_map(objects, size), None if areas else instances
+        return paint_label_map(drawn, size), None if areas else instances
 
     def outlines(self, entry: Entry, size: tuple[int, int]) -> Outlines:
-        """Yield the polygons as they stand in the file."""
+        """Yield the polygons of the file."""
         for i, shape in enumerate(_shapes(read_json(entry.label_path), entry.label_path), 1):
             if shape.get("shape_type") in (None, "polygon"):
                 yield f"shape {i}", points_of(shape["points"], size, f"shape {i}")
@@ -183,26 +186,26 @@ class LabelmeReader:
             return 0
         if label not in self.classes.names:
             known = ", ".join(self.classes.names)
-            raise LabelError(f"{path}: label {label!r} is none of the classes: {known}")
+            raise LabelError(f"{path}: label {label!r} is not one of the classes: {known}")
         return self.classes.index(label)
 
 
-def annotation(item: Item, classes: ClassMap, photo: str) -> dict[str, Any]:
-    """Return what a labelme file says about one sample.
+def annotation(item: Item, classes: ClassMap, image_path: str) -> dict[str, Any]:
+    """Return the content of one sample's labelme file.
 
     Parameters
     ----------
     item : Item
     classes : ClassMap
-    photo : str
-        Path of its photo, from where the file will be.
+    image_path : str
+        Of its image, relative to the folder of the file.
     """
-    objects = as_instances(item)
-    ids = [instance.id for instance in objects]
+    instances = as_instances(item)
+    ids = [instance.id for instance in instances]
     if len(set(ids)) != len(ids) or min(ids, default=1) < 1:
         ids = list(range(1, len(ids) + 1))
     shapes = []
-    for group, instance in zip(ids, objects, strict=True):
+    for group, instance in zip(ids, instances, strict=True):
         void = instance.class_id == VOID
         shared = {
             "label": IGNORE if void else classes.names[instance.class_id],
@@ -215,7 +218,7 @@ def annotation(item: Item, classes: ClassMap, photo: str) -> dict[str, Any]:
         "version": "5.5.0",
         "flags": {},
         "shapes": shapes,
-        "imagePath": photo,
+        "imagePath": image_path,
         "imageData": None,
         "imageHeight": item.size[0],
         "imageWidth": item.size[1],
@@ -226,12 +229,12 @@ def annotation(item: Item, classes: ClassMap, photo: str) -> dict[str, Any]:
 
 
 class LabelmeWriter(Writer):
-    """Writes labelme files: polygons where they give every pixel back, masks where they do not."""
+    """Writes labelme files: polygons if they give every pixel back, masks if not."""
 
     only_instances = True
 
     def add(self, item: Item) -> None:
-        """Write the photo and its annotation side by side, in a folder a split."""
+        """Write the image and its annotation side by side, in one folder per split."""
         folder = self.root if item.split == WHOLE else self.root / item.split
         photo = f"{item.stem}{item.suffix}"
         write_new(folder / photo, item.image_file)
@@ -240,7 +243,7 @@ class LabelmeWriter(Writer):
         write_new(folder / f"{item.stem}.json", text.encode())
 
     def close(self) -> None:
-        """Write labels.txt, as labelme's own exporters want it."""
+        """Write labels.txt, as labelme's own exporters expect it."""
         lines = [IGNORE, BACKGROUND_LABEL, *self.classes.names[1:]]
         write_new(self.root / "labels.txt", ("\n".join(lines) + "\n").encode())
 
@@ -251,7 +254,7 @@ def _draw_shape(shape: Mapping[str, Any], size: tuple[int, int], where: str) -> 
     Raises
     ------
     LabelError
-        It is a point or a line, or its points are none.
+        It is a point or a line, or its points are not points.
     """
     kind, raw = shape.get("shape_type") or "polygon", shape.get("points")
     if not isinstance(raw, list):
@@ -268,8 +271,8 @@ def _draw_shape(shape: Mapping[str, Any], size: tuple[int, int], where: str) -> 
         )
     if kind == "mask":
         return _pasted(shape, points, size, where)
-    picture = Image.new("1", (size[1], size[0]))
-    draw = ImageDraw.Draw(picture)
+    canvas = Image.new("1", (size[1], size[0]))
+    draw = ImageDraw.Draw(canvas)
     if kind == "rectangle":
         low, high = points.min(axis=0), points.max(axis=0)
         draw.rectangle((*low.tolist(), *high.tolist()), outline=1, fill=1)
@@ -278,11 +281,11 @@ def _draw_shape(shape: Mapping[str, Any], size: tuple[int, int], where: str) -> 
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=1, fill=1)
     else:
         draw.polygon([(x, y) for x, y in points.tolist()], outline=1, fill=1)
-    return np.array(picture, dtype=np.bool_)
+    return np.array(canvas, dtype=np.bool_)
 
 
 def _shapes_of(instance: Instance) -> list[dict[str, Any]]:
-    """Return the shapes whose pixels together are exactly the object's."""
+    """Return the shapes whose pixels together are exactly the instance's."""
     top, left, bottom, right = instance.box
     parts, holes = outlines(instance.patch)
     if not holes and all(len(part) > 2 for part in parts):
@@ -309,14 +312,14 @@ def _pasted(
     try:
         data = base64.b64decode(raw if isinstance(raw, str) else "", validate=True)
     except (binascii.Error, ValueError):
-        raise LabelError(f"{where}: its mask is no base64") from None
-    with open_pillow(where, data) as picture:
-        patch = np.array(picture.convert("L")) > 0
+        raise LabelError(f"{where}: its mask is not base64") from None
+    with open_pillow(where, data) as canvas:
+        patch = np.array(canvas.convert("L")) > 0
     left, top = points.min(axis=0).astype(int).tolist()
     mask = np.zeros(size, dtype=np.bool_)
     height, width = patch.shape
     if left < 0 or top < 0 or top + height > size[0] or left + width > size[1]:
-        raise LabelError(f"{where}: its mask reaches out of the photo")
+        raise LabelError(f"{where}: its mask reaches out of the image")
     mask[top : top + height, left : left + width] = patch
     return mask
 
@@ -328,13 +331,13 @@ def _shapes(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
     return shapes
 
 
-def _look(path: Path, options: Reading) -> tuple[Path | None, set[str]]:
-    """Return where the photo is (the file itself where embedded) and the labels."""
+def _scan(path: Path, options: Reading) -> tuple[Path | None, set[str]]:
+    """Return where the image is (the file itself if embedded) and the labels."""
     content = read_json(path)
     labels = {str(shape.get("label")) for shape in _shapes(content, path)}
     name = content.get("imagePath")
     if isinstance(name, str) and "\0" not in name:
-        # Windows writes backslashes; the photo may have been moved beside its annotation.
+        # Windows writes backslashes; the image may have been moved beside its annotation.
         relative = name.replace("\\", "/")
         for photo in (path.parent / relative, path.parent / Path(relative).name):
             if is_file(photo):
@@ -350,7 +353,7 @@ def _embedded(content: dict[str, Any], path: Path) -> bytes:
     try:
         return base64.b64decode(data if isinstance(data, str) else "", validate=True)
     except (binascii.Error, ValueError):
-        raise ImageFileError(f"{path}: its embedded photo is no base64") from None
+        raise ImageFileError(f"{path}: its embedded photo is not base64") from None
 
 
 def _classes_of(root: Path, labels: set[str], options: Reading) -> tuple[ClassMap, str]:

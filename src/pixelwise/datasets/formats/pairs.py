@@ -1,4 +1,4 @@
-"""A folder of photos beside a folder of label maps or instance maps, in the usual namings."""
+"""A folder of images beside a folder of label maps or instance maps, in the usual namings."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ LABELS = (
 )
 INSTANCES = ("instances", "instance", "instance_maps", "SegmentationObject")
 ENDS = ("annot", "_annot", "_labels", "_label", "_masks", "_mask", "labels", "masks", "_gt")
-"""What follows a photo's name in that of its label map, of files and of folders."""
+"""What follows an image's name in that of its label map, of files and of folders."""
 
 SPLIT_NAMES = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
 CITY_IMAGE, CITY_FIRST_INSTANCE = "_leftImg8bit", 1000
@@ -68,22 +68,22 @@ class Place:
 
 
 def is_pairs(path: Path) -> bool:
-    """Return whether a folder holds photos and label maps side by side."""
+    """Return whether a folder holds images and label maps side by side."""
     return path.is_dir() and not is_voc(path) and bool(_places(path))
 
 
 def splits_of_pairs(root: Path) -> tuple[str, ...]:
-    """Return the splits that the folders make; ``all`` where they make none."""
+    """Return the splits that the folders make; ``all`` if they make none."""
     return tuple(_places(root))
 
 
 def open_pairs(root: Path, split: str | None, options: Reading) -> Dataset:
-    """Open one split of photos and label maps, or ``all`` of them.
+    """Open one split of images and label maps, or ``all`` of them.
 
     Raises
     ------
     DataError
-        An unknown split, several folders that could hold the labels, a photo without a label
+        An unknown split, several folders that could hold the labels, an image without a label
         map or the reverse, or masks that can be read in two ways.
     """
     places = _places(root)
@@ -141,7 +141,7 @@ def _cityscapes(entries: tuple[Entry, ...], options: Reading) -> MaskEncoding:
         table[:35] = VOID
         table[list(CITYSCAPES_LABEL_IDS)] = np.arange(len(CITYSCAPES_LABEL_IDS))
         table[VOID] = VOID
-        description = f"Cityscapes' label ids, {len(classes)} classes judged, all others void"
+        description = f"Cityscapes' label ids, {len(classes)} classes evaluated, all others void"
         reader = replace(reader, table=table, plain=-1, known="Cityscapes' label ids are 0..34")
     reader = replace(reader, first_instance=CITY_FIRST_INSTANCE)
     return MaskEncoding(reader, classes, description)
@@ -155,7 +155,7 @@ def _ade_names(path: Path | None) -> ClassMap | None:
 
 
 def _labels_of(place: Place, options: Reading) -> Path | None:
-    """Return the folder of label maps; None where there are only instance maps."""
+    """Return the folder of label maps; None if there are only instance maps."""
     if options.labels is not None:
         wanted = Path(options.labels)
         for folder in place.labels:
@@ -199,7 +199,7 @@ def _places(root: Path) -> dict[str, Place]:
 
 
 def _place_in(folder: Path) -> Place | None:
-    """Return the place whose photos and labels are subfolders of a folder."""
+    """Return the place whose images and labels are subfolders of a folder."""
     images = next((folder / name for name in IMAGES if (folder / name).is_dir()), None)
     if images is None:
         return None
@@ -211,7 +211,7 @@ def _place_in(folder: Path) -> Place | None:
 
 
 def _places_below(place: Place) -> dict[str, Place]:
-    """Return one place a subfolder of the images, as in images/train and labels/train."""
+    """Return one place per subfolder of the images, as in images/train and labels/train."""
     places = {}
     for folder in sorted(p for p in place.images.iterdir() if p.is_dir()):
         labels = tuple(p for label in place.labels if (p := label / folder.name).is_dir())
@@ -233,7 +233,7 @@ def _has_image(folder: Path, deep: bool = False) -> bool:
 
 
 def _pair(place: Place, labels: Path | None, options: Reading) -> list[Entry]:
-    """Match photos with label maps and instance maps by the names of their files."""
+    """Match images with label maps and instance maps by the names of their files."""
     images = {key.removesuffix(CITY_IMAGE): p for key, p in _by_key(place.images).items()}
     masks = _matched(_by_key(labels), images, CITY_ENDS) if labels else {}
     instances = _matched(_by_key(place.instances), images, ()) if place.instances else {}
@@ -256,9 +256,9 @@ def _by_key(folder: Path) -> dict[str, Path]:
 def _matched(
     masks: dict[str, Path], images: dict[str, Path], ends: tuple[str, ...], city: bool = False
 ) -> dict[str, Path]:
-    """Key masks by the photo they belong to: the same name, or that name with a usual end."""
+    """Key masks by the image they belong to: the same name, or that name with a usual end."""
     if any(key.endswith((*CITY_ENDS, *CITY_INSTANCES)) for key in masks):
-        # Each photo has several files there; the first of the ends that is used counts.
+        # Each image has several files there; the first of the ends that is used counts.
         for end in ends:
             chosen = {k.removesuffix(end): p for k, p in masks.items() if k.endswith(end)}
             if chosen:

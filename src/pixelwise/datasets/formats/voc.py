@@ -65,7 +65,7 @@ def open_voc(root: Path, split: str | None, options: Reading) -> Dataset:
 def _entry(root: Path, name: str, has_instances: bool) -> Entry:
     image = root / IMAGES / f"{name}.jpg"
     if not is_file(image):
-        # The layout's own photos are .jpg; people keep theirs as they are.
+        # The layout's own images are .jpg; people keep theirs in other formats.
         image = next(iter((root / IMAGES).glob(f"{name}.*")), image)
     instances = root / INSTANCES / f"{name}.png" if has_instances else None
     return Entry(name, image, root / MASKS / f"{name}.png", instances)
@@ -73,7 +73,7 @@ def _entry(root: Path, name: str, has_instances: bool) -> Entry:
 
 def _names(root: Path, split: str) -> list[str]:
     path = root / LISTS / f"{split}.txt"
-    if not is_file(path):  # no lists at all: what has a mask is a sample
+    if not is_file(path):  # without lists, every mask makes a sample
         names = [p.stem for p in images_in(root / MASKS)]
         if not names:
             raise DataError(f"{root / MASKS}: no mask in this folder")
@@ -83,7 +83,7 @@ def _names(root: Path, split: str) -> list[str]:
         raise DataError(f"{path}: the split is empty")
     for name in names:
         if Path(name).name != name or "\0" in name or len(name) > 200:
-            raise DataError(f"{path}: {name[:50]!r} is no file stem")
+            raise DataError(f"{path}: {name[:50]!r} is not a file stem")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(f"{path}: {twice[0]!r} is listed twice")

@@ -1,4 +1,4 @@
-"""YOLO-seg: data.yaml, images/, and labels/*.txt with one normalised polygon a line."""
+"""YOLO-seg: data.yaml, images/, and labels/*.txt with one normalised polygon per line."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def is_yolo(path: Path) -> bool:
 
 
 def splits_of_yolo(root: Path) -> tuple[str, ...]:
-    """Return the splits that data.yaml names; ``all`` where there is none."""
+    """Return the splits that data.yaml names; ``all`` if there is none."""
     return tuple(_split_places(root))
 
 
@@ -55,14 +55,14 @@ def open_yolo(root: Path, split: str | None, options: Reading) -> Dataset:
     """
     splits = _split_places(root)
     split = choose_split(split, tuple(splits), root)
-    photos = [p for place in splits[split] for p in _photos_at(place)]
-    if not photos:
+    images = [p for place in splits[split] for p in _images_at(place)]
+    if not images:
         raise DataError(f"{root}: no photo in split {split!r}; looked in {splits[split][0]}")
     top = splits[split][0]
-    names = [p.relative_to(top) if p.is_relative_to(top) else Path(p.name) for p in sorted(photos)]
+    names = [p.relative_to(top) if p.is_relative_to(top) else Path(p.name) for p in sorted(images)]
     entries = tuple(
-        Entry(name.with_suffix("").as_posix(), photo, _label_path(photo))
-        for name, photo in zip(names, sorted(photos), strict=True)
+        Entry(name.with_suffix("").as_posix(), image, _label_path(image))
+        for name, image in zip(names, sorted(images), strict=True)
     )
     classes, named_by = _classes_of(root, entries, options)
     file = _yaml_of(root)
@@ -70,7 +70,7 @@ def open_yolo(root: Path, split: str | None, options: Reading) -> Dataset:
     labelled = sum(is_file(entry.label_path) for entry in entries)
     found = (
         f"{root.resolve().name}: YOLO-seg polygons, {len(entries)} samples in '{split}' "
-        f"({len(entries) - labelled} without objects), {len(classes)} classes with background "
+        f"({len(entries) - labelled} without instances), {len(classes)} classes with background "
         f"{named_by}, void {VOID}"
     )
     return Dataset(root, split, classes, entries, found, YoloReader(len(classes), areas), "yolo")
@@ -78,26 +78,26 @@ def open_yolo(root: Path, split: str | None, options: Reading) -> Dataset:
 
 @dataclass(frozen=True)
 class YoloReader(ImageFiles):
-    """Reads one text file a photo; a photo without one shows no object.
+    """Reads one text file per image; an image without one shows no instance.
 
     Parameters
     ----------
     n_classes : int
         With background, which is 0; class k in the files is k + 1 here.
     areas : bool
-        The objects are only areas of a label map.
+        The instances are only areas of a label map.
     """
 
     n_classes: int
     areas: bool
 
     def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:
-        """Draw the polygons as YOLO's own trainer does, large objects under small ones.
+        """Draw the polygons as YOLO's own trainer does, large instances under small ones.
 
         Raises
         ------
         LabelError
-            A line that is no polygon; the message names file and line.
+            A line that is not a polygon; the message names file and line.
         """
         instances = []
         for number, class_id, points in _lines(entry, size):
@@ -113,7 +113,7 @@ class YoloReader(ImageFiles):
         return paint_label_map(instances, size), None if self.areas else tuple(instances)
 
     def outlines(self, entry: Entry, size: tuple[int, int]) -> Outlines:
-        """Yield the polygons as they stand in the file."""
+        """Yield the polygons of the file."""
         for number, _, points in _lines(entry, size):
             yield f"line {number}", points
 
@@ -158,9 +158,9 @@ def _read_line(line: str, size: tuple[int, int], where: str) -> tuple[int, Float
 
 
 def _fill(points: Float64Array, size: tuple[int, int]) -> BoolArray:
-    """Fill a polygon of (N, 2) x, y in pixels and draw its border, (H, W) bool."""
+    """Fill a polygon of (N, 2) x, y in pixels and draw its outline, (H, W) bool."""
     canvas = np.zeros(size, dtype=np.uint8)
-    # Cut, not rounded: it is what YOLO's own trainer does.
+    # Truncated, not rounded: it is what YOLO's own trainer does.
     cv2.fillPoly(canvas, [points.astype(np.int32)], 1)
     return canvas.astype(np.bool_)
 
@@ -187,7 +187,7 @@ class YoloWriter(Writer):
         self._areas = False
 
     def add(self, item: Item) -> None:
-        """Write the photo and the polygons of one sample."""
+        """Write the image and the polygons of one sample."""
         if item.split not in self._splits:
             self._splits.append(item.split)
         write_new(self.root / IMAGES / item.split / f"{item.stem}{item.suffix}", item.image_file)
@@ -195,7 +195,7 @@ class YoloWriter(Writer):
         write_new(self.root / LABELS / item.split / f"{item.stem}.txt", self.lines(item).encode())
 
     def lines(self, item: Item) -> str:
-        """Return the polygons of one sample, a line an object."""
+        """Return the polygons of one sample, one line per instance."""
         lines = []
         for instance in as_instances(item):
             if instance.class_id == VOID:
@@ -212,7 +212,7 @@ class YoloWriter(Writer):
             self.losses["instances of several parts, which are joined by a line"] += 1
             parts, _ = outlines(joined(instance.patch))
         (top, left), (height, width) = instance.corner, instance.size
-        # Half a pixel inside, so that the value falls into its pixel when it is cut.
+        # Half a pixel inside, so that the value falls into its pixel when it is truncated.
         points = (parts[0] + np.array([left + 0.5, top + 0.5])) / np.array([width, height])
         if len(points) < 3:
             points = np.concatenate([points, np.repeat(points[-1:], 3 - len(points), axis=0)])
@@ -223,7 +223,7 @@ class YoloWriter(Writer):
         write_new(self.root / "data.yaml", self.content().encode())
 
     def content(self) -> str:
-        """Return what data.yaml says."""
+        """Return the content of data.yaml."""
         names = dict(enumerate(self.classes.names[1:]))
         splits = {split: f"{IMAGES}/{split}" for split in self._splits}
         areas = {AREAS: True} if self._areas else {}
@@ -242,12 +242,12 @@ def _yaml_of(path: Path) -> Path | None:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file; empty where it holds no mapping.
+    """Read a YAML file; empty if it holds no mapping.
 
     Raises
     ------
     DataError
-        It is no YAML.
+        It is not YAML.
     """
     try:
         content = yaml.safe_load(read_text(path, 1 << 20))
@@ -257,7 +257,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _is_yaml(path: Path) -> bool:
-    # A file of another tool's may be anything; only data.yaml has to be YAML.
+    # A file of another tool may be anything; only data.yaml has to be YAML.
     try:
         return bool(_read_yaml(path))
     except DataError:
@@ -265,7 +265,7 @@ def _is_yaml(path: Path) -> bool:
 
 
 def _split_places(root: Path) -> dict[str, list[Path]]:
-    """Return the places of each split's photos: folders, or text files that list them."""
+    """Return the places of each split's images: folders, or text files that list them."""
     file = _yaml_of(root)
     folder = root if root.is_dir() else root.parent
     if file is None:
@@ -290,7 +290,7 @@ def _split_places(root: Path) -> dict[str, list[Path]]:
 
 def _place(bases: list[Path], place: str, file: Path) -> Path:
     if "\0" in place:
-        raise DataError(f"{file}: {place!r} is no path")
+        raise DataError(f"{file}: {place!r} is not a path")
     # "../train/images" is how Roboflow writes it, from a folder that is not there.
     for base in bases:
         for candidate in (base / place, base / place.removeprefix("../")):
@@ -299,8 +299,8 @@ def _place(bases: list[Path], place: str, file: Path) -> Path:
     return bases[0] / place
 
 
-def _photos_at(place: Path) -> list[Path]:
-    """Return the photos in a folder and below, or those that a text file lists."""
+def _images_at(place: Path) -> list[Path]:
+    """Return the images in a folder and below, or those that a text file lists."""
     if place.is_dir():
         return [p for p in place.rglob("*") if is_image_file(p)]
     if place.suffix == ".txt" and is_file(place):
@@ -308,14 +308,14 @@ def _photos_at(place: Path) -> list[Path]:
     return []
 
 
-def _label_path(photo: Path) -> Path:
-    """Return where a photo's labels are: its last folder ``images`` becomes ``labels``."""
-    parts = list(photo.parent.parts)
+def _label_path(image: Path) -> Path:
+    """Return where an image's labels are: its last folder ``images`` becomes ``labels``."""
+    parts = list(image.parent.parts)
     for i in range(len(parts) - 1, -1, -1):
         if parts[i] == IMAGES:
             parts[i] = LABELS
             break
-    return Path(*parts) / f"{photo.stem}.txt"
+    return Path(*parts) / f"{image.stem}.txt"
 
 
 def _classes_of(root: Path, entries: tuple[Entry, ...], options: Reading) -> tuple[ClassMap, str]:
@@ -330,8 +330,8 @@ def _classes_of(root: Path, entries: tuple[Entry, ...], options: Reading) -> tup
             names = [names[i] for i in range(len(names))]
         if not isinstance(names, list) or not names:
             raise DataError(f"{file}: names: expected a list, or ids and names")
-        words = tuple(str(name) for name in names)
-        return class_map(("background", *words), file), f"({file.name})"
+        listed_names = tuple(str(name) for name in names)
+        return class_map(("background", *listed_names), file), f"({file.name})"
     listed = find_names([root])
     if listed is not None:
         kept = tuple(n for n in listed[1].names if n not in BACKGROUND)
