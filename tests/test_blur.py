@@ -231,7 +231,7 @@ def test_alphas_of_other_tools(tmp_path: Path) -> None:
         assert 0 <= alpha.min() <= alpha.max() <= 1, file
     with pytest.raises(LabelError, match="lighter than 15 of 255"):
         read_alpha(save(tmp_path / "ids.png", (truth * 15).astype(np.uint8)), (60, 90))
-    with pytest.raises(LabelError, match="90 x 60 pixels, the photo has 80 x 60"):
+    with pytest.raises(LabelError, match="the image is 60 x 80 but its alpha is 60 x 90"):
         read_alpha(files[1], (60, 80))
     half = save(tmp_path / "half.png", (truth * 200).astype(np.uint8))
     assert read_alpha(half, (60, 90)).max() == pytest.approx(200 / 255)

@@ -144,7 +144,7 @@ def test_each_fault_is_found_and_named(own_shapes: Path, fault: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["jpeg", "bilinear", "area", "cubic"])
-def test_blended_masks_are_told_from_sound_ones(own_shapes: Path, how: str) -> None:
+def test_blended_masks_are_distinguished_from_sound_ones(own_shapes: Path, how: str) -> None:
     # Shapes of class 1 leave no number in between: a class further up does.
     label_map = np.where(read_label_map(own_shapes / MASK) > 0, np.uint8(3), np.uint8(0))
     made.mask(own_shapes / MASK, resaved(label_map, how))

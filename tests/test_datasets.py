@@ -123,7 +123,8 @@ def test_a_mask_of_another_size_is_named_with_both_sizes(own_shapes: Path) -> No
     path = own_shapes / "SegmentationClass" / "train_002.png"
     with Image.open(path) as mask:
         mask.resize((40, 64), Image.Resampling.NEAREST).save(path)
-    with pytest.raises(LabelError, match="train_002: the image is 64 x 80 but its label map is 64 x 40"):
+    expected = "train_002: the image is 64 x 80 but its label map is 64 x 40"
+    with pytest.raises(LabelError, match=expected):
         open_dataset(own_shapes).load()
 
 
