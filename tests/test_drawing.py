@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise import VOC, ClassMap, Sample, open_dataset, overlay, show
-from pixelwise.drawing import colourise, legend, outline_regions, with_legend
+from pixelwise import VOC, ClassMap, Instance, Sample, open_dataset, overlay, show
+from pixelwise.drawing import (
+    colourise,
+    instance_colours,
+    legend,
+    outline_regions,
+    overlay_instances,
+    with_instance_legend,
+    with_legend,
+)
 from pixelwise.drawing.page import Figure, Section, render_page
 from pixelwise.errors import ArgumentError
 
@@ -33,6 +41,12 @@ def test_overlay_colours_subjects_and_leaves_the_rest() -> None:
         overlay(GREY, LABELS, VOC, opacity=2)
 
 
+def test_a_first_class_that_is_no_background_is_painted() -> None:
+    street = ClassMap(("sky", "road"))
+    found = overlay(GREY, np.zeros((40, 60), np.uint8), street)
+    assert (found != 128).any()
+
+
 def test_colourise_uses_the_palette() -> None:
     assert (colourise(LABELS, VOC)[20, 30] == VOC.colours[15]).all()
     assert (colourise(LABELS, VOC)[0, 0] == (224, 224, 192)).all()
@@ -45,6 +59,33 @@ def test_a_legend_shows_each_colour_and_wraps() -> None:
     pixels = {tuple(p) for p in np.asarray(narrow).reshape(-1, 3).tolist()}
     assert all(colour in pixels for colour in classes.colours)
     assert with_legend(GREY, LABELS, VOC).height > 40
+
+
+def test_each_overlay_has_its_own_legend() -> None:
+    person = Instance.of(LABELS == 15, class_id=15, id=1)
+    for drawn, key in (
+        (with_legend(GREY, LABELS, VOC), VOC.colours[15]),
+        (with_instance_legend(GREY, [person], VOC), tuple(instance_colours(1)[0].tolist())),
+    ):
+        below = {tuple(p) for p in np.asarray(drawn)[40:].reshape(-1, 3).tolist()}
+        others = {*VOC.colours, *map(tuple, instance_colours(9).tolist())} - {key}
+        assert key in below
+        assert not others & below
+
+
+@pytest.mark.parametrize("width", [640, 3200])
+def test_overlays_are_readable_at_640_pixels(width: int) -> None:
+    height = width * 3 // 4
+    image = np.full((height, width, 3), 128, np.uint8)
+    mask = np.zeros((height, width), np.bool_)
+    mask[height // 4 : height // 2, width // 4 : width // 2] = True
+    person = Instance.of(mask, class_id=15, id=1)
+    drawn = with_instance_legend(overlay_instances(image, [person]), [person], VOC)
+    key = (drawn.height - height) * 640 / width
+    assert key >= 30 - 1  # a line of 14 px and its margins
+    white = np.asarray(drawn)[:height].min(axis=2) == 255
+    number = np.flatnonzero(white.any(axis=1))
+    assert (number[-1] - number[0]) * 640 / width > 14
 
 
 def test_the_grid_has_photos_above_and_label_maps_below(shapes: Path) -> None:

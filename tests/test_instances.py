@@ -229,7 +229,7 @@ def test_an_overlay_of_objects() -> None:
     assert (drawn[outside] == 100).all()
     first, second = drawn[30, 12], drawn[30, 62]
     assert (first != second).any()
-    with pytest.raises(ArgumentError, match="not of the photo's size"):
+    with pytest.raises(ArgumentError, match="made for 64 x 96, the image is 50 x 96"):
         overlay_instances(image[:50], instances)
 
 
@@ -470,7 +470,7 @@ def test_kinds_side_by_side(finder: Path, pair: Path, tmp_path: Path) -> None:
     done = run("show", "--kinds", "regions", pair, "--out", out)
     assert done.returncode == 0, done.stderr
     for kinds, path, weights, message in (
-        ("semantic,depth", pair, finder, "unknown 'depth'; there is: semantic, instance, regions"),
+        ("semantic,depth", pair, finder, "unknown kind 'depth'; there is: semantic, instance"),
         ("semantic", pair.parent, finder, "--kinds takes one image file"),
         ("instance", pair, write_toy(tmp_path / "toy.onnx"), "find no instances"),
     ):

@@ -238,7 +238,7 @@ def test_the_command_writes_three_files_a_photo(tmp_path: Path) -> None:
     Image.fromarray(HALVES[..., 0].astype(np.uint16) * 256).save(tmp_path / "b.png")
     done = run("regions", tmp_path, "--out", tmp_path / "out", "-n", "2")
     assert done.returncode == 0, done.stderr
-    assert "cut 2 of 2 photos" in done.stdout
+    assert "divided 2 of 2 images" in done.stdout
     with Image.open(tmp_path / "out" / "a_regions.png") as picture:
         assert picture.mode == "I;16"
         ids = np.asarray(picture)
@@ -269,9 +269,9 @@ def test_the_command_cuts_at_a_level_and_into_superpixels(tmp_path: Path) -> Non
     [
         (("--superpixels", "9999"), "a.png: n: expected 1 to 2400 regions"),
         (("-n", "9999"), "a.png: n: expected 1 to 2400 regions"),
-        (("-n", "3", "--superpixels", "3"), "takes no -n"),
+        (("-n", "3", "--superpixels", "3"), "take no n and no level"),
         (("-n", "3", "--level", "0.5"), "not both"),
-        (("--boundaries", "x"), "there is: colour, learned"),
+        (("--boundaries", "x"), "'x' is not one of 'learned', 'colour'"),
     ],
 )
 def test_the_command_says_what_is_wrong(
@@ -289,6 +289,6 @@ def test_a_damaged_photo_is_told_and_the_rest_is_done(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(b"no picture")
     done = run("regions", tmp_path, "--out", tmp_path / "out")
     assert done.returncode == 2
-    assert "cut 1 of 2 photos" in done.stdout
+    assert "divided 1 of 2 images" in done.stdout
     assert "b.png" in done.stderr
     assert (tmp_path / "out" / "a_regions.png").exists()

@@ -31,12 +31,14 @@ from .io.image import read_image as read_image
 from .io.image import write_image as write_image
 from .io.mask import read_label_map as read_label_map
 from .io.mask import write_label_map as write_label_map
+from .kinds import draw_kinds as draw_kinds
 from .metrics import SemanticScores as SemanticScores
 from .metrics import confusion_matrix as confusion_matrix
 from .regions import Hierarchy as Hierarchy
 from .regions import hierarchy as hierarchy
 from .regions import refine as refine
 from .regions import superpixels as superpixels
+from .regions import write_regions as write_regions
 from .samples import Instance as Instance
 from .samples import Sample as Sample
 from .weights import ModelCard as ModelCard

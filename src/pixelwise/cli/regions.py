@@ -6,17 +6,13 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from pixelwise.cli.options import Inputs
 from pixelwise.defaults import BOUNDARIES, CUT
-from pixelwise.errors import ArgumentError, ImageFileError, PixelwiseError
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+from pixelwise.errors import ImageFileError
 
 
 def regions(
@@ -43,59 +39,11 @@ def regions(
     Writes STEM_regions.png (16-bit region ids), STEM_parts.jpg (mean colours) and, except for
     superpixels, STEM_boundaries.png (strength of every boundary, 0 to 65535).
     """
-    from pixelwise.io.image import find_images, read_image
-    from pixelwise.progress import track
+    from pixelwise.io.image import find_images
+    from pixelwise.regions import write_regions
 
-    if superpixels is not None and (n is not None or level is not None):
-        raise ArgumentError("--superpixels takes no -n and no --level")
-    photos = find_images(inputs)
-    stems = [photo.stem for photo in photos]
-    if len(set(stems)) < len(stems):
-        raise ArgumentError("photos of the same name would overwrite each other's results")
-    out.mkdir(parents=True, exist_ok=True)
-    failed = []
-    for photo in track(photos, "regions", len(photos)):
-        try:
-            _write(read_image(photo), out / photo.stem, n, level, boundaries, superpixels)
-        except ImageFileError as error:
-            failed.append(str(error))
-        except ArgumentError as error:
-            raise ArgumentError(f"{photo}: {error}") from None
-    print(f"cut {len(photos) - len(failed)} of {len(photos)} photos into {out}")
-    if failed:
-        raise ImageFileError("; ".join(failed))
-
-
-def _write(
-    image: npt.NDArray[np.uint8],
-    stem: Path,
-    n: int | None,
-    level: float | None,
-    boundaries: str,
-    superpixels: int | None,
-) -> None:
-    import numpy as np
-    from PIL import Image
-
-    from pixelwise import regions
-    from pixelwise.drawing import outline_regions
-    from pixelwise.io.image import save_pillow
-    from pixelwise.io.mask import write_instance_map
-
-    def beside(ending: str) -> Path:
-        return stem.with_name(stem.name + ending)
-
-    if superpixels is not None:
-        region_map = regions.superpixels(image, superpixels)
-    else:
-        found = regions.hierarchy(image, boundaries)
-        region_map = found.cut(n, level)
-        levels = (found.boundaries * 65535).round().astype(np.uint16)
-        save_pillow(beside("_boundaries.png"), Image.fromarray(levels))
-    if region_map.max() > 65535:
-        raise PixelwiseError(
-            f"{region_map.max() + 1} regions: a 16-bit file holds 65536; ask for fewer"
-        )
-    write_instance_map(beside("_regions.png"), region_map.astype(np.uint16))
-    picture = Image.fromarray(outline_regions(image, region_map))
-    save_pillow(beside("_parts.jpg"), picture, quality=92)
+    images = find_images(inputs)
+    outcome = write_regions(images, out, n, level, boundaries, superpixels)
+    print(f"divided {len(outcome.written)} of {len(images)} images into regions, in {out}")
+    if outcome.failed:
+        raise ImageFileError("; ".join(outcome.failed.values()))

@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixelwise.cli.options import DATA, Weights, read_options
-from pixelwise.defaults import BOUNDARIES, CUT, WEIGHTS
+from pixelwise.defaults import WEIGHTS
+from pixelwise.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from pixelwise.datasets import ReadOptions
-
-KINDS = ("semantic", "instance", "regions")
 
 
 @read_options
@@ -49,50 +46,19 @@ def show(
     """
     from pixelwise.datasets import open_dataset
     from pixelwise.drawing import show
-    from pixelwise.io.image import save_pillow
+    from pixelwise.inference import Predictor
+    from pixelwise.io.image import read_image, save_pillow
+    from pixelwise.kinds import draw_kinds
     from pixelwise.progress import waiting
 
     if kinds is not None:
+        if path.is_dir():
+            raise ArgumentError(f"{path}: --kinds takes one image file, not a folder")
+        wanted = [kind.strip() for kind in kinds.split(",")]
         with waiting("segmenting"):
-            save_pillow(out, _kinds(path, [kind.strip() for kind in kinds.split(",")], weights))
+            save_pillow(out, draw_kinds(read_image(path), wanted, Predictor.load(weights)))
         print(f"wrote {out}: {kinds} of {path}")
         return
     dataset = open_dataset(path, split, options)
     save_pillow(out, show(dataset[:n], overlaid=overlay))
     print(f"wrote {out}: {min(n, len(dataset))} of {len(dataset)} samples")
-
-
-def _kinds(photo: Path, kinds: list[str], weights: str) -> Image:
-    from pixelwise.drawing.kinds import (
-        Panel,
-        instance_panel,
-        regions_panel,
-        semantic_panel,
-        side_by_side,
-    )
-    from pixelwise.errors import ArgumentError
-    from pixelwise.inference import Predictor
-    from pixelwise.io.image import read_image
-    from pixelwise.regions import hierarchy
-
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown:
-        raise ArgumentError(f"--kinds: unknown {unknown[0]!r}; there is: {', '.join(KINDS)}")
-    if photo.is_dir():
-        raise ArgumentError(f"{photo}: --kinds takes one image file, not a folder")
-    image = read_image(photo)
-    panels = [Panel("photo", f"{image.shape[1]} x {image.shape[0]} pixels", image)]
-    if set(kinds) != {"regions"}:
-        prediction = Predictor.load(weights).predict(image)
-        if "instance" in kinds and prediction.instances is None:
-            raise ArgumentError(f"the weights {weights!r} find no instances")
-    for kind in kinds:
-        if kind == "semantic":
-            panels.append(semantic_panel(image, prediction.label_map, prediction.classes))
-        elif kind == "instance":
-            found = prediction.instances or ()
-            panels.append(instance_panel(image, found, prediction.classes))
-        else:
-            n = min(CUT, image.shape[0] * image.shape[1])
-            panels.append(regions_panel(image, hierarchy(image, BOUNDARIES).cut(n)))
-    return side_by_side(panels)

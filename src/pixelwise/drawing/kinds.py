@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from pixelwise.classes import VOID, ClassMap
+from pixelwise.classes import ClassMap
 from pixelwise.drawing.instances import overlay_instances
 from pixelwise.drawing.legends import Entry, drawn_legend, instance_entries, present
-from pixelwise.drawing.overlays import outline_regions, overlay
+from pixelwise.drawing.overlays import is_painted, outline_regions, overlay
 from pixelwise.drawing.style import DIM, GAP, INK, PAPER, TEXT, font
 from pixelwise.errors import ArgumentError
 from pixelwise.io.image import resize_image
@@ -43,7 +43,8 @@ class Panel:
 
 def semantic_panel(image: UInt8Array, label_map: UInt8Array, classes: ClassMap) -> Panel:
     """Draw the classes, (H, W) uint8, over an image, (H, W, 3) uint8 RGB."""
-    ids = [i for i in present([label_map]) if i != VOID]
+    painted = is_painted(classes)
+    ids = [i for i in present([label_map]) if painted[i]]
     key = [(classes.names[i], classes.colours[i]) for i in ids]
     drawn = overlay(image, label_map, classes)
     return Panel("semantic", "of which class is each pixel?", drawn, key)

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.drawing.instances import instance_colours
+from pixelwise.drawing.overlays import is_painted
 from pixelwise.drawing.style import GAP, INK, PAPER, TEXT, enlargement, font
 from pixelwise.io.mask import count_ids
 from pixelwise.samples import Instance, UInt8Array, instance_ids
@@ -103,7 +104,7 @@ def drawn_legend(entries: Sequence[Entry], width: int, text: int = TEXT) -> Imag
 
 
 def with_legend(image: UInt8Array, label_map: UInt8Array, classes: ClassMap) -> Image.Image:
-    """Put a legend of the classes in ``label_map`` below an image, e.g. of `overlay`.
+    """Put a legend of the classes in ``label_map`` below what `overlay` drew.
 
     Parameters
     ----------
@@ -116,7 +117,8 @@ def with_legend(image: UInt8Array, label_map: UInt8Array, classes: ClassMap) -> 
     Returns
     -------
     PIL.Image.Image
-        RGB, higher than ``image`` by the legend, which is readable when 640 pixels wide.
+        RGB, higher than ``image`` by the legend, which is readable when 640 pixels wide. Classes
+        that `overlay` does not paint are left out.
 
     Examples
     --------
@@ -125,14 +127,15 @@ def with_legend(image: UInt8Array, label_map: UInt8Array, classes: ClassMap) -> 
     >>> with_legend(image, label_map, classes).size
     (200, 230)
     """
-    width = image.shape[1]
-    return above(image, legend(classes, present([label_map]), width, _text(width)))
+    width, painted = image.shape[1], is_painted(classes)
+    ids = [i for i in present([label_map]) if painted[i]]
+    return above(image, legend(classes, ids, width, _text(width)))
 
 
 def with_instance_legend(
     image: UInt8Array, instances: Sequence[Instance], classes: ClassMap
 ) -> Image.Image:
-    """Put number, class and score of the instances below an image, e.g. of `overlay_instances`.
+    """Put number, class and score of the instances below what `overlay_instances` drew.
 
     Parameters
     ----------

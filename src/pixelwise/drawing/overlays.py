@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pixelwise.classes import VOID, ClassMap
+from pixelwise.classes import BACKGROUND, VOID, ClassMap
 from pixelwise.errors import ArgumentError
-from pixelwise.samples import Int32Array, UInt8Array, check_image, check_label_map
+from pixelwise.samples import BoolArray, Int32Array, UInt8Array, check_image, check_label_map
 
 
 def colourise(label_map: UInt8Array, classes: ClassMap) -> UInt8Array:
@@ -39,7 +39,7 @@ def overlay(
 ) -> UInt8Array:
     """Blend the colours of the classes over an image and outline each area.
 
-    Background (id 0) and void stay unchanged.
+    What `is_painted` leaves out stays unchanged: background and void.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def overlay(
     if not 0 <= opacity <= 1:
         raise ArgumentError(f"opacity: expected 0..1, got {opacity}")
     painted = cv2.addWeighted(image, 1 - opacity, colourise(label_map, classes), opacity, 0)
-    plain = (label_map == 0) | (label_map == VOID)
+    plain = ~is_painted(classes)[label_map]
     blended = np.where(plain[..., None], image, painted)
     # An outline pixel has a neighbour of another class; thickness follows the image's size.
     thick = max(1, round(max(label_map.shape) / 400))
@@ -85,6 +85,22 @@ def overlay(
     outline = (cv2.dilate(label_map, around) != cv2.erode(label_map, around)) & ~plain
     blended[outline] = classes.palette[label_map[outline]]
     return np.asarray(blended, dtype=np.uint8)
+
+
+def is_painted(classes: ClassMap) -> BoolArray:
+    """Return whether `overlay` paints each id, (256,) bool: not void, nor id 0 if a background.
+
+    Examples
+    --------
+    >>> is_painted(ClassMap(("background", "cat")))[[0, 1, 255]].tolist()
+    [False, True, False]
+    >>> is_painted(ClassMap(("sky", "road")))[[0, 1, 255]].tolist()
+    [True, True, False]
+    """
+    painted = np.ones(256, dtype=np.bool_)
+    painted[VOID] = False
+    painted[0] = classes.names[0] not in BACKGROUND
+    return painted
 
 
 def outline_regions(image: UInt8Array, region_map: Int32Array) -> UInt8Array:

@@ -1,7 +1,15 @@
 """Image segmentation without labels: the coherent parts of an image."""
 
+from pixelwise.regions.files import RegionsOutcome, write_regions
 from pixelwise.regions.hierarchical import Hierarchy, hierarchy
 from pixelwise.regions.refinement import refine
 from pixelwise.regions.superpixel import superpixels
 
-__all__ = ["Hierarchy", "hierarchy", "refine", "superpixels"]
+__all__ = [
+    "Hierarchy",
+    "RegionsOutcome",
+    "hierarchy",
+    "refine",
+    "superpixels",
+    "write_regions",
+]
