@@ -57,6 +57,7 @@ def evaluate(
     from pixelwise.evaluation import evaluate, evaluation_page
     from pixelwise.inference import Predictor
     from pixelwise.io.files import write_json, write_text
+    from pixelwise.progress import waiting
 
     if predictions is not None and weights is not None:
         raise ArgumentError("give --weights or --predictions, not both")
@@ -68,7 +69,8 @@ def evaluate(
     if json_ is not None:
         write_json(json_, evaluation.as_dict())
     if html is not None:
-        write_text(html, evaluation_page(evaluation, dataset, predict, rules))
+        with waiting("drawing the page"):
+            write_text(html, evaluation_page(evaluation, dataset, predict, rules))
         print(f"wrote {html}")
 
 

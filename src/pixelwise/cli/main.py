@@ -45,7 +45,7 @@ class Command:
     group : str
         The panel of ``pixelwise --help`` that lists it.
     example : str
-        A command line that works; the help ends with it.
+        What may follow the command's name; the help ends with such a command line.
     """
 
     function: Callable[..., Any]
@@ -54,27 +54,27 @@ class Command:
 
 
 COMMANDS = {
-    "show": Command(show, "Data", "pixelwise show data/VOC2012 --split val --overlay"),
-    "check": Command(check, "Data", "pixelwise check data/VOC2012 --html check.html"),
-    "convert": Command(convert, "Data", "pixelwise convert data/VOC2012 --to coco --out coco"),
-    "download": Command(download, "Data", "pixelwise download voc2012"),
-    "train": Command(train, "Learn", "pixelwise train data/VOC2012 --out runs/voc --minutes 60"),
-    "train-edges": Command(train_edges, "Learn", "pixelwise train-edges BSDS500 --out runs/edges"),
+    "show": Command(show, "Data", "data/VOCdevkit/VOC2012 --split val --overlay"),
+    "check": Command(check, "Data", "data/VOCdevkit/VOC2012 --html check.html"),
+    "convert": Command(convert, "Data", "data/VOCdevkit/VOC2012 --to coco --out coco"),
+    "download": Command(download, "Data", "voc2012"),
+    "train": Command(train, "Learn", "data/VOCdevkit/VOC2012 --out runs/voc --minutes 60"),
+    "train-edges": Command(train_edges, "Learn", "BSDS500 --out runs/edges"),
     "quantise": Command(
-        quantise, "Learn", "pixelwise quantise runs/voc/model.onnx data/VOC2012 --out small.onnx"
+        quantise, "Learn", "runs/voc/model.onnx data/VOCdevkit/VOC2012 --out small.onnx"
     ),
-    "export": Command(export, "Learn", "pixelwise export hf:nvidia/mit-b0 --out model.onnx"),
-    "demo": Command(demo, "Use", "pixelwise demo --out demo.html"),
-    "predict": Command(predict, "Use", "pixelwise predict photo.jpg folder/ --out masks"),
-    "blur": Command(blur, "Use", "pixelwise blur photo.jpg --out blurred.jpg --strength 3"),
-    "regions": Command(regions, "Use", "pixelwise regions photo.jpg --out parts -n 50"),
+    "export": Command(
+        export, "Learn", "hf:nvidia/segformer-b0-finetuned-ade-512-512 --out model.onnx"
+    ),
+    "demo": Command(demo, "Use", "--out demo.html"),
+    "predict": Command(predict, "Use", "photo.jpg folder/ --out masks"),
+    "blur": Command(blur, "Use", "photo.jpg --out blurred.jpg --strength 3"),
+    "regions": Command(regions, "Use", "photo.jpg --out parts -n 50"),
     "evaluate": Command(
-        evaluate,
-        "Measure",
-        "pixelwise evaluate data/VOC2012 --weights runs/voc/model.onnx",
+        evaluate, "Measure", "data/VOCdevkit/VOC2012 --weights runs/voc/model.onnx"
     ),
-    "weights": Command(weights, "Measure", "pixelwise weights subjects"),
-    "bench": Command(bench, "Measure", "pixelwise bench street --sizes 960x720 --threads 1,4"),
+    "weights": Command(weights, "Measure", "subjects"),
+    "bench": Command(bench, "Measure", "street --sizes 960x720 --threads 1,4"),
 }
 """The commands by name, in the order of the help."""
 
@@ -121,7 +121,7 @@ def build_app() -> typer.Typer:
             name,
             cls=_Command,
             help=_unwrapped(command.function),
-            epilog=f"Example: [bold]{command.example}[/]",
+            epilog=f"Example: [bold]pixelwise {name} {command.example}[/]",
             rich_help_panel=command.group,
         )(command.function)
     return app
