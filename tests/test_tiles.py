@@ -25,7 +25,7 @@ from pixelwise.inference.tiles import _places, _ramps, label_bands
 from pixelwise.io.image import read_image
 from pixelwise.io.mask import read_label_map
 from pixelwise.io.png_rows import label_rows
-from pixelwise.io.tiff import large_size, photo_rows
+from pixelwise.io.tiff import image_rows, large_size
 from pixelwise.weights.card import KEY
 from tests.conftest import run
 from tests.toy import CARD, write_toy
@@ -144,7 +144,7 @@ def test_tiffs_read_in_bands_as_they_read_whole(
     more: dict[str, object] = {"extrasamples": ["unassalpha"]} if kind == "rgba" else {}
     tifffile.imwrite(path, pixels, photometric=colour, **options, **more)  # type: ignore[arg-type]
     assert large_size(path) == (101, 150)
-    with photo_rows(path) as rows:
+    with image_rows(path) as rows:
         together = np.concatenate(list(rows))
     expected = np.repeat(image[..., :1], 3, axis=2) if kind in ("grey", "deep") else image
     assert (together == expected).all()
@@ -156,7 +156,7 @@ def test_other_files_read_whole(tmp_path: Path) -> None:
     Image.fromarray(image).convert("CMYK").save(tmp_path / "cmyk.tif")
     for name in ("photo.png", "cmyk.tif"):
         assert large_size(tmp_path / name) == (300, 40)
-        with photo_rows(tmp_path / name) as rows:
+        with image_rows(tmp_path / name) as rows:
             assert (np.concatenate(list(rows)) == read_image(tmp_path / name)).all()
 
 
@@ -166,7 +166,7 @@ def test_damaged_tiffs_are_named(tmp_path: Path) -> None:
     data = path.read_bytes()
     for wrong in (b"", b"II*\0", data[: len(data) // 2], data.replace(b"\x78", b"\x79")):
         path.write_bytes(wrong)
-        with pytest.raises(ImageFileError, match=r"photo\.tif"), photo_rows(path) as rows:
+        with pytest.raises(ImageFileError, match=r"photo\.tif"), image_rows(path) as rows:
             list(rows)
     with pytest.raises(ImageFileError, match="no such file"):
         large_size(tmp_path / "gone.tif")
@@ -175,7 +175,7 @@ def test_damaged_tiffs_are_named(tmp_path: Path) -> None:
 def test_a_compression_that_needs_more_says_so(tmp_path: Path) -> None:
     path, image = tmp_path / "photo.tif", noise(90, 80)
     Image.fromarray(image).save(path, compression="tiff_lzw")
-    with photo_rows(path) as rows:
+    with image_rows(path) as rows:
         if find_spec("imagecodecs"):
             assert (np.concatenate(list(rows)) == image).all()
             return

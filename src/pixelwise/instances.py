@@ -56,6 +56,12 @@ def components(label_map: UInt8Array, class_ids: list[int], first_id: int) -> li
         The classes to look at.
     first_id : int
         The instances are numbered from here.
+
+    Examples
+    --------
+    >>> label_map = np.array([[1, 0, 1]], dtype=np.uint8)
+    >>> [(instance.id, instance.box) for instance in components(label_map, [1], first_id=1)]
+    [(1, (0, 0, 1, 1)), (2, (0, 2, 1, 3))]
     """
     size = label_map.shape[0], label_map.shape[1]
     found: list[Instance] = []
@@ -121,6 +127,12 @@ def outlines(mask: BoolArray) -> tuple[list[Int32Array], int]:
         gives the mask back, but for its holes.
     holes : int
         How many holes the mask has.
+
+    Examples
+    --------
+    >>> parts, holes = outlines(np.ones((2, 3), dtype=bool))
+    >>> parts[0].tolist(), holes
+    ([[0, 0], [0, 1], [2, 1], [2, 0]], 0)
     """
     found, tree = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     if tree is None:

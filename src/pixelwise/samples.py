@@ -162,6 +162,12 @@ def paint_label_map(instances: Iterable[Instance], size: tuple[int, int]) -> UIn
     -------
     (height, width) uint8
         Class ids, 255 = void.
+
+    Examples
+    --------
+    >>> instance = Instance.of(np.array([[False, True]]), class_id=7, id=1)
+    >>> paint_label_map([instance], (1, 2)).tolist()
+    [[0, 7]]
     """
     label_map = np.zeros(size, dtype=np.uint8)
     for instance in instances:
@@ -247,7 +253,14 @@ def paint_instance_map(
 
 
 def instance_ids(instances: tuple[Instance, ...]) -> list[int]:
-    """Return what stands for each instance in a 16-bit map: its id, or its position from 1."""
+    """Return what stands for each instance in a 16-bit map: its id, or its position from 1.
+
+    Examples
+    --------
+    >>> mask = np.array([[True]])
+    >>> instance_ids((Instance.of(mask, 1, id=900_000), Instance.of(mask, 1, id=5)))
+    [1, 2]
+    """
     ids = [instance.id for instance in instances]
     fit = len(set(ids)) == len(ids) and all(0 < i <= 65535 for i in ids)
     return ids if fit else list(range(1, len(ids) + 1))

@@ -11,7 +11,7 @@ from pixelwise.blur.subject import ALL, find_subject
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.alpha import read_alpha, write_alpha
-from pixelwise.io.exif import read_photo
+from pixelwise.io.exif import read_with_metadata
 from pixelwise.progress import track
 
 WITH_ALPHA = (".png", ".webp")
@@ -99,7 +99,7 @@ def blur_files(
     without, failed = [], {}
     for photo, result in track(zip(photos, results, strict=True), "blurring", len(photos)):
         try:
-            image, metadata = read_photo(photo)
+            image, metadata = read_with_metadata(photo)
         except ImageFileError as error:
             if len(photos) == 1:
                 raise

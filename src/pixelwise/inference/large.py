@@ -14,7 +14,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiles import label_bands
 from pixelwise.io.image import resize_image, save_pillow
 from pixelwise.io.png_rows import label_rows
-from pixelwise.io.tiff import large_size, photo_rows
+from pixelwise.io.tiff import image_rows, large_size
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -66,7 +66,7 @@ def label_large(
     size = large_size(photo)
     step = _step(size)
     small = _Thumbnail(size, step), _Thumbnail(size, step)
-    with photo_rows(photo) as bands, label_rows(label_map, size, predictor.classes) as out:
+    with image_rows(photo) as bands, label_rows(label_map, size, predictor.classes) as out:
         for labels in label_bands(predictor, size, small[0].watched(bands), tile, tta):
             small[1].add(labels)
             out.write(labels)

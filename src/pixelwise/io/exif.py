@@ -61,7 +61,7 @@ class Metadata:
         save_pillow(path, picture, **options)
 
 
-def read_photo(path: str | Path) -> tuple[UInt8Array, Metadata]:
+def read_with_metadata(path: str | Path) -> tuple[UInt8Array, Metadata]:
     """Read an image, upright, and its file's metadata.
 
     Parameters
@@ -78,6 +78,16 @@ def read_photo(path: str | Path) -> tuple[UInt8Array, Metadata]:
     ------
     ImageFileError
         The file is missing, truncated, or not an image.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     Image.new("L", (3, 2)).save(f"{folder}/a.png", dpi=(300, 300))
+    ...     image, metadata = read_with_metadata(f"{folder}/a.png")
+    ...     metadata.save(f"{folder}/b.png", image)
+    >>> image.shape, metadata.grey
+    ((2, 3, 3), True)
     """
     data = read_bytes(path)
     image = image_of_bytes(data, path)

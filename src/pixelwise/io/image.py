@@ -107,6 +107,11 @@ def to_rgb(array: npt.NDArray[np.generic]) -> UInt8Array:
     ------
     ArgumentError
         Another shape or dtype.
+
+    Examples
+    --------
+    >>> to_rgb(np.array([[0, 65535]], dtype=np.uint16)).tolist()
+    [[[0, 0, 0], [255, 255, 255]]]
     """
     grey, coloured = array.ndim == 2, array.ndim == 3 and array.shape[2] in (3, 4)
     fits = array.dtype == np.uint8 and (grey or coloured)
@@ -239,6 +244,11 @@ def resize_image(image: UInt8Array, size: tuple[int, int]) -> UInt8Array:
     Returns
     -------
     (height, width, 3) uint8
+
+    Examples
+    --------
+    >>> resize_image(np.full((4, 6, 3), 9, np.uint8), (2, 3)).shape
+    (2, 3, 3)
     """
     if image.shape[:2] == size:
         return image.copy()
@@ -285,6 +295,15 @@ def find_images(paths: list[Path]) -> list[Path]:
     ------
     ImageFileError
         A path does not exist, or a folder holds no image.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("b.png", "a.png", "._a.png"):
+    ...         write_image(Path(folder, name), np.zeros((2, 3, 3), np.uint8))
+    ...     [path.name for path in find_images([Path(folder)])]
+    ['a.png', 'b.png']
     """
     found: list[Path] = []
     for path in paths:
@@ -332,6 +351,14 @@ def read_size(path: str | Path, data: bytes | None = None) -> tuple[tuple[int, i
     ------
     ImageFileError
         The file is missing or not an image.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_image(f"{folder}/a.png", np.zeros((2, 3, 3), np.uint8))
+    ...     read_size(f"{folder}/a.png")
+    ((2, 3), False)
     """
     source = path if data is None else io.BytesIO(data)
     try:

@@ -93,6 +93,15 @@ def read_label_map(path: str | Path, palette: UInt8Array | None = None) -> UInt8
         The file cannot be read.
     LabelError
         A colour that is not in the colour map, or an id above 255.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise.classes import VOC
+    >>> with TemporaryDirectory() as folder:
+    ...     write_label_map(f"{folder}/a.png", np.array([[0, 15, 255]], np.uint8), VOC)
+    ...     read_label_map(f"{folder}/a.png").tolist()
+    [[0, 15, 255]]
     """
     levels = read_levels(path)
     if levels.ndim == 3:
@@ -119,6 +128,14 @@ def read_instance_map(path: str | Path) -> UInt16Array:
         The file cannot be read.
     LabelError
         It has colours, or an id that is not in 0..65535.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_instance_map(f"{folder}/a.png", np.array([[0, 300]], np.uint16))
+    ...     read_instance_map(f"{folder}/a.png").tolist()
+    [[0, 300]]
     """
     levels = read_levels(path)
     if levels.ndim == 3:
@@ -148,6 +165,15 @@ def write_label_map(path: str | Path, label_map: UInt8Array, classes: ClassMap) 
     ------
     ArgumentError
         Another suffix, or an array of another shape or dtype.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> classes = ClassMap(("background", "cat"), ((0, 0, 0), (230, 159, 0)))
+    >>> with TemporaryDirectory() as folder:
+    ...     write_label_map(f"{folder}/a.png", np.array([[0, 1]], np.uint8), classes)
+    ...     pixel_kind(f"{folder}/a.png")
+    'palette'
     """
     check_label_map(label_map)
     if Path(path).suffix.lower() != ".png":
@@ -236,6 +262,11 @@ def resize_ids(ids: npt.NDArray[T], size: tuple[int, int]) -> npt.NDArray[T]:
     Returns
     -------
     (height, width) of the same dtype
+
+    Examples
+    --------
+    >>> resize_ids(np.array([[1, 2], [3, 4]], np.uint8), (2, 4)).tolist()
+    [[1, 1, 2, 2], [3, 3, 4, 4]]
     """
     # INTER_NEAREST rounds down and so shifts the map by half a pixel; _EXACT does not.
     resized = cv2.resize(ids, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT)

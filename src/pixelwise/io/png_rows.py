@@ -34,6 +34,15 @@ def label_rows(path: str | Path, size: tuple[int, int], classes: ClassMap) -> Ge
     ------
     ArgumentError
         Fewer or more rows came than the size says.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise.classes import VOC
+    >>> with TemporaryDirectory() as folder:
+    ...     with label_rows(f"{folder}/a.png", (2, 3), VOC) as rows:
+    ...         for _ in range(2):
+    ...             rows.write(np.ones((1, 3), np.uint8))
     """
     with written_whole(path) as beside, beside.open("wb") as file:
         rows = LabelRows(file, size, classes)

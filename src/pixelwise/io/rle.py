@@ -109,6 +109,11 @@ def draw_polygons(
     LabelError
         Too few points, a value that is not a number, or a point further outside than the
         image is large.
+
+    Examples
+    --------
+    >>> draw_polygons([[1, 0, 3, 0, 3, 2, 1, 2]], (2, 4)).astype(int).tolist()
+    [[0, 1, 1, 0], [0, 1, 1, 0]]
     """
     flat = [
         points_of(np.array(polygon, dtype=object).ravel(), size, where).ravel().tolist()

@@ -43,7 +43,7 @@ def large_size(path: str | Path) -> tuple[int, int]:
 
 
 @contextmanager
-def photo_rows(path: str | Path) -> Generator[Iterator[UInt8Array]]:
+def image_rows(path: str | Path) -> Generator[Iterator[UInt8Array]]:
     """Read an image from top to bottom.
 
     A TIFF is decoded as it is read; other formats are decoded whole first.
@@ -61,6 +61,15 @@ def photo_rows(path: str | Path) -> Generator[Iterator[UInt8Array]]:
     ------
     ImageFileError
         The file cannot be read; also while the bands are read.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     tifffile.imwrite(f"{folder}/a.tif", np.zeros((600, 2, 3), np.uint8), rowsperstrip=256)
+    ...     with image_rows(f"{folder}/a.tif") as bands:
+    ...         [band.shape for band in bands]
+    [(256, 2, 3), (256, 2, 3), (88, 2, 3)]
     """
     if Path(path).suffix.lower() in TIFF_SUFFIXES:
         with _tiff(path) as page:

@@ -70,7 +70,13 @@ class Clip:
 
 
 def is_video(path: str | Path) -> bool:
-    """Return whether a file's suffix is that of a clip."""
+    """Return whether a file's suffix is that of a clip.
+
+    Examples
+    --------
+    >>> is_video("walk.MP4"), is_video("walk.jpg")
+    (True, False)
+    """
     return Path(path).suffix.lower() in VIDEO_SUFFIXES
 
 
