@@ -186,6 +186,9 @@ def test_demo_writes_one_self_contained_page(tmp_path: Path) -> None:
     out = tmp_path / "demo.html"
     done = run("demo", "--out", out)
     assert done.returncode == 0, done.stderr
+    lines = [line.partition(":")[0] for line in done.stdout.splitlines()]
+    assert lines[0] == "segmenting 4 photos of scikit-image"
+    assert lines[1:5] == ["astronaut", "chelsea", "coffee", "camera"]
     assert str(out) in done.stdout
     html = out.read_text(encoding="utf-8")
     found = _Images()
@@ -198,7 +201,7 @@ def test_demo_writes_one_self_contained_page(tmp_path: Path) -> None:
         "25 regions",
         "Background blur",
         " ms",
-        "Photos above",
+        "Images above",
         "person",
         "cat",
     ):

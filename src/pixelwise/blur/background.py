@@ -25,7 +25,19 @@ COLOUR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 
 
 class Background(ABC):
-    """What is seen behind the subject. One of `Blur`, `Transparent`, `Colour`, `OtherImage`."""
+    """What is seen behind the subject. One of `Blur`, `Transparent`, `Colour`, `OtherImage`.
+
+    Examples
+    --------
+    >>> isinstance(Colour((0, 0, 255)), Background)
+    True
+    >>> class Mirrored(Background):
+    ...     def behind(self, image, alpha, contrast):
+    ...         return np.ascontiguousarray(image[:, ::-1])
+    >>> image = np.array([[[1, 1, 1], [9, 9, 9]]], dtype=np.uint8)
+    >>> Mirrored().apply(image, np.zeros((1, 2), dtype=np.float32))[0, :, 0].tolist()
+    [9, 1]
+    """
 
     transparent: ClassVar[bool] = False
     """Whether results have an alpha channel."""

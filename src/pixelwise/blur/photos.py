@@ -30,6 +30,11 @@ class BlurOutcome:
         Photos without a subject; nothing was written for them.
     failed : dict of Path to str
         Photos that could not be read, and why.
+
+    Examples
+    --------
+    >>> BlurOutcome({Path("out/a.jpg"): ("person",)}, (Path("b.jpg"),), {}).without[0].name
+    'b.jpg'
     """
 
     written: dict[Path, tuple[str, ...]]

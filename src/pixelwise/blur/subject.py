@@ -31,6 +31,12 @@ class Subject:
         0..1, at the size the network saw.
     names : tuple of str
         Its classes, largest first; empty if there is no subject.
+
+    Examples
+    --------
+    >>> image = np.zeros((4, 6, 3), dtype=np.uint8)
+    >>> Subject(np.ones((2, 3), dtype=np.float32), ("cat",)).alpha(image).shape
+    (4, 6)
     """
 
     probability: Float32Array

@@ -49,6 +49,11 @@ class VideoOutcome:
         Classes that were found in it; empty if nothing was written.
     trouble : tuple of str
         Where the clip was damaged.
+
+    Examples
+    --------
+    >>> VideoOutcome(frames=250, names=("person",), trouble=()).names
+    ('person',)
     """
 
     frames: int

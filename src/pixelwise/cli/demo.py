@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -30,17 +31,18 @@ PHOTOS = {
     "coffee": "A cup",
     "camera": "A cameraman",
 }
-"""Sample photographs of scikit-image, by the name of its function, and what to call them."""
-
+"""Sample photos of scikit-image: the name of its function, and a title."""
 
 CUTS = (8, 25, 80)
-"""How many regions are shown, side by side."""
+"""Numbers of regions that are shown side by side."""
 
 
 def demo(
     out: Annotated[Path, typer.Option(help="Page to write.")] = Path("pixelwise-demo.html"),
 ) -> None:
     """Segment sample images in every way and write one HTML page."""
+    # Printed before the imports: they alone may take seconds on a slow machine.
+    print(f"segmenting {len(PHOTOS)} photos of scikit-image", flush=True)
     import skimage.data
 
     from pixelwise.drawing.page import render_page
@@ -53,7 +55,9 @@ def demo(
     sections: list[Section] = []
     for name, title in track(PHOTOS.items(), "photos", len(PHOTOS)):
         image = to_rgb(getattr(skimage.data, name)())
-        sections += _photo(f"{title} ({name})", image, predictor)
+        (whole, regions), ms = _timed(partial(_photo, f"{title} ({name})", image, predictor))
+        sections += [whole, regions]
+        print(f"{name}: {ms / 1000:.1f} s", flush=True)
     sections.append(_grid())
     text = (
         f"Photos of scikit-image, labelled by the bundled weights '{predictor.card.name}' "
@@ -83,8 +87,8 @@ def _photo(
     def blurred() -> npt.NDArray[np.uint8]:
         return blur_background(image, find_subject(predictor, image).alpha(image))
 
-    picture, blur_ms = _timed(blurred) if found else (image, 0.0)
-    objects = instance_panel(image, prediction.instances or (), classes)
+    other, blur_ms = _timed(blurred) if found else (image, 0.0)
+    instances = instance_panel(image, prediction.instances or (), classes)
     whole = Section(
         title,
         f"{image.shape[1]} x {image.shape[0]} pixels",
@@ -93,17 +97,17 @@ def _photo(
             Figure(drawn, "Semantic", f"{predict_ms:.0f} ms", legend)
             if found
             else Figure(drawn, "Semantic", f"{predict_ms:.0f} ms; none of the known classes found"),
-            Figure(objects.image, "Instance", "one colour and number an object", objects.key)
+            Figure(instances.image, "Instance", "number, class and score", instances.key)
             if prediction.instances
-            else Figure(image, "Instance", "no objects found"),
-            Figure(picture, "Background blur", f"{blur_ms:.0f} ms")
+            else Figure(image, "Instance", "no instances found"),
+            Figure(other, "Background blur", f"{blur_ms:.0f} ms")
             if found
-            else Figure(picture, "Background blur", "no subject found, left as it is"),
+            else Figure(other, "Background blur", "no subject found, unchanged"),
         ],
     )
     cuts = [Figure(outline_regions(image, parts.cut(n)), f"{n} regions") for n in CUTS]
     return whole, Section(
-        "Its regions", f"Without labels; all cut from one tree, {regions_ms:.0f} ms", cuts
+        "Its regions", f"Without labels; all from one tree, {regions_ms:.0f} ms", cuts
     )
 
 
@@ -114,11 +118,11 @@ def _grid() -> Section:
 
     with tempfile.TemporaryDirectory() as folder:
         dataset = open_dataset(draw_shapes(folder), say=str)
-        picture = show(dataset[:6])
+        grid = show(dataset[:6])
     return Section(
         "A data set",
-        "Drawn on the fly, written to disk and read back; your own: pixelwise show FOLDER.",
-        [Figure(picture, "Photos above, label maps below.", dataset.found, wide=True)],
+        "Drawn, written to disk and read back; for your own: pixelwise show FOLDER.",
+        [Figure(grid, "Images above, label maps below.", dataset.found, wide=True)],
     )
 
 

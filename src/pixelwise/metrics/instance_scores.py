@@ -51,7 +51,7 @@ DEFINITIONS = {
 
 @dataclass(frozen=True, eq=False)
 class InstanceScores:
-    """How well the instances of a data set were found. Made by `InstanceCounter`.
+    """How well the instances of a data set were found. See `InstanceCounter` for an example.
 
     Parameters
     ----------

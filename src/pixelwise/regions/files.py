@@ -33,6 +33,11 @@ class RegionsOutcome:
         Images of which files were written, and how many regions each has.
     failed : dict of Path to str
         Images that could not be read, and why.
+
+    Examples
+    --------
+    >>> RegionsOutcome({Path("a.jpg"): 20}, {}).written[Path("a.jpg")]
+    20
     """
 
     written: dict[Path, int]
