@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +15,16 @@ from PIL import Image
 from scipy.io import savemat
 
 from pixelwise.datasets.bsds import read_bsds
-from pixelwise.errors import ArgumentError, DataError
+from pixelwise.errors import ArgumentError, DataError, PixelwiseError
 from pixelwise.inference import Predictor
 from pixelwise.networks import build_boundary_network, count_parameters
+from pixelwise.training import Recipe, Settings, train
 from pixelwise.training.checkpoint import load_checkpoint
-from pixelwise.training.edges.task import (
-    BoundarySettings,
-    crop,
-    people_share,
-    train_boundaries,
-)
+from pixelwise.training.edges.samples import BoundarySamples, people_share
+from pixelwise.training.edges.task import DEFAULTS, boundary_loss
 from tests.conftest import run
 
-QUICK = BoundarySettings(epochs=2, batch=2, crop=64)
+QUICK = Recipe(settings={"task": "boundary", "epochs": 2, "batch": 2, "crop": 64})
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def test_people_and_their_regions_are_read(bsds: Path) -> None:
     photos = read_bsds(bsds, "val")
     assert [photo.name for photo in photos] == ["0", "1"]
     assert [int(m.max()) for m in photos[0].region_maps] == [1, 2]
-    share = people_share(list(photos[0].region_maps))
+    share = people_share(photos[0].region_maps, 2)
     assert share.shape == (24, 35)
     assert (share[:15, 14] == 1).all()
     assert share[14, 20] == 0.5
@@ -74,9 +76,11 @@ def test_bad_data_is_named(bsds: Path) -> None:
 
 
 def test_the_border_of_a_crop_is_where_its_colours_change(bsds: Path) -> None:
-    photo = read_bsds(bsds, "train")[0]
+    settings = Settings.of(DEFAULTS)
+    samples = BoundarySamples(read_bsds(bsds, "train"), settings, 2)
     for seed in range(20):
-        image, target = crop(photo, BoundarySettings(crop=64), np.random.default_rng(seed))
+        image, (target,) = samples.crop(0, 64, np.random.default_rng(seed))
+        assert target is not None
         assert image.shape == (64, 64, 3)
         assert target.shape == (32, 32)
         grey = image.astype(int).sum(axis=2)
@@ -95,17 +99,84 @@ def test_a_stopped_run_ends_as_one_that_was_not(bsds: Path, tmp_path: Path) -> N
             raise KeyboardInterrupt
 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train_boundaries(bsds, whole, QUICK, str, device="cpu")
+    train([bsds], whole, QUICK, str, device="cpu")
     with pytest.raises(KeyboardInterrupt):
-        train_boundaries(bsds, parts, QUICK, stop, device="cpu")
+        train([bsds], parts, QUICK, stop, device="cpu")
     lines: list[object] = []
-    train_boundaries(bsds, parts, QUICK, lines.append, device="cpu")
+    train([bsds], parts, QUICK, lines.append, device="cpu")
     assert "continuing after epoch 1 of 2" in lines
     one, other = (load_checkpoint(run_ / "checkpoint.pt")["average"] for run_ in (whole, parts))
     assert all((one[name] == other[name]).all() for name in one)
-    assert (whole / "log.csv").read_text().count("\n") == 3
-    with pytest.raises(ArgumentError, match="other settings"):
-        train_boundaries(bsds, whole, BoundarySettings(epochs=3), str)
+    assert {path.name for path in whole.iterdir()} == {
+        "checkpoint.pt",
+        "curves.png",
+        "log.csv",
+        "model.onnx",
+        "plan.json",
+    }
+    rows = list(csv.DictReader((whole / "log.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    # Validated every tenth epoch, and at the end.
+    assert rows[0]["val_loss"] == ""
+    assert float(rows[1]["val_loss"]) > 0
+    card = Predictor.load(whole / "model.onnx").card
+    assert (card.task, card.stride, card.encoder) == ("boundary", 2, "residual-differences")
+    assert card.score == {"bsds val": {"boundary_loss": float(rows[1]["val_loss"])}}
+    assert len(card.boundary_model) == 9
+    # The plan that was made is the same run; other settings are another one.
+    plan = Recipe.read(whole / "plan.json")
+    assert {name: plan.settings[name] for name in ("epochs", "crop")} == {"epochs": 2, "crop": 64}
+    assert Settings.of(plan.settings).learning_rate == Settings.learning_rate
+    lines = []
+    train([bsds], whole, plan, lines.append, device="cpu")
+    assert any("finished before" in str(line) for line in lines)
+    with pytest.raises(ArgumentError, match="holds a run with another recipe"):
+        train([bsds], whole, Recipe(settings={"task": "boundary", "epochs": 3}), str)
+    # Its weights are a start for another run.
+    lines = []
+    again = Recipe(settings={**QUICK.settings, "epochs": 1}, weights=str(whole / "checkpoint.pt"))
+    train([bsds], tmp_path / "again", again, lines.append, device="cpu")
+    assert any("checkpoint.pt: 100.0% of the weights" in str(line) for line in lines)
+
+
+def test_a_loss_that_became_nan_names_the_images(
+    bsds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "pixelwise.training.edges.task.boundary_loss",
+        lambda logits, share: boundary_loss(logits, share) * float("nan"),
+    )
+    with pytest.raises(PixelwiseError, match=r"the loss became nan .* in the batch of [01], [01];"):
+        train([bsds], tmp_path / "run", QUICK, str, device="cpu")
+
+
+def test_one_folder_is_asked_for(bsds: Path, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="expected one folder of BSDS500, got 2"):
+        train([bsds, bsds], tmp_path / "run", QUICK, str)
+    with pytest.raises(ArgumentError, match="hub models learn classes only"):
+        train([bsds], tmp_path / "run", replace(QUICK, model="hf:some/model"), str)
+
+
+def test_two_processes_share_a_run(bsds: Path, tmp_path: Path) -> None:
+    settings = {**QUICK.settings, "precision": "float32"}
+    train([bsds], tmp_path / "one", Recipe(settings=settings), str, device="cpu")
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps({"settings": settings}))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", "2", "-m", "pixelwise", "train", str(bsds), "--device", "cpu"]
+    command += ["--out", str(tmp_path / "two"), "--recipe", str(recipe)]
+    both = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert both.returncode == 0, both.stderr
+    assert "2 processes" in both.stdout
+    assert both.stdout.count("epoch 1 ") == 1  # one of them speaks and writes
+    one, two = (
+        list(csv.DictReader((tmp_path / name / "log.csv").read_text().splitlines()))
+        for name in ("one", "two")
+    )
+    for ours, theirs in zip(one, two, strict=True):
+        assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), abs=2e-3)
+    assert float(one[1]["val_loss"]) == pytest.approx(float(two[1]["val_loss"]), abs=2e-3)
+    assert Predictor.load(tmp_path / "two" / "model.onnx").card.boundary_model
 
 
 def test_the_command_trains(bsds: Path, tmp_path: Path) -> None:

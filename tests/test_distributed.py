@@ -19,6 +19,7 @@ from pixelwise.networks import build_network
 from pixelwise.training import Settings
 from pixelwise.training.batches import Batches
 from pixelwise.training.distributed import SharedBatchNorm, make_fabric, share_batch_norms
+from pixelwise.training.segmentation import LabelledSamples
 from tests.conftest import run
 
 SETTINGS = (
@@ -45,18 +46,22 @@ def test_two_processes_get_the_losses_of_one(shapes: Path, tmp_path: Path) -> No
     assert (tmp_path / "two" / "model.onnx").exists()
 
 
+def samples_of(shapes: Path, settings: Settings) -> LabelledSamples:
+    return LabelledSamples([open_dataset(shapes, say=str)], [1], None, settings, 2)
+
+
 def test_a_batch_that_cannot_be_dealt_out_is_refused(shapes: Path) -> None:
     two = SimpleNamespace(device=torch.device("cpu"), global_rank=0, world_size=2)
     settings = Settings(batch=3, crop=64)
     with pytest.raises(ArgumentError, match="cannot be dealt out to 2 processes"):
-        Batches([open_dataset(shapes)], [1], settings, two)  # type: ignore[arg-type]
+        Batches(samples_of(shapes, settings), settings, two)  # type: ignore[arg-type]
 
 
 def test_the_processes_parts_make_the_whole_batch(shapes: Path) -> None:
     def batch(rank: int, processes: int) -> torch.Tensor:
         place = SimpleNamespace(device=torch.device("cpu"), global_rank=rank, world_size=processes)
         settings = Settings(batch=4, crop=64, first_crop=64)
-        batches = Batches([open_dataset(shapes)], [1], settings, place)  # type: ignore[arg-type]
+        batches = Batches(samples_of(shapes, settings), settings, place)  # type: ignore[arg-type]
         return next(batches.epoch(0))[0]
 
     whole, parts = batch(0, 1), [batch(0, 2), batch(1, 2)]

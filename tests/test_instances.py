@@ -30,7 +30,7 @@ from pixelwise.networks import build_network
 from pixelwise.samples import Instance
 from pixelwise.training import Recipe, train
 from pixelwise.training.augment import UNKNOWN, Labelled, augment, paste
-from pixelwise.training.calibrate import least_score
+from pixelwise.training.calibrate import choose_threshold
 from pixelwise.training.instance_targets import instance_loss, instance_map_of, instance_targets
 from pixelwise.training.pretrained import keep_classes
 from pixelwise.training.settings import Settings
@@ -55,7 +55,7 @@ def discs(centres: list[tuple[int, int, int]], size: tuple[int, int] = (64, 96))
 def told(numbers: UInt16Array) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """What a perfect network says: logits at the photo's size, objects at half of it."""
     half = numbers[::2, ::2]
-    targets = instance_targets(half, (half > 0).astype(np.uint8), 0.1)
+    targets = instance_targets(half, (half > 0).astype(np.uint8), 0.1, 2)
     heat = np.log(np.clip(targets[0], 1e-4, 0.99) / (1 - np.clip(targets[0], 1e-4, 0.99)))
     inside = (numbers > 0).astype(np.float32)
     logits = np.stack([8 - 16 * inside, 16 * inside - 8])
@@ -100,7 +100,7 @@ def test_no_thing_no_object() -> None:
 
 def test_offsets_lead_to_the_centre_and_heat_peaks_there() -> None:
     numbers = discs([(20, 20, 9), (60, 40, 6)])
-    targets = instance_targets(numbers, (numbers > 0).astype(np.uint8), 0.1)
+    targets = instance_targets(numbers, (numbers > 0).astype(np.uint8), 0.1, 2)
     for number, (x, y) in ((1, (20, 20)), (2, (60, 40))):
         rows, columns = np.nonzero(numbers == number)
         # Offsets are in pixels of the crop, twice as large as the map.
@@ -116,11 +116,11 @@ def test_where_nobody_says_nothing_is_learnt() -> None:
     numbers[numbers == 2] = UNKNOWN
     label_map = (numbers > 0).astype(np.uint8)
     label_map[:5] = 255
-    targets = instance_targets(numbers, label_map, 0.1)
+    targets = instance_targets(numbers, label_map, 0.1, 2)
     assert (targets[0, numbers == UNKNOWN] == -1).all()
     assert (targets[3, numbers == UNKNOWN] == 0).all()
     assert (targets[0, :5] == -1).all()
-    nothing = torch.from_numpy(instance_targets(None, label_map, 0.1))[None]
+    nothing = torch.from_numpy(instance_targets(None, label_map, 0.1, 2))[None]
     scores = torch.randn(1, 3, *label_map.shape, requires_grad=True)
     loss = instance_loss(scores, nothing)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -131,7 +131,9 @@ def test_where_nobody_says_nothing_is_learnt() -> None:
 
 def test_the_loss_is_least_at_the_truth() -> None:
     numbers = discs([(20, 20, 9), (60, 40, 6)])
-    targets = torch.from_numpy(instance_targets(numbers, (numbers > 0).astype(np.uint8), 0.1))[None]
+    targets = torch.from_numpy(instance_targets(numbers, (numbers > 0).astype(np.uint8), 0.1, 2))[
+        None
+    ]
     heat = targets[:, :1].clamp(1e-4, 1 - 1e-4)
     right = torch.cat([torch.logit(heat), targets[:, 1:3]], dim=1)
     wrong = right.clone()
@@ -172,7 +174,7 @@ def test_augmented_objects_stay_with_their_pixels(seed: int) -> None:
     image = np.stack([np.where(numbers == k, 200, 0) for k in range(3)], axis=2).astype(np.uint8)
     photo = Labelled(image, (numbers > 0).astype(np.uint8), numbers)
     plain = replace(Settings(), colour=0.0)
-    crop, labels, objects = augment(photo, 64, plain, np.random.default_rng(seed))
+    crop, labels, objects = augment(photo, 64, 2, plain, np.random.default_rng(seed))
     assert objects is not None
     assert ((objects == UNKNOWN) == (labels == 255)).all()
     small = crop.reshape(32, 2, 32, 2, 3).mean(axis=(1, 3))
@@ -361,7 +363,7 @@ def test_train_for_objects(tmp_path: Path) -> None:
     assert "cell_ap50" in (tmp_path / "run" / "log.csv").read_text().splitlines()[0]
     (parity,) = [line for line in said if "difference between ONNX Runtime and torch" in line]
     assert float(parity.split()[-2]) < 1e-3
-    with pytest.raises(DataError, match="no objects told apart"):
+    with pytest.raises(DataError, match="no instances in it"):
         train([root], tmp_path / "other", Recipe(settings=TINY), said.append)
     with pytest.raises(ArgumentError, match="hub models learn classes only"):
         train([root], tmp_path / "hub", replace(areas, model="hf:some/model"), said.append)
@@ -416,10 +418,10 @@ def test_the_least_score_is_the_one_that_tells_most_right(
     answer = replace(predictor.predict(np.zeros((64, 64, 3), np.uint8)), instances=told)
     monkeypatch.setattr(Predictor, "predict", lambda _self, _image: answer)
     data = [open_dataset(tmp_path, "train", say=str)]
-    assert least_score(predictor, data) == 0.32
+    assert choose_threshold(predictor, data) == 0.32
     shapes = draw_shapes(tmp_path / "shapes", train=2, val=1, size=(64, 80))
     semantic = [open_dataset(shapes, "train", say=str)]
-    assert least_score(predictor, semantic) == predictor.card.score_threshold
+    assert choose_threshold(predictor, semantic) == predictor.card.score_threshold
 
 
 def test_the_command_learns_objects_and_continues(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_repeats_and_void_in_the_look(shapes: Path) -> None:
     dataset = open_dataset(shapes, say=str)
     once = summarise_data([dataset], [1], [])
     both = summarise_data([dataset, dataset], [1, 2], [dataset])
-    assert (once.photos, both.photos, both.judged) == (8, 24, 8)
+    assert (once.images, both.images, both.held_out) == (8, 24, 8)
     assert (both.counts == 3 * once.counts).all()
     assert once.size == (64, 80)
     labels = np.concatenate([s.label_map.ravel() for s in dataset])
@@ -145,7 +145,7 @@ def planned(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 def test_train_with_nothing_but_a_time(planned: tuple[Path, str], shapes: Path) -> None:
     out, said = planned
     assert "the plan, about" in said
-    assert "photos are about 80 x 64 px" in said
+    assert "images are about 80 x 64 px" in said
     saved = Recipe.read(out / "plan.json")
     assert saved.settings["side"] in (64, 96)
     assert list((out / "tensorboard").iterdir())
@@ -172,7 +172,7 @@ def test_a_run_starts_from_weights(planned: tuple[Path, str], file: str) -> None
     state = load_checkpoint(out / "checkpoint.pt")
     assert Recipe.from_dict(state["plan"]).settings["balance"] > 0
     # The file's logits are those of probabilities: the classes' weights are taken back in it.
-    expected = expected + state["weights"].log().numpy()[:, None, None]
+    expected = expected + np.log(state["facts"]["class_weights"])[:, None, None]
     with torch.inference_mode():
         found = network.eval()(images).logits.numpy()
     assert np.abs(found - expected).max() < 1e-3
@@ -255,13 +255,15 @@ def test_train_takes_a_plan_from_python(shapes: Path, tmp_path: Path) -> None:
 
 def test_small_objects_are_seen_at_their_own_scale() -> None:
     asked = Recipe(settings={"task": "instance"})
-    cells = replace(look(size=(512, 640)), things=(1,), object_sizes=np.linspace(5, 30, 100))
+    cells = replace(
+        look(size=(512, 640)), instance_classes=(1,), instance_sizes=np.linspace(5, 30, 100)
+    )
     plan = make_plan(asked, cells, cost())
     assert plan.settings.image_scale == pytest.approx(1.5)  # the smallest, 6.25 px, become 10
     assert plan.settings.stretch_levels
-    assert "objects are 6 to 29 px" in plan.reasons["image_scale"]
+    assert "instances are 6 to 29 px" in plan.reasons["image_scale"]
     assert plan.settings.nms_window == 5
-    people = replace(cells, object_sizes=np.linspace(60, 300, 100))
+    people = replace(cells, instance_sizes=np.linspace(60, 300, 100))
     plan = make_plan(asked, people, cost())
     assert plan.settings.image_scale == 0
     assert not plan.settings.stretch_levels

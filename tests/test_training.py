@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from lightning_fabric import Fabric
 
 from pixelwise import ClassMap, Predictor, ReadOptions, open_dataset
+from pixelwise.datasets import Dataset
 from pixelwise.errors import ArgumentError, DataError, PixelwiseError
 from pixelwise.inference.session import OnnxSession
 from pixelwise.networks import build_network, count_parameters
@@ -25,10 +26,17 @@ from pixelwise.training.augment import Labelled, augment, paste
 from pixelwise.training.batches import Batches
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelwise.training.optim import learning_rate, pixel_loss
+from pixelwise.training.segmentation import LabelledSamples
 from tests.conftest import real, run
 
 TINY = {"epochs": 2, "crop": 64, "first_crop": 32, "side": 80, "batch": 4}
 CPU = Fabric(accelerator="cpu", devices=1)
+
+
+def batches_of(datasets: list[Dataset], repeats: list[int], settings: Settings) -> Batches:
+    return Batches(LabelledSamples(datasets, repeats, None, settings, 2), settings, CPU)
+
+
 SUBJECTS = Path(__file__).parents[1] / "recipes" / "subjects.json"
 
 
@@ -90,7 +98,9 @@ def test_augmented_labels_stay_with_their_pixels(seed: int) -> None:
     image = np.repeat((label_map * 255)[..., None], 3, axis=2)
     plain = replace(Settings(), colour=0.0)
     before = image.copy(), label_map.copy()
-    photo, labels, _ = augment(Labelled(image, label_map), 64, plain, np.random.default_rng(seed))
+    photo, labels, _ = augment(
+        Labelled(image, label_map), 64, 2, plain, np.random.default_rng(seed)
+    )
     assert photo.shape == (64, 64, 3)
     assert labels.shape == (32, 32)
     assert set(np.unique(labels)) <= {0, 1, 255}
@@ -128,7 +138,7 @@ def test_batches_depend_on_seed_and_epoch_alone(shapes: Path) -> None:
     dataset = open_dataset(shapes)
 
     def batch(epoch: int, **changes: int) -> torch.Tensor:
-        batches = Batches([dataset], [1], Settings(**{**TINY, **changes}), CPU)  # type: ignore[arg-type]
+        batches = batches_of([dataset], [1], Settings(**{**TINY, **changes}))  # type: ignore[arg-type]
         batches.ahead = changes.get("epochs", 0) % 3
         return next(iter(batches.epoch(epoch)))[0]
 
@@ -138,15 +148,15 @@ def test_batches_depend_on_seed_and_epoch_alone(shapes: Path) -> None:
     assert torch.equal(first, batch(0, epochs=5))  # prepared ahead by threads
     assert not torch.equal(first, batch(0, seed=1))
     assert batch(1).shape == (4, 3, 64, 64)
-    uncached = Batches([dataset], [1], Settings(**{**TINY, "cache_gb": 0.0}), CPU)  # type: ignore[arg-type]
+    uncached = batches_of([dataset], [1], Settings(**{**TINY, "cache_gb": 0.0}))  # type: ignore[arg-type]
     assert torch.equal(first, next(iter(uncached.epoch(0)))[0])
 
 
 def test_repeats_and_small_data_sets(shapes: Path) -> None:
     dataset = open_dataset(shapes)
     settings = Settings(**TINY)  # type: ignore[arg-type]
-    assert Batches([dataset, dataset], [1, 3], settings, CPU).steps == 8
-    few = Batches([dataset[:2]], [1], settings, CPU)
+    assert batches_of([dataset, dataset], [1, 3], settings).steps == 8
+    few = batches_of([dataset[:2]], [1], settings)
     assert few.steps == 1
     assert next(iter(few.epoch(0)))[0].shape[0] == 2
 
@@ -196,8 +206,8 @@ def test_a_loss_that_is_no_number_names_the_photos_of_its_batch(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, loss: Any
 ) -> None:
     settings = {**TINY, "batch": 2}
-    monkeypatch.setattr("pixelwise.training.loop.pixel_loss", loss)
-    batches = Batches([open_dataset(shapes)], [1], Settings(**settings), CPU)  # type: ignore[arg-type]
+    monkeypatch.setattr("pixelwise.training.segmentation.pixel_loss", loss)
+    batches = batches_of([open_dataset(shapes)], [1], Settings(**settings))  # type: ignore[arg-type]
     first = batches.names(0, 0)
     assert len(set(first)) == 2
     with pytest.raises(
@@ -384,12 +394,12 @@ def test_the_recipes_of_the_repository_load(path: Path) -> None:
 def test_classes_that_do_not_fit_are_refused(shapes: Path) -> None:
     recipe = Recipe(classes=ClassMap(("background", "thing")))
     with pytest.raises(DataError, match="'disc' has no place among: background, thing"):
-        recipe.open([shapes], "train")
+        recipe.open([shapes], str)
 
 
 def test_the_subjects_recipe_says_its_translations_as_data() -> None:
     recipe = Recipe.read(SUBJECTS)
-    people, voc = recipe.open([real("people"), real("voc2012")], "val")
+    _, (people, voc) = recipe.open([real("people"), real("voc2012")], str)
     assert set(np.unique(people[0].label_map)) == {0, 1}
     assert voc.classes.names == people.classes.names
     raw = open_dataset(real("voc2012"), "val")

@@ -21,17 +21,19 @@ def train_edges(
     out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted one is resumed.")],
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Start from these: a checkpoint.pt or a model.onnx of such a run."),
+    ] = None,
     device: TrainingDevice = "auto",
 ) -> None:
     """Train the boundary network that `regions` uses, from random weights, on BSDS500 train.
 
     A checkpoint is written after each epoch; the same command resumes an interrupted run.
     """
-    from dataclasses import replace
+    from pixelwise.training import Recipe, train
 
-    from pixelwise.training.edges.task import BoundarySettings, train_boundaries
-
-    settings = BoundarySettings()
-    settings = settings if epochs is None else replace(settings, epochs=epochs)
-    settings = settings if seed is None else replace(settings, seed=seed)
-    print(f"wrote {train_boundaries(data, out, settings, device=device)}")
+    given = {"task": "boundary", "epochs": epochs, "seed": seed}
+    settings = {name: value for name, value in given.items() if value is not None}
+    recipe = Recipe(settings=settings, weights=weights or "", licence="MIT")
+    train([data], out, recipe, device=device)

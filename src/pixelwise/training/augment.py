@@ -1,4 +1,4 @@
-"""Random changes to a photo and its maps: one warp, one colour matrix."""
+"""Random changes to an image and its maps: one warp, one colour matrix."""
 
 from __future__ import annotations
 
@@ -9,32 +9,27 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import VOID
+from pixelwise.samples import Float64Array, UInt8Array, UInt16Array
 from pixelwise.training.settings import Settings
 
-UInt8Array = npt.NDArray[np.uint8]
-UInt16Array = npt.NDArray[np.uint16]
-
-LABEL_STRIDE = 2
-"""Label maps of crops are made at half the crop's size: the loss there costs a quarter."""
-
 UNKNOWN = 65535
-"""In an instance map: objects that nobody told apart."""
+"""In an instance map: pixels whose instance is not labelled."""
 
 GREY = np.array([0.299, 0.587, 0.114])
 MEAN = (124, 116, 104)
 
 
 class Labelled(NamedTuple):
-    """A photo and what it is labelled with.
+    """An image and what it is labelled with.
 
     Parameters
     ----------
     image : (H, W, 3) uint8
     label_map : (H, W) uint8
-        Class ids, 255 = void. Of a crop: (H / 2, W / 2).
+        Class ids, 255 = void. Of a crop: (H / stride, W / stride).
     instance_map : (H, W) uint16, or None
-        Of the label map's size: objects 1, 2, ...; 0 = none, `UNKNOWN` = nobody says. None where
-        that is so everywhere.
+        Of the label map's size: instances 1, 2, ...; 0 = none, `UNKNOWN` = unlabelled. None if
+        the whole image is unlabelled.
     """
 
     image: UInt8Array
@@ -42,45 +37,49 @@ class Labelled(NamedTuple):
     instance_map: UInt16Array | None = None
 
 
-def augment(photo: Labelled, crop: int, settings: Settings, rng: np.random.Generator) -> Labelled:
+def augment(
+    image: Labelled, crop: int, stride: int, settings: Settings, rng: np.random.Generator
+) -> Labelled:
     """Cut a random crop: flipped, scaled, stretched, turned, shifted and recoloured.
 
     Parameters
     ----------
-    photo : Labelled
+    image : Labelled
     crop : int
-        Side of the crop in pixels, even.
+        Side of the crop in pixels, a multiple of ``stride``.
+    stride : int
+        Pixels of the crop under one of its maps': the loss at 2 costs a quarter.
     settings : Settings
     rng : numpy.random.Generator
 
     Returns
     -------
     Labelled
-        (crop, crop, 3), mean grey where the crop reaches beyond the photo. Its maps have half the
-        side: they are sampled at the centres of 2 x 2 blocks of the crop, without interpolation;
-        void and `UNKNOWN` beyond the photo.
+        (crop, crop, 3), mean grey where the crop reaches beyond the image. Its maps have 1 / stride
+        of the side: they are sampled at the centres of blocks of the crop, without interpolation;
+        void and `UNKNOWN` beyond the image.
     """
-    warp = _warp(photo.image.shape[:2], crop, settings, rng)
-    image = cv2.warpAffine(
-        photo.image, warp, (crop, crop), flags=cv2.INTER_LINEAR, borderValue=MEAN
+    warp = _warp(image.image.shape[:2], crop, settings, rng)
+    pixels = cv2.warpAffine(
+        image.image, warp, (crop, crop), flags=cv2.INTER_LINEAR, borderValue=MEAN
     )
-    # Pixel i of the small map sits at 2 i + 0.5 of the crop, hence the quarter pixel.
-    half = warp / LABEL_STRIDE
-    half[:, 2] += 0.5 / LABEL_STRIDE - 0.5
-    side = crop // LABEL_STRIDE
+    # Pixel i of a map sits at stride * (i + 0.5) - 0.5 of the crop.
+    small = warp / stride
+    small[:, 2] += 0.5 / stride - 0.5
+    side = crop // stride
 
     def warped(numbers: npt.NDArray[Any], beyond: int) -> npt.NDArray[Any]:
         return cv2.warpAffine(
-            numbers, half, (side, side), flags=cv2.INTER_NEAREST, borderValue=beyond
+            numbers, small, (side, side), flags=cv2.INTER_NEAREST, borderValue=beyond
         )
 
-    coloured = cv2.transform(image, recolour(settings.colour, rng))
-    objects = None if photo.instance_map is None else warped(photo.instance_map, UNKNOWN)
-    return Labelled(np.asarray(coloured, np.uint8), warped(photo.label_map, VOID), objects)
+    coloured = cv2.transform(pixels, recolour(settings.colour, rng))
+    instances = None if image.instance_map is None else warped(image.instance_map, UNKNOWN)
+    return Labelled(np.asarray(coloured, np.uint8), warped(image.label_map, VOID), instances)
 
 
 def paste(crop: Labelled, other: Labelled) -> Labelled:
-    """Lay what another crop shows, all but its background, over a crop.
+    """Paste another crop, all but its background, over a crop.
 
     "Simple copy-paste" (Ghiasi et al., 2021): a subject is learnt apart from where it was seen, and
     apart from others of its kind that it touches.
@@ -95,21 +94,21 @@ def paste(crop: Labelled, other: Labelled) -> Labelled:
     Labelled
     """
     there = (other.label_map != 0) & (other.label_map != VOID)
-    # Enlarged and softened by about a pixel, as a lens does: a hard rim would give it away.
+    # Enlarged and softened by about a pixel, as a lens does: the network would learn a hard rim.
     alpha = cv2.resize(there.astype(np.float32), crop.image.shape[1::-1])
     alpha = cv2.GaussianBlur(alpha, (0, 0), 1)
     mixed = cv2.blendLinear(other.image, crop.image, alpha, 1 - alpha)
     labels = np.where(there, other.label_map, crop.label_map)
-    objects = None
+    instances = None
     if crop.instance_map is not None or other.instance_map is not None:
-        below, above = _told(crop), _told(other)
+        below, above = _instance_map(crop), _instance_map(other)
         highest = below[below != UNKNOWN].max(initial=0)
-        laid = np.where(above % UNKNOWN, above + highest, above)
-        objects = np.where(there, laid, below).astype(np.uint16)
-    return Labelled(np.asarray(mixed, dtype=np.uint8), labels, objects)
+        renumbered = np.where(above % UNKNOWN, above + highest, above)
+        instances = np.where(there, renumbered, below).astype(np.uint16)
+    return Labelled(np.asarray(mixed, dtype=np.uint8), labels, instances)
 
 
-def _told(crop: Labelled) -> UInt16Array:
+def _instance_map(crop: Labelled) -> UInt16Array:
     if crop.instance_map is None:
         return np.full(crop.label_map.shape, UNKNOWN, dtype=np.uint16)
     return crop.instance_map
@@ -117,7 +116,7 @@ def _told(crop: Labelled) -> UInt16Array:
 
 def _warp(
     size: tuple[int, ...], crop: int, settings: Settings, rng: np.random.Generator
-) -> npt.NDArray[np.float64]:
+) -> Float64Array:
     low, high = np.log(settings.scale)
     scale = (settings.image_scale or crop / max(size)) * np.exp(rng.uniform(low, high))
     stretch = np.exp(rng.uniform(-settings.stretch, settings.stretch) / 2)
@@ -125,7 +124,7 @@ def _warp(
     angle = np.deg2rad(rng.uniform(-settings.rotate, settings.rotate))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = turn @ np.diag([flip * scale * stretch, scale / stretch])
-    # Any shift that keeps the photo's extent over the crop, or inside it where it is smaller.
+    # Any shift that keeps the image's extent over the crop, or inside it if it is smaller.
     height, width = size[0] * scale / stretch, size[1] * scale * stretch
     room = np.abs(np.array([width - crop, height - crop]))
     centre = (crop - 1) / 2 + rng.uniform(-0.5, 0.5, 2) * room
@@ -133,7 +132,7 @@ def _warp(
     return np.hstack([matrix, (centre - matrix @ middle)[:, None]])
 
 
-def recolour(strength: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def recolour(strength: float, rng: np.random.Generator) -> Float64Array:
     """Return the 3 x 4 matrix of a random saturation, brightness, tint and contrast."""
     grey = rng.random() < 0.1
     saturation = 0.0 if grey else rng.uniform(1 - strength, 1 + strength)

@@ -1,4 +1,4 @@
-"""How sure an object must be to be told: chosen on training photos, once the network is trained."""
+"""The score below which instances are left out, chosen on training images after the training."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pixelwise.metrics.cells import CELL_THRESHOLDS
 from pixelwise.metrics.mask_iou import mask_ious
 from pixelwise.progress import track
 
-PHOTOS = 100
-"""Training photos that are looked at, evenly spread."""
+IMAGES = 100
+"""Training images that are predicted, evenly spread."""
 
 STEP = 0.02
 """Between two scores that are tried."""
 
 
-def least_score(predictor: Predictor, training: list[Dataset]) -> float:
-    """Choose the score below which objects are left out: most are told right with it.
+def choose_threshold(predictor: Predictor, training: list[Dataset]) -> float:
+    """Choose the score threshold with which most instances are right.
 
     Right means TP / (TP + FP + FN) at IoU 0.5, whatever the class, as in
     `pixelwise.metrics.cells.cell_counts`; crowds are left out.
@@ -29,34 +29,34 @@ def least_score(predictor: Predictor, training: list[Dataset]) -> float:
     ----------
     predictor : Predictor
     training : list of Dataset
-        Photos that tell no objects apart count for nothing.
+        Images without instances count for nothing.
 
     Returns
     -------
     float
-        0..1; what the predictor's card says where no photo tells.
+        0..1; the threshold of the predictor's card if no image has instances.
     """
-    photos = [(d, i) for d in training for i in range(len(d))]
-    photos = photos[:: max(1, len(photos) // PHOTOS)]
+    images = [(d, i) for d in training for i in range(len(d))]
+    images = images[:: max(1, len(images) // IMAGES)]
     every = Predictor(replace(predictor.card, score_threshold=0.0), predictor.session)
     scores, right, there = [np.zeros(0)], [np.zeros(0, np.bool_)], 0
-    for dataset, i in track(photos, "calibrating", len(photos)):
+    for dataset, i in track(images, "calibrating", len(images)):
         sample = dataset[i]
         if sample.instances is None:
             continue
         truth = [t for t in sample.instances if not t.crowd]
         found = every.predict(sample.image).instances or ()
         in_crowd = mask_ious(found, [t for t in sample.instances if t.crowd]).max(axis=1, initial=0)
-        told = [f for f, share in zip(found, in_crowd, strict=True) if share <= 0.5]
-        ious = mask_ious(told, truth)
-        # Two objects of more than half of the same one would overlap: no true one has two.
+        counted = [f for f, share in zip(found, in_crowd, strict=True) if share <= 0.5]
+        ious = mask_ious(counted, truth)
+        # Two instances of more than half of the same one would overlap: no true one has two.
         right.append(ious.max(axis=1, initial=0) > CELL_THRESHOLDS[0])
-        scores.append(np.array([f.score for f in told]))
+        scores.append(np.array([f.score for f in counted]))
         there += len(truth)
     score, hit = np.concatenate(scores), np.concatenate(right)
     if not hit.any():
         return predictor.card.score_threshold
     tried = np.arange(0.0, 1.0, STEP)
     hits = np.array([np.count_nonzero(hit & (score >= least)) for least in tried])
-    told_at = np.array([np.count_nonzero(score >= least) for least in tried])
-    return round(float(tried[np.argmax(hits / (told_at + there - hits))]), 2)
+    found_at = np.array([np.count_nonzero(score >= least) for least in tried])
+    return round(float(tried[np.argmax(hits / (found_at + there - hits))]), 2)

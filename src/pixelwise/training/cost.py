@@ -12,11 +12,11 @@ from pixelwise.networks import Network, Output
 from pixelwise.training.optim import pixel_loss
 from pixelwise.training.plan import StepCost
 
-PHOTOS, SIDE, STEPS = 4, 256, 3
+IMAGES, SIDE, STEPS = 4, 256, 3
 
 
 def measure_cost(network: Network, n_classes: int, crop: int, fabric: Fabric) -> StepCost:
-    """Run a few steps on made-up crops.
+    """Run a few steps on random crops.
 
     Parameters
     ----------
@@ -34,11 +34,11 @@ def measure_cost(network: Network, n_classes: int, crop: int, fabric: Fabric) ->
         Of one crop of that side.
     """
     network = network.to(fabric.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    side = min(crop, SIDE)  # the cost goes by the area, and a small crop tells it soon
-    images = torch.rand(PHOTOS, 3, side, side, device=fabric.device) * 255
+    side = min(crop, SIDE)  # the cost goes by the area, and a small crop shows it sooner
+    images = torch.rand(IMAGES, 3, side, side, device=fabric.device) * 255
     images = images.contiguous(memory_format=torch.channels_last)
-    half = side // network.stride
-    label_maps = torch.randint(0, n_classes, (PHOTOS, half, half), device=fabric.device)
+    small = side // network.stride
+    label_maps = torch.randint(0, n_classes, (IMAGES, small, small), device=fabric.device)
     kept: dict[int, int] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
@@ -59,8 +59,8 @@ def measure_cost(network: Network, n_classes: int, crop: int, fabric: Fabric) ->
             torch.cuda.synchronize()
         best = min(best, time.perf_counter() - started)
     area = (crop / side) ** 2
-    held = round(sum(kept.values()) / PHOTOS * area)
-    return StepCost(crop, best / PHOTOS * area, held, free_memory(fabric.device))
+    held = round(sum(kept.values()) / IMAGES * area)
+    return StepCost(crop, best / IMAGES * area, held, free_memory(fabric.device))
 
 
 def _loss(output: Output, label_maps: torch.Tensor) -> torch.Tensor:
@@ -71,7 +71,7 @@ def _loss(output: Output, label_maps: torch.Tensor) -> torch.Tensor:
 
 
 def free_memory(device: torch.device) -> int:
-    """Return the bytes that are free on a device; the machine's own where it shares them."""
+    """Return the bytes that are free on a device; the machine's own if the two share them."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)

@@ -1,30 +1,27 @@
-"""What the object branch learns from: centres and offsets of an instance map, and their loss."""
+"""What the instance branch learns from: centres and offsets of an instance map, and their loss."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
 from pixelwise.classes import VOID
 from pixelwise.instances import components
-from pixelwise.samples import Instance
-from pixelwise.training.augment import LABEL_STRIDE, UNKNOWN, UInt8Array, UInt16Array
-
-Float32Array = npt.NDArray[np.float32]
+from pixelwise.samples import Float32Array, Instance, UInt8Array, UInt16Array
+from pixelwise.training.augment import UNKNOWN
 
 NARROWEST = 1.0
-"""Deviation of the smallest objects' spot on the heat map, in its own pixels."""
+"""Standard deviation of the smallest instances' spot on the heat map, in its own pixels."""
 
 SPECK = 1e-3
-"""Share of a photo below which an area is a splinter of an object that something hides."""
+"""Share of an image below which an area is a splinter of a partly hidden instance."""
 
 
 def instance_map_of(
     label_map: UInt8Array, instances: tuple[Instance, ...] | None, kind: str
 ) -> UInt16Array | None:
-    """Give each object of a photo a number.
+    """Give each instance of an image a number.
 
     Parameters
     ----------
@@ -40,7 +37,8 @@ def instance_map_of(
     Returns
     -------
     (H, W) uint16, or None
-        Objects 1, 2, ...; 0 = none, `UNKNOWN` = nobody says. None where that is so everywhere.
+        Instances 1, 2, ...; 0 = none, `UNKNOWN` = unlabelled. None if the whole image is
+        unlabelled.
     """
     numbers = np.zeros(label_map.shape, dtype=np.uint16)
     if kind == "one":
@@ -59,32 +57,35 @@ def instance_map_of(
         return None
     least = SPECK * label_map.size if kind == "areas" else 0
     for number, instance in enumerate(instances[: UNKNOWN - 1], start=1):
-        untold = instance.crowd or instance.class_id == VOID or instance.area < least
-        instance.within(numbers)[instance.patch] = UNKNOWN if untold else number
-    # What is background to the model may lie over an object that is none.
+        unknown = instance.crowd or instance.class_id == VOID or instance.area < least
+        instance.within(numbers)[instance.patch] = UNKNOWN if unknown else number
+    # What is background to the model may lie over an instance that is unknown to it.
     numbers[(label_map == 0) & (numbers != UNKNOWN)] = 0
     return numbers
 
 
 def instance_targets(
-    instance_map: UInt16Array | None, label_map: UInt8Array, spread: float
+    instance_map: UInt16Array | None, label_map: UInt8Array, centre_sigma: float, stride: int
 ) -> Float32Array:
-    """Draw the centres of objects and the way from each of their pixels there.
+    """Draw the centres of instances and the way from each of their pixels there.
 
     Parameters
     ----------
     instance_map : (h, w) uint16, or None
-        Of a crop, at 1 / `LABEL_STRIDE` of its size; as for `augment.Labelled`.
+        Of a crop, at 1 / ``stride`` of its size; as for `augment.Labelled`.
     label_map : (h, w) uint8
-        255 = void: nothing is told there either.
-    spread : float
-        Deviation of a centre's spot as a share of the object's size, the root of its area.
+        255 = void: unlabelled there, too.
+    centre_sigma : float
+        Standard deviation of a centre's spot as a share of the instance's size, the root of its
+        area.
+    stride : int
+        Pixels of the crop under one of the map's.
 
     Returns
     -------
     (4, h, w) float32
-        Heat 0..1, -1 where nobody says; down and right to the centre of mass, in pixels of the
-        crop; and what an error of these counts: 1 / size of the object, 0 beside objects.
+        Heat 0..1, -1 where unlabelled; down and right to the centre of mass, in pixels of the
+        crop; and the weight of an error of these: 1 / size of the instance, 0 outside instances.
     """
     found = np.zeros((4, *label_map.shape), dtype=np.float32)
     if instance_map is None:
@@ -100,10 +101,10 @@ def instance_targets(
         sums = np.bincount(numbers.ravel(), places[axis].ravel(), len(areas))
         middles[ids, axis] = sums[ids] / areas[ids]
     inside = numbers > 0
-    found[1:3, inside] = LABEL_STRIDE * (middles[numbers[inside]].T - places[:, inside])
-    found[3, inside] = 1 / (LABEL_STRIDE * np.sqrt(areas[numbers[inside]]))
+    found[1:3, inside] = stride * (middles[numbers[inside]].T - places[:, inside])
+    found[3, inside] = 1 / (stride * np.sqrt(areas[numbers[inside]]))
     for id_ in ids:
-        deviation = max(NARROWEST, spread * float(np.sqrt(areas[id_])))
+        deviation = max(NARROWEST, centre_sigma * float(np.sqrt(areas[id_])))
         # The spot's peak stands on a pixel, so that one pixel is the centre.
         middle = np.round(middles[int(id_)]).astype(np.int64)
         reach = int(3 * deviation) + 1
@@ -114,23 +115,23 @@ def instance_targets(
         along = np.arange(left, left + window.shape[1]) - middle[1]
         spot = np.exp(-(down[:, None] ** 2 + along[None] ** 2) / (2 * deviation**2))
         np.maximum(window, spot.astype(np.float32), out=window)
-    untold = (instance_map == UNKNOWN) | (label_map == VOID)
-    found[0, untold & ~inside] = -1
+    unknown = (instance_map == UNKNOWN) | (label_map == VOID)
+    found[0, unknown & ~inside] = -1
     return found
 
 
-def instance_loss(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """How far the object branch is from its targets; 0 where nobody says anything.
+def instance_loss(found: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """How far the instance branch is from its targets; unlabelled pixels do not count.
 
     Centres by the quality focal loss (Li et al., "Generalized focal loss", 2020), as a share of
-    all heat there is; offsets by their absolute error as a share of the object's size, a mean over
-    the objects' pixels. CenterNet's focal loss, with one true pixel an object, was tried first:
-    nobody can say to the pixel where the middle of a large object is, and its heat stayed low.
+    all heat there is; offsets by their absolute error as a share of the instance's size, a mean
+    over the instances' pixels. CenterNet's focal loss, with one true pixel per instance, was tried
+    first: the middle of a large instance is not known to the pixel, and its heat stayed low.
 
     Parameters
     ----------
-    scores : (N, 3, h, w) float
-        Of `networks.objects.ObjectBranch`.
+    found : (N, 3, h, w) float
+        Of `pixelwise.networks.instance_branch.InstanceBranch`.
     targets : (N, 4, h, w) float32
         Of `instance_targets`.
 
@@ -138,14 +139,14 @@ def instance_loss(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     -------
     () float32
     """
-    scores = scores.float()
-    logits, heat = scores[:, 0], targets[:, 0]
-    told = (heat >= 0).float()
+    found = found.float()
+    logits, heat = found[:, 0], targets[:, 0]
+    labelled = (heat >= 0).float()
     heat = heat.clamp(min=0)
     error = F.binary_cross_entropy_with_logits(logits, heat, reduction="none")
     surprise = (torch.sigmoid(logits) - heat) ** 2
-    centres = (told * surprise * error).sum() / heat.sum().clamp(min=1)
+    centres = (labelled * surprise * error).sum() / heat.sum().clamp(min=1)
     weight = targets[:, 3]
-    errors = (scores[:, 1:] - targets[:, 1:3]).abs().sum(dim=1) * weight
+    errors = (found[:, 1:] - targets[:, 1:3]).abs().sum(dim=1) * weight
     offsets = errors.sum() / (weight > 0).sum().clamp(min=1)
     return centres + offsets

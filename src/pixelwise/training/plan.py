@@ -3,46 +3,47 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import VOID
 from pixelwise.datasets import Dataset
 from pixelwise.errors import DataError
 from pixelwise.io.mask import count_ids
+from pixelwise.samples import Float64Array, Int64Array
 from pixelwise.training.augment import UNKNOWN
 from pixelwise.training.instance_targets import instance_map_of
 from pixelwise.training.optim import class_weights
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.settings import Settings
 
-LOOKED_AT = 200
+SUMMARISED = 200
 """Label maps that are read for the plan, spread evenly over the data."""
 
-PHOTOS = 100_000
-"""Photos a run goes through where nobody says how long it may take."""
+IMAGES = 100_000
+"""Images that a run goes through if no time is given."""
 
 LONGEST_SIDE = 512
-"""Photos are not seen larger than this unless someone asks for it, px."""
+"""Images are not seen larger than this unless it is asked for, px."""
 
 BATCHES = (32, 24, 16, 12, 8, 6, 4, 2, 1)
-"""What a batch may hold, photos."""
+"""What a batch may hold, images."""
 
 FINE_TUNING = 3e-4
 """Learning rate on weights that have been trained already."""
 
 SMALL = 0.1
-"""Objects are small where the usual one is below this share of a photo's longer side."""
+"""Instances are small if the usual one is below this share of an image's longer side."""
 
-LEAST_OBJECT = 10
-"""Pixels of the root of the smallest objects' area that the network shall see."""
+SMALLEST_SEEN = 10
+"""What the network shall see of the smallest instances: the root of their area, px."""
 
-JUDGING = 0.1
-"""Share of the training's time that looks at the val split may take."""
+VALIDATION = 0.1
+"""Share of the training's time that validation may take."""
 
 
 @dataclass(frozen=True)
@@ -51,24 +52,24 @@ class DataSummary:
 
     Parameters
     ----------
-    photos, judged : int
+    images, held_out : int
         In the training splits (repeats counted) and in the val splits.
     size : (height, width)
-        Medians over the photos, px.
+        Medians over the images, px.
     counts : (C,) int64
-        Pixels of each class in the label maps looked at, void left out.
-    things : tuple of int
-        Classes that have objects told apart; empty where these are not learnt.
-    object_sizes : (n,) float64
-        Of these objects: the root of their area, px.
+        Pixels of each class in the label maps that were read, void left out.
+    instance_classes : tuple of int
+        Classes that have instances; empty if these are not learnt.
+    instance_sizes : (n,) float64
+        Of these instances: the root of their area, px.
     """
 
-    photos: int
-    judged: int
+    images: int
+    held_out: int
     size: tuple[int, int]
-    counts: npt.NDArray[np.int64]
-    things: tuple[int, ...] = ()
-    object_sizes: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    counts: Int64Array
+    instance_classes: tuple[int, ...] = ()
+    instance_sizes: Float64Array = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -101,15 +102,18 @@ class Plan:
     ----------
     recipe : Recipe
         With all settings decided: saved as ``plan.json``, it can be given back.
-    reasons : dict of str to str
+    reasons : mapping of str to str
         For each setting that the plan chose.
     minutes : float
         What the run should take on this machine, by the measured cost.
+    facts : mapping of str to object
+        What the task found in the data and needs again when the run is continued, as plain values.
     """
 
     recipe: Recipe
-    reasons: dict[str, str]
-    minutes: float
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    minutes: float = 0.0
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
@@ -117,7 +121,7 @@ class Plan:
         return Settings.of(self.recipe.settings)
 
     def lines(self) -> list[str]:
-        """Return the plan for a person to read, a setting a line."""
+        """Return the plan as text, one line per setting that it chose."""
         values = asdict(self.settings)
         width = max(map(len, values))
         return [
@@ -130,10 +134,10 @@ class Plan:
 def summarise_data(
     training: list[Dataset],
     repeats: list[int],
-    judged: list[Dataset],
-    kinds: list[str] | None = None,
+    held_out: list[Dataset],
+    sources: list[str] | None = None,
 ) -> DataSummary:
-    """Read the sizes and label maps of some photos.
+    """Read the sizes and label maps of some images.
 
     Parameters
     ----------
@@ -141,56 +145,58 @@ def summarise_data(
         With the same classes.
     repeats : list of int
         How often an epoch goes through each.
-    judged : list of Dataset
-    kinds : list of str, optional
+    held_out : list of Dataset
+    sources : list of str, optional
         Where each one's instances come from, of `settings.INSTANCE_SOURCES`; by default none are
         counted.
 
     Raises
     ------
     ImageFileError, LabelError
-        A photo's header or a mask cannot be read.
+        An image's header or a mask cannot be read.
     DataError
-        Objects are to be learnt, and the data tells none apart.
+        Instances are to be learnt, and the data has none.
     """
     everything = [
-        (dataset, entry, repeat, kind)
-        for dataset, repeat, kind in zip(
-            training, repeats, kinds or [""] * len(training), strict=True
+        (dataset, entry, repeat, source)
+        for dataset, repeat, source in zip(
+            training, repeats, sources or [""] * len(training), strict=True
         )
         for entry in dataset.entries
     ]
-    some = everything[:: math.ceil(len(everything) / LOOKED_AT)]
+    some = everything[:: math.ceil(len(everything) / SUMMARISED)]
     sizes, counts = [], np.zeros(256, dtype=np.int64)
-    told: set[int] = set()
-    object_sizes: list[npt.NDArray[np.float64]] = []
-    for dataset, entry, repeat, kind in some:
+    with_instances: set[int] = set()
+    instance_sizes: list[Float64Array] = []
+    for dataset, entry, repeat, source in some:
         size = dataset.reader.size(entry)
         sizes.append(size)
         label_map, instances = dataset.read_labels(entry, size)
         counts += repeat * count_ids(label_map)
-        objects = None if kinds is None else instance_map_of(label_map, instances, kind)
-        if objects is not None:
-            there = (objects > 0) & (objects != UNKNOWN) & (label_map != VOID)
-            told |= set(np.unique(label_map[there]).tolist())
-            areas = np.bincount(objects[there])
-            object_sizes.append(np.sqrt(areas[areas > 0]))
-    if kinds is not None and not told:
+        instance_map = None
+        if sources is not None:
+            instance_map = instance_map_of(label_map, instances, source)
+        if instance_map is not None:
+            there = (instance_map > 0) & (instance_map != UNKNOWN) & (label_map != VOID)
+            with_instances |= set(np.unique(label_map[there]).tolist())
+            areas = np.bincount(instance_map[there])
+            instance_sizes.append(np.sqrt(areas[areas > 0]))
+    if sources is not None and not with_instances:
         raise DataError(
-            f"{', '.join(str(d.root) for d in training)}: no objects told apart in it; train it "
-            "with --task semantic, or say in a recipe how its objects are told ('objects')"
+            f"{', '.join(str(d.root) for d in training)}: no instances in it; train it with "
+            "--task semantic, or say in a recipe where its instances come from ('instances')"
         )
     n_classes = len(training[0].classes)
-    # A class that none of these photos shows may well have objects.
-    things = [c for c in range(1, n_classes) if c in told or not counts[c]] if told else []
     height, width = np.median(sizes, axis=0)
+    # A class that none of these images shows may well have instances.
+    maybe = [c for c in range(1, n_classes) if c in with_instances or not counts[c]]
     return DataSummary(
         sum(len(d) * repeat for d, repeat in zip(training, repeats, strict=True)),
-        sum(map(len, judged)),
+        sum(map(len, held_out)),
         (round(height), round(width)),
         counts[:n_classes],
-        tuple(things),
-        np.concatenate(object_sizes) if object_sizes else np.zeros(0),
+        tuple(maybe) if with_instances else (),
+        np.concatenate(instance_sizes) if instance_sizes else np.zeros(0),
     )
 
 
@@ -200,7 +206,7 @@ def make_plan(
     measure: Callable[[str, int], StepCost],
     processes: int = 1,
 ) -> Plan:
-    """Decide what the recipe leaves open.
+    """Decide what the recipe leaves open, setting by setting in the order of `RULES`.
 
     Parameters
     ----------
@@ -215,106 +221,209 @@ def make_plan(
     -------
     Plan
     """
-    values: dict[str, Any] = dict(recipe.settings)
-    reasons: dict[str, str] = {}
+    draft = _Draft(recipe, summary, measure, processes, dict(recipe.settings))
+    reasons = {}
+    for name, rule in RULES.items():
+        chosen = rule(draft)
+        if chosen is not None and name not in recipe.settings:
+            draft.values[name], reasons[name] = chosen
+    settings = Settings.of(draft.values)
+    epoch = draft.epoch_seconds + draft.validation_seconds / settings.validate_every
+    facts = {
+        "class_weights": class_weights(summary.counts, settings.balance).tolist(),
+        "instance_classes": list(summary.instance_classes),
+    }
+    decided = replace(recipe, settings=asdict(settings), minutes=None)
+    return Plan(decided, reasons, settings.epochs * epoch / 60, facts)
 
-    def choose(name: str, value: object, why: str) -> None:
-        if name not in recipe.settings:
-            values[name], reasons[name] = value, why
 
-    longer = max(summary.size)
-    if summary.things:
-        low, usual, high = (float(v) for v in np.percentile(summary.object_sizes, [5, 50, 95]))
-        sizes = f"objects are {low:.0f} to {high:.0f} px"
-        if usual < SMALL * longer and not recipe.settings.get("side"):
-            # Objects this small are small in every photo: the size of a photo says nothing.
-            zoom = min(2.0, max(0.5, round(4 * LEAST_OBJECT / low) / 4))
-            choose("image_scale", zoom, f"{sizes}; the smallest shall cover {LEAST_OBJECT} px")
-            choose("stretch_levels", True, "seen at their own scale: levels of their own, too")
-        spread = values.get("centre_sigma", Settings.centre_sigma)
-        choose("centre_sigma", spread, f"of an object's size around its centre; {sizes}")
-    zoom = values.get("image_scale", 0.0)
-    longer = round(zoom * longer) or longer
-    side = min(LONGEST_SIDE, max(64, _round32(longer)))
-    choose("side", side, f"px; photos are about {summary.size[1]} x {summary.size[0]} px")
-    side = values["side"]
-    choose("crop", max(32, _round32(0.7 * side)), "px; 0.7 of what the network sees")
-    crop = values["crop"]
-    choose("first_crop", max(32, _round32(crop / 2)), "px; small crops first, they cost little")
-    if summary.things:
-        seen_low = low * (zoom or side / longer)
-        apart = min(63, max(3, 2 * round((seen_low / 2 - 1) / 2) + 1))
-        choose("nms_window", apart, f"the smallest objects cover {seen_low / 2:.0f} px of the map")
-    unit = 1.0 if zoom else side / crop
-    low, high = round(0.6 * unit, 2), round(1.6 * unit, 2)
-    seen = f"{zoom:g} times their size" if zoom else f"{side} px"
-    choose("scale", (low, high), f"crops; photos at 0.6 to 1.6 times {seen}")
+@dataclass
+class _Draft:
+    """What the rules know: the recipe, the data, the machine, and the settings decided so far."""
 
-    size = values.get("size", Settings.size)
-    cost = measure(size, crop)
+    recipe: Recipe
+    summary: DataSummary
+    measure: Callable[[str, int], StepCost]
+    processes: int
+    values: dict[str, Any]
+
+    @cached_property
+    def instance_sizes(self) -> tuple[float, float, float]:
+        """The 5th, 50th and 95th percentile, px."""
+        low, usual, high = np.percentile(self.summary.instance_sizes, [5, 50, 95])
+        return float(low), float(usual), float(high)
+
+    @property
+    def sizes_in_words(self) -> str:
+        low, _, high = self.instance_sizes
+        return f"instances are {low:.0f} to {high:.0f} px"
+
+    @property
+    def own_scale(self) -> bool:
+        """Whether instances are so small that the size of an image means nothing to them."""
+        if not self.summary.instance_classes or self.recipe.settings.get("side"):
+            return False
+        return self.instance_sizes[1] < SMALL * max(self.summary.size)
+
+    @property
+    def image_scale(self) -> float:
+        return float(self.values.get("image_scale", 0.0))
+
+    @property
+    def longer(self) -> int:
+        """The longer side of a usual image as the network may see it, px."""
+        longer = max(self.summary.size)
+        return round(self.image_scale * longer) or longer
+
+    @cached_property
+    def cost(self) -> StepCost:
+        return self.measure(self.values.get("size", Settings.size), self.values["crop"])
+
+    @property
+    def epoch_seconds(self) -> float:
+        """What the training of an epoch takes, a mean over the growing crops."""
+        crop = self.values["crop"]
+        settings = Settings.of({**self.values, "epochs": 100})
+        area = float(np.mean([(settings.crop_in(e) / crop) ** 2 for e in range(100)]))
+        return float(self.summary.images * self.cost.seconds * (crop / self.cost.crop) ** 2 * area)
+
+    @property
+    def validation_seconds(self) -> float:
+        """A forward pass is a third of a step; images are seen at side x side, at most."""
+        area = (self.values["side"] / self.cost.crop) ** 2
+        return float(self.summary.held_out * self.cost.seconds * area / 3)
+
+
+_Choice = tuple[object, str] | None
+"""A value and the reason for it; None leaves the default."""
+
+
+def _image_scale(draft: _Draft) -> _Choice:
+    if not draft.own_scale:
+        return None
+    scale = min(2.0, max(0.5, round(4 * SMALLEST_SEEN / draft.instance_sizes[0]) / 4))
+    return scale, f"{draft.sizes_in_words}; the smallest shall cover {SMALLEST_SEEN} px"
+
+
+def _stretch_levels(draft: _Draft) -> _Choice:
+    return (True, "seen at their own scale: levels of their own, too") if draft.own_scale else None
+
+
+def _centre_sigma(draft: _Draft) -> _Choice:
+    if not draft.summary.instance_classes:
+        return None
+    return Settings.centre_sigma, (
+        f"of an instance's size around its centre; {draft.sizes_in_words}"
+    )
+
+
+def _side(draft: _Draft) -> _Choice:
+    height, width = draft.summary.size
+    side = min(LONGEST_SIDE, max(64, _round32(draft.longer)))
+    return side, f"px; images are about {width} x {height} px"
+
+
+def _crop(draft: _Draft) -> _Choice:
+    crop = max(32, _round32(0.7 * draft.values["side"]))
+    return crop, "px; 0.7 of what the network sees"
+
+
+def _first_crop(draft: _Draft) -> _Choice:
+    first = max(32, _round32(draft.values["crop"] / 2))
+    return first, "px; small crops first, they cost little"
+
+
+def _nms_window(draft: _Draft) -> _Choice:
+    if not draft.summary.instance_classes:
+        return None
+    seen = draft.instance_sizes[0] * (draft.image_scale or draft.values["side"] / draft.longer)
+    window = min(63, max(3, 2 * round((seen / 2 - 1) / 2) + 1))
+    return window, f"the smallest instances cover {seen / 2:.0f} px of the map"
+
+
+def _scale(draft: _Draft) -> _Choice:
+    side, image_scale = draft.values["side"], draft.image_scale
+    unit = 1.0 if image_scale else side / draft.values["crop"]
+    seen = f"{image_scale:g} times their size" if image_scale else f"{side} px"
+    how = f"crops; images at 0.6 to 1.6 times {seen}"
+    return (round(0.6 * unit, 2), round(1.6 * unit, 2)), how
+
+
+def _batch(draft: _Draft) -> _Choice:
+    cost, images, processes = draft.cost, draft.summary.images, draft.processes
     fits = max(1, int(0.5 * cost.memory / max(1, cost.bytes)))
-    most = min(fits * processes, max(4, summary.photos // 16), summary.photos)
-    batch = max(
-        next((b for b in BATCHES if b <= most and b % processes == 0), processes), processes
-    )
-    choose(
-        "batch",
-        batch,
-        f"photos; {cost.bytes / 1e6:.0f} MB each, {cost.memory / 1e9:.0f} GB free",
-    )
-    batch = values["batch"]
+    most = min(fits * processes, max(4, images // 16), images)
+    even = (b for b in BATCHES if b <= most and b % processes == 0)
+    batch = max(next(even, processes), processes)
+    return batch, f"images; {cost.bytes / 1e6:.0f} MB each, {cost.memory / 1e9:.0f} GB free"
+
+
+def _learning_rate(draft: _Draft) -> _Choice:
     # Pretrained weights keep what they know at a lower rate; the usual range for fine-tuning.
-    top = FINE_TUNING if recipe.model or recipe.weights else Settings.learning_rate
-    rate = float(f"{top * math.sqrt(min(1.0, batch / 16)):.2g}")
-    choose("learning_rate", rate, "AdamW; lower for batches under 16, and on pretrained weights")
-    share = summary.counts / max(1, summary.counts.sum())
-    present = share[share > 0]
-    balance = (
-        (0.0, "classes stay as they are")
-        if values.get("freeze_classes")
-        else _balance(present, summary)
+    pretrained = draft.recipe.model or draft.recipe.weights
+    top = FINE_TUNING if pretrained else Settings.learning_rate
+    rate = float(f"{top * math.sqrt(min(1.0, draft.values['batch'] / 16)):.2g}")
+    return rate, "AdamW; lower for batches under 16, and on pretrained weights"
+
+
+def _balance(draft: _Draft) -> _Choice:
+    """Weigh classes if the rarest is far rarer than an even share would be."""
+    if draft.values.get("freeze_classes"):
+        return 0.0, "classes are not trained"
+    counts = draft.summary.counts
+    share = counts[counts > 0] / max(1, counts.sum())
+    if not len(share) or share.min() * len(share) > 0.25:
+        return 0.0, "classes are common enough to count alike"
+    weights = class_weights(counts, 0.5)[counts > 0]
+    return 0.5, (
+        f"the rarest class has {share.min():.2%} of the pixels; "
+        f"weights {weights.min():.2f} to {weights.max():.2f}"
     )
-    choose("balance", *balance)
-    choose("cache_gb", round(max(0.1, cost.memory / 4 / processes / 1e9), 1), "a quarter of it")
-
-    frame = Settings.of({**values, "epochs": 100})
-    area = float(np.mean([(frame.crop_in(e) / crop) ** 2 for e in range(100)]))
-    epoch = summary.photos * cost.seconds * (crop / cost.crop) ** 2 * area
-    # A forward pass is a third of a step; photos are seen at side x side, at most.
-    judging = summary.judged * cost.seconds * (side / cost.crop) ** 2 / 3
-    epochs, why = _epochs(recipe.minutes, summary, epoch * (1 + (JUDGING if summary.judged else 0)))
-    choose("epochs", epochs, why)
-    epochs = values["epochs"]
-    every = max(1, min(math.ceil(judging / (JUDGING * epoch)), epochs // 10))
-    choose("validate_every", every, f"epochs; {summary.judged} photos to evaluate")
-    steps = epochs * max(1, summary.photos // batch)
-    ema = round(1 - 1 / min(1000, max(10, steps / 50)), 4)
-    choose("ema", ema, "averages the weights over the last fiftieth of the steps, at most 1,000")
-
-    settings = asdict(Settings.of(values))
-    decided = replace(recipe, settings=settings, minutes=None)
-    total = epochs * (epoch + judging / values["validate_every"]) / 60
-    return Plan(decided, reasons, total)
 
 
-def _epochs(minutes: float | None, summary: DataSummary, seconds: float) -> tuple[int, str]:
-    if minutes is not None:
-        return max(1, int(60 * minutes / seconds)), f"{seconds:.1f} s each on this machine"
-    epochs = min(300, max(20, round(PHOTOS / summary.photos)))
-    return epochs, f"about {PHOTOS:,} photos in all, but 20 to 300 times each"
+def _cache_gb(draft: _Draft) -> _Choice:
+    return round(max(0.1, draft.cost.memory / 4 / draft.processes / 1e9), 1), "a quarter of it"
 
 
-def _balance(share: npt.NDArray[np.float64], summary: DataSummary) -> tuple[float, str]:
-    """Weigh classes where the rarest is far rarer than an even share would be."""
-    rarest = float(share.min() * len(share)) if len(share) else 1.0
-    balance = 0.0 if rarest > 0.25 else 0.5
-    weights = class_weights(summary.counts, balance)[summary.counts > 0]
-    if balance and len(weights):
-        return balance, (
-            f"the rarest class has {share.min():.2%} of the pixels; "
-            f"weights {weights.min():.2f} to {weights.max():.2f}"
-        )
-    return 0.0, "classes are common enough to count alike"
+def _epochs(draft: _Draft) -> _Choice:
+    minutes, images = draft.recipe.minutes, draft.summary.images
+    if minutes is None:
+        epochs = min(300, max(20, round(IMAGES / images)))
+        return epochs, f"about {IMAGES:,} images in all, but 20 to 300 times each"
+    seconds = draft.epoch_seconds * (1 + (VALIDATION if draft.summary.held_out else 0))
+    return max(1, int(60 * minutes / seconds)), f"{seconds:.1f} s each on this machine"
+
+
+def _validate_every(draft: _Draft) -> _Choice:
+    fair = math.ceil(draft.validation_seconds / (VALIDATION * draft.epoch_seconds))
+    every = max(1, min(fair, draft.values["epochs"] // 10))
+    return every, f"epochs; {draft.summary.held_out} images to evaluate"
+
+
+def _ema(draft: _Draft) -> _Choice:
+    steps = draft.values["epochs"] * max(1, draft.summary.images // draft.values["batch"])
+    decay = round(1 - 1 / min(1000, max(10, steps / 50)), 4)
+    return decay, "averages the weights over the last fiftieth of the steps, at most 1,000"
+
+
+RULES: dict[str, Callable[[_Draft], _Choice]] = {
+    "image_scale": _image_scale,
+    "stretch_levels": _stretch_levels,
+    "centre_sigma": _centre_sigma,
+    "side": _side,
+    "crop": _crop,
+    "first_crop": _first_crop,
+    "nms_window": _nms_window,
+    "scale": _scale,
+    "batch": _batch,
+    "learning_rate": _learning_rate,
+    "balance": _balance,
+    "cache_gb": _cache_gb,
+    "epochs": _epochs,
+    "validate_every": _validate_every,
+    "ema": _ema,
+}
+"""Each setting that the plan chooses and its rule; a rule reads the settings above it."""
 
 
 def _round32(value: float) -> int:

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pixelwise.classes import ClassMap
-from pixelwise.datasets import (
-    Dataset,
-    ReadOptions,
-    check,
-    list_splits,
-    open_dataset,
-    stop_on_findings,
-)
+from pixelwise.datasets import FORMATS, Dataset, ReadOptions, check, stop_on_findings
+from pixelwise.datasets.registry import find
 from pixelwise.datasets.splits import WHOLE
 from pixelwise.defaults import EVALUATION_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, DataError
@@ -166,52 +160,69 @@ class Recipe:
         return asdict(self)
 
     def open(
-        self, paths: list[Path], split: str, say: Callable[[str], object] = print
-    ) -> list[Dataset]:
-        """Open a split of some data sets with their classes translated to the recipe's.
+        self, paths: list[Path], say: Callable[[str], object] = print
+    ) -> tuple[list[Dataset], list[Dataset]]:
+        """Open data sets, check them, and translate their classes to the recipe's.
 
-        A data set without splits is learnt from as a whole. Objects are read for the instance task
-        only.
+        Each folder is recognised and each split opened once, by the fast part of a check. Instances
+        are read for the instance task only.
+
+        Parameters
+        ----------
+        paths : list of Path
+        say : callable
+            Takes what each split was recognised as.
+
+        Returns
+        -------
+        training : list of Dataset
+            The ``train`` split of each; all of a data set without splits.
+        held_out : list of Dataset
+            The ``val`` splits of those that have one.
 
         Raises
         ------
         DataError
-            A folder cannot be opened, or its classes differ from the model's and no rule
-            translates them.
+            A folder cannot be opened, the check finds something that a run would fail on or learn
+            wrongly, or its classes differ from the model's and no rule translates them.
         """
-        opened: list[Dataset] = []
+        training: list[Dataset] = []
+        held_out: list[Dataset] = []
         classes = self.classes
         for path in paths:
-            source = self.source(path)
-            here = split
-            if split == TRAIN_SPLIT and list_splits(path, source.options) == (WHOLE,):
-                here = WHOLE
-            dataset = open_dataset(path, here, source.options, say=say)
-            if Settings.of(self.settings).task == "semantic":
-                dataset = dataset.semantic()
-            classes = classes or dataset.classes
-            if source.rules or dataset.classes != classes:
-                try:
-                    dataset = dataset.remapped(source.rules, classes)
-                except ArgumentError as error:
-                    raise DataError(f"{path}: {error} (in the recipe's sources)") from None
-            opened.append(dataset)
-        return opened
+            splits = self._splits(path)
+            for name, opened in ((TRAIN_SPLIT, training), (EVALUATION_SPLIT, held_out)):
+                if name in splits:
+                    say(splits[name].found)
+                    classes = classes or splits[name].classes
+                    opened.append(self._translated(path, splits[name], classes))
+        return training, held_out
 
-    def check(self, paths: list[Path]) -> None:
-        """Look for what a run would stumble over, or learn wrongly, in data sets.
+    def _splits(self, path: Path) -> dict[str, Dataset]:
+        """Return the splits of a checked data set that training uses; all of it is ``train``."""
+        options = self.source(path).options
+        root, format_ = find(path, options.format)
+        there = FORMATS[format_].splits(root)
+        wanted = tuple(name for name in (TRAIN_SPLIT, EVALUATION_SPLIT) if name in there)
+        if TRAIN_SPLIT not in there:
+            if tuple(there) != (WHOLE,):
+                raise DataError(f"{path}: no split 'train'; there is: {', '.join(sorted(there))}")
+            wanted = (WHOLE,)
+        report = check(root, replace(options, format=format_), fast=True, splits=wanted)
+        stop_on_findings(report)
+        return {TRAIN_SPLIT if d.split == WHOLE else d.split: d for d in report.datasets}
 
-        Raises
-        ------
-        DataError
-            The first such finding; ``pixelwise check`` tells all.
-        """
-        for path in paths:
-            source = self.source(path)
-            splits = list_splits(path, source.options)
-            wanted = tuple(s for s in (TRAIN_SPLIT, EVALUATION_SPLIT) if s in splits) or None
-            report = check(path, source.options, fast=True, splits=wanted)
-            stop_on_findings(report)
+    def _translated(self, path: Path, dataset: Dataset, classes: ClassMap) -> Dataset:
+        """Return a data set with the model's classes, and without instances if not asked."""
+        if Settings.of(self.settings).task == "semantic":
+            dataset = dataset.semantic()
+        rules = self.source(path).rules
+        if not rules and dataset.classes == classes:
+            return dataset
+        try:
+            return dataset.remapped(rules, classes)
+        except ArgumentError as error:
+            raise DataError(f"{path}: {error} (in the recipe's sources)") from None
 
     def source(self, path: Path) -> Source:
         """How the data set at ``path`` takes part."""

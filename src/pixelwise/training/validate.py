@@ -1,66 +1,91 @@
-"""Scores of a network while it is trained, as its exported file will have them."""
+"""Scores of a network while it is trained, by the one `pixelwise.evaluation.evaluate`."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 
 from pixelwise.datasets import Dataset
-from pixelwise.inference.grouping import find_instances
-from pixelwise.inference.preprocess import prepare
-from pixelwise.inference.upsample import decide
-from pixelwise.metrics import SemanticScores, confusion_matrix
-from pixelwise.metrics.cells import CELL_THRESHOLDS, CellCounts, cell_counts
+from pixelwise.evaluation import evaluate
+from pixelwise.inference import Predictor
+from pixelwise.metrics import SemanticScores
+from pixelwise.metrics.cells import CELL_THRESHOLDS, CellCounts
 from pixelwise.networks import Network
-from pixelwise.progress import track
+from pixelwise.samples import Float32Array, Int64Array
 from pixelwise.training.distributed import reduced
 from pixelwise.weights.card import ModelCard
 
 
-def judge_network(
-    network: Network, datasets: list[Dataset], card: ModelCard, fabric: Fabric
-) -> tuple[SemanticScores, CellCounts | None]:
-    """Score a network in torch on photos at their own size.
+@dataclass(frozen=True, eq=False)
+class TorchSession:
+    """A network in torch behind a `Predictor`: an `pixelwise.inference.session.Session`.
 
     Parameters
     ----------
     network : Network
-        In eval mode.
-    datasets : list of Dataset
-        With the classes of ``card``.
-    card : ModelCard
-        At what size photos are seen, and what comes as objects.
+        In evaluation mode.
     fabric : Fabric
-        The photos are dealt out to its processes.
+        With the device and the precision.
+    """
+
+    network: Network
+    fabric: Fabric
+
+    def run(
+        self, batch: Float32Array, instances: bool = False
+    ) -> tuple[Float32Array, Float32Array | None]:
+        """Return the logits of (N, 3, h, w) float32, and the instance branch's output if asked."""
+        images = self.fabric.to_device(torch.from_numpy(batch))
+        with torch.inference_mode(), self.fabric.autocast():
+            output = self.network(images.contiguous(memory_format=torch.channels_last))
+        logits, *branch = (t.float().cpu().numpy() for t in output.tensors())
+        return logits, branch[0] if instances and branch else None
+
+
+def validate(
+    network: Network, datasets: list[Dataset], card: ModelCard, fabric: Fabric
+) -> dict[str, float]:
+    """Score a network in torch on images at their own size.
+
+    Parameters
+    ----------
+    network : Network
+        In evaluation mode.
+    datasets : list of Dataset
+        At least one, with the classes of ``card``. The images are dealt out to the processes of
+        ``fabric``.
+    card : ModelCard
+        At what size images are seen, and what comes as instances. Its refined edges are left out.
+    fabric : Fabric
 
     Returns
     -------
-    SemanticScores
-        The borders of `ModelCard.refine_edges` are left out.
-    CellCounts, or None
-        One row, the sum over the photos that have objects told apart; None where none has.
+    dict of str to float
+        ``miou`` and ``foreground_iou``, from one confusion matrix over all images, and
+        ``cell_ap50``, the share of instances found, if there are any.
     """
+    predictor = Predictor(replace(card, refine_edges=False), TorchSession(network, fabric))
     classes = datasets[0].classes
     matrix = np.zeros((len(classes), len(classes)), dtype=np.int64)
     cells = np.zeros((len(CELL_THRESHOLDS), 3), dtype=np.int64)
     for dataset in datasets:
         mine = dataset[fabric.global_rank :: fabric.world_size]
-        for sample in track(mine, f"judging {dataset.root.name}", len(mine)):
-            image = prepare(sample.image, card.side_of(sample.image.shape), card.stretch_levels)
-            tensor = fabric.to_device(torch.from_numpy(image))
-            with torch.inference_mode(), fabric.autocast():
-                output = network(tensor.contiguous(memory_format=torch.channels_last))
-            logits, *instances = (t[0].float().cpu().numpy() for t in output.tensors())
-            guess = decide(logits, (sample.image.shape[0], sample.image.shape[1]))
-            matrix += confusion_matrix(sample.label_map, guess, len(classes))
-            if instances and sample.instances is not None:
-                found = find_instances(instances[0], logits, guess, card)
-                cells += cell_counts(found, sample.instances)
-    summed, cells = (
-        reduced(fabric, fabric.to_device(torch.from_numpy(counts)), "sum").cpu().numpy()
-        for counts in (matrix, cells)
-    )
-    images = sum(map(len, datasets))
-    semantic = SemanticScores(summed, classes, images, " + ".join(d.root.name for d in datasets))
-    return semantic, CellCounts(cells[None]) if cells.any() else None
+        evaluation = evaluate(mine, predictor, boundaries=False)
+        matrix += evaluation.scores.matrix
+        if evaluation.instances is not None:
+            cells += evaluation.instances.cells.counts.sum(axis=0)
+    matrix, cells = _summed(matrix, fabric), _summed(cells, fabric)
+    source = " + ".join(d.root.name for d in datasets)
+    scores = SemanticScores(matrix, classes, sum(map(len, datasets)), source)
+    figures = {"miou": scores.miou, "foreground_iou": scores.foreground_iou}
+    if cells.any():
+        figures["cell_ap50"] = float(CellCounts(cells[None]).pooled[0])
+    return figures
+
+
+def _summed(counts: Int64Array, fabric: Fabric) -> Int64Array:
+    total = reduced(fabric, fabric.to_device(torch.from_numpy(counts)), "sum")
+    return np.asarray(total.cpu().numpy(), dtype=np.int64)

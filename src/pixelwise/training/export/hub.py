@@ -12,7 +12,7 @@ from pixelwise.training.export.onnx import export_network
 from pixelwise.weights.card import ModelCard
 
 SIDE = 512
-"""Longer side of the photos for a model that names no size, px."""
+"""Longer side of the images for a model that names no size, px."""
 
 
 def export_hub(model: str, out: Path, say: Callable[[str], object] = print) -> Path:
@@ -37,7 +37,12 @@ def export_hub(model: str, out: Path, say: Callable[[str], object] = print) -> P
     MissingExtraError
         transformers is not installed.
     WeightsError
-        There is no such model, it is none for semantic segmentation, or it cannot be exported.
+        There is no such model, it is not one for semantic segmentation, or it cannot be exported.
+
+    Examples
+    --------
+    >>> from pixelwise.training import export_hub
+    >>> export_hub("hf:nvidia/segformer-b0", Path("segformer.onnx"))  # doctest: +SKIP
     """
     network, names = load_hub_model(model)
     card = ModelCard(
@@ -53,6 +58,6 @@ def export_hub(model: str, out: Path, say: Callable[[str], object] = print) -> P
     difference = export_network(network, card, out)
     size = network.fixed
     how = f"resized to {size[1]} x {size[0]} px in the file" if size else "at any size"
-    say(f"{network.design}: {len(names)} classes; photos are seen {how}")
+    say(f"{network.design}: {len(names)} classes; images are seen {how}")
     say(f"{out}: largest difference between ONNX Runtime and torch {difference:.1e} (logits)")
     return out

@@ -1,32 +1,43 @@
-"""From a trained network to one file that runs anywhere."""
+"""From a trained network to one file that runs anywhere, with its card and its score."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 
 from pixelwise.datasets import Dataset
 from pixelwise.errors import WeightsError
 from pixelwise.evaluation import evaluate, evaluation_page
 from pixelwise.inference import Predictor
-from pixelwise.io.files import written_whole
+from pixelwise.io.files import write_text, written_whole
 from pixelwise.networks import Network
-from pixelwise.training.export.metadata import add_score, write_card
-from pixelwise.weights.card import ModelCard
+from pixelwise.weights.card import KEY, ModelCard
 
 PARITY_SIZES = ((1, 64, 96), (2, 97, 65), (3, 33, 128))
 """(batch, height, width) of the random inputs on which both runtimes are compared."""
 
 
 def export_network(network: Network, card: ModelCard, path: Path) -> float:
-    """Write a network as ONNX; a hub model that cannot be general becomes one for its own size.
+    """Write a network as ONNX with its card; one that cannot take every size for a single one.
 
-    Takes and gives what `export_onnx` does.
+    Parameters
+    ----------
+    network : Network
+    card : ModelCard
+    path : Path
+        Where to write. Batch, height and width of the file's input stay dynamic where possible.
+
+    Returns
+    -------
+    float
+        The largest difference between what ONNX Runtime and torch give, over random inputs of
+        several batch sizes, heights and widths, odd ones included.
 
     Raises
     ------
@@ -36,46 +47,30 @@ def export_network(network: Network, card: ModelCard, path: Path) -> float:
     # torch's exporter and ONNX Runtime fail in many ways on a network that counts its windows.
     try:
         if network.takes_any_size:
-            return export_onnx(network, card, path)
+            return _export(network, card, path)
     except Exception:
         path.unlink(missing_ok=True)
     network.fix_size(card.side)
     try:
-        return export_onnx(network, card, path, one_photo=True)
+        return _export(network, card, path, one_image=True)
     except Exception as error:
         path.unlink(missing_ok=True)
         reason = str(error).strip().splitlines()[0]
         raise WeightsError(f"{network.design}: cannot be exported ({reason})") from None
 
 
-def export_onnx(network: Network, card: ModelCard, path: Path, one_photo: bool = False) -> float:
-    """Write a network as ONNX with its card, and compare it with torch.
-
-    Parameters
-    ----------
-    network : Network
-    card : ModelCard
-    path : Path
-        Where to write. Batch, height and width of the file's input stay dynamic.
-    one_photo : bool
-        Fix the batch at 1.
-
-    Returns
-    -------
-    float
-        The largest difference between what ONNX Runtime and torch give, over random inputs of
-        several batch sizes, heights and widths, odd ones included.
-    """
+def _export(network: Network, card: ModelCard, path: Path, one_image: bool = False) -> float:
+    """Do what `export_network` does, for a batch of any size or, with ``one_image``, of 1."""
     network = network.cpu().eval()
     batch = torch.export.Dim("batch")
     sizes = {2: torch.export.Dim("height"), 3: torch.export.Dim("width")}
-    dynamic = {"image": sizes if one_photo else {0: batch, **sizes}}
+    dynamic = {"image": sizes if one_image else {0: batch, **sizes}}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, we do not
     with warnings.catch_warnings(), written_whole(path) as beside:
         warnings.simplefilter("ignore")  # of torch's exporter about its own internals
         torch.onnx.export(
             network,
-            (torch.zeros(1 if one_photo else 2, 3, 64, 96),),
+            (torch.zeros(1 if one_image else 2, 3, 64, 96),),
             beside,
             input_names=["image"],
             output_names=["logits", "instances"] if card.instance_classes else ["logits"],
@@ -85,10 +80,24 @@ def export_onnx(network: Network, card: ModelCard, path: Path, one_photo: bool =
             verbose=False,
         )
         write_card(beside, card)
-    return parity(network, path, one_photo)
+    return parity(network, path, one_image)
 
 
-def parity(network: Network, path: Path, one_photo: bool = False) -> float:
+def write_card(path: Path, card: ModelCard) -> None:
+    """Write a card into the metadata of an ONNX file, instead of whatever stood there."""
+    model = onnx.load(path)
+    # Stack traces of the machine that exported mean nothing to a user and name its folders.
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {KEY: card.to_json()})
+    with written_whole(path) as beside:
+        onnx.save(model, beside)
+
+
+def parity(network: Network, path: Path, one_image: bool = False) -> float:
     """Return the largest difference between what the file and the torch network give."""
     session = Predictor.load(path).session
     generator = torch.Generator().manual_seed(0)
@@ -96,7 +105,7 @@ def parity(network: Network, path: Path, one_photo: bool = False) -> float:
     with torch.inference_mode():
         for batch, height, width in PARITY_SIZES:
             image = (
-                torch.rand(1 if one_photo else batch, 3, height, width, generator=generator) * 255
+                torch.rand(1 if one_image else batch, 3, height, width, generator=generator) * 255
             )
             expected = network(image).tensors()
             given = [g for g in session.run(image.numpy(), len(expected) > 1) if g is not None]
@@ -105,36 +114,39 @@ def parity(network: Network, path: Path, one_photo: bool = False) -> float:
     return worst
 
 
-def judge_export(
-    weights: Path, card: ModelCard, judged: list[Dataset], say: Callable[[str], object]
-) -> None:
-    """Judge an exported file on val splits: a page each beside it, the scores into its card.
+def score_export(
+    weights: Path, held_out: list[Dataset], say: Callable[[str], object]
+) -> Mapping[str, object]:
+    """Evaluate an exported file on held-out splits, and write a page for each beside it.
 
     Parameters
     ----------
     weights : Path
-    card : ModelCard
-        The one in the file.
-    judged : list of Dataset
+        With its card.
+    held_out : list of Dataset
     say : callable
         Takes each line of the report.
+
+    Returns
+    -------
+    mapping of str to object
+        The scores with their definition, by data set, as a card has them; empty if there is no
+        held-out split.
     """
-    if not judged:
+    if not held_out:
         say("no val split in the data: the weights carry no held-out score")
-        return
-    predictor = Predictor.load(weights)
-    held_out = {}
-    for dataset in judged:
+        return {}
+    predictor, score = Predictor.load(weights), {}
+    for dataset in held_out:
         evaluation = evaluate(dataset, predictor)
         scores, name = evaluation.scores, dataset.root.resolve().name
-        objects = evaluation.instances.figures() if evaluation.instances else {}
-        known = {key: value for key, value in objects.items() if np.isfinite(value)}
-        held_out[f"{name} {dataset.split}"] = scores.as_dict() | known
-        report = weights.with_name("report.html" if len(judged) == 1 else f"report_{name}.html")
-        with written_whole(report) as beside:
-            beside.write_text(evaluation_page(evaluation, dataset, predictor), "utf-8")
+        instances = evaluation.instances.figures() if evaluation.instances else {}
+        known = {key: value for key, value in instances.items() if np.isfinite(value)}
+        score[f"{name} {dataset.split}"] = scores.as_dict() | known
+        report = weights.with_name("report.html" if len(held_out) == 1 else f"report_{name}.html")
+        write_text(report, evaluation_page(evaluation, dataset, predictor))
         line = f"{scores.source}: mIoU {scores.miou:.4f}, foreground {scores.foreground_iou:.4f}"
         if known:
-            line += f", AP {objects['ap']:.4f}, AP50 {objects['ap50']:.4f}, PQ {objects['pq']:.4f}"
+            line += ", AP {ap:.4f}, AP50 {ap50:.4f}, PQ {pq:.4f}".format(**instances)
         say(line)
-    add_score(weights, card, held_out)
+    return score

@@ -1,4 +1,4 @@
-"""Weights in 8-bit integers: a quarter of the size, and faster where the processor has them."""
+"""Weights in 8-bit integers: a quarter of the size, and faster on processors that have them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -17,58 +16,68 @@ from pixelwise.datasets import Dataset
 from pixelwise.evaluation import evaluate
 from pixelwise.inference import Predictor
 from pixelwise.inference.preprocess import prepare
+from pixelwise.inference.session import INPUT
 from pixelwise.io.files import written_whole
 from pixelwise.metrics import SemanticScores
-from pixelwise.training.export.metadata import write_card
+from pixelwise.samples import Float32Array
+from pixelwise.training.export.onnx import write_card
 from pixelwise.weights import read_weights
 
-Batch = dict[str, npt.NDArray[np.float32]]
+Batch = dict[str, Float32Array]
 
 
 def quantise(
     weights: str | Path,
-    photos: Dataset,
+    images: Dataset,
     out: str | Path,
-    judged: Dataset | None = None,
+    held_out: Dataset | None = None,
     count: int = 100,
 ) -> tuple[SemanticScores, SemanticScores] | None:
     """Write weights whose convolutions run in 8-bit integers.
 
-    The ranges of the activations are measured on photos (static quantisation, Jacob et al., 2018):
-    weights signed and by channel, activations unsigned, which x86 processors multiply fastest.
+    The ranges of the activations are measured on images (static quantisation, Jacob et al., 2018):
+    weights signed and per channel, activations unsigned, which x86 processors multiply fastest.
 
     Parameters
     ----------
     weights : str or Path
         A bundled name or a ``model.onnx``.
-    photos : Dataset
+    images : Dataset
         What the ranges are measured on, e.g. a train split.
     out : str or Path
         The ONNX file to write, with the card of ``weights``.
-    judged : Dataset, optional
-        Judge both on it; the card then carries the new score instead of the old one.
+    held_out : Dataset, optional
+        Evaluate both on it; the card then carries the new score instead of the old one.
     count : int
-        How many of the photos, evenly spread; more change little.
+        How many of the images, evenly spread; more change little.
 
     Returns
     -------
     tuple of SemanticScores, or None
-        Of ``weights`` and of ``out`` on ``judged``.
+        Of ``weights`` and of ``out`` on ``held_out``.
 
     Raises
     ------
     WeightsError
         ``weights`` cannot be read.
     DataError
-        A photo cannot be read.
+        An image cannot be read.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise.datasets import draw_shapes, open_dataset
+    >>> with TemporaryDirectory() as folder:  # doctest: +SKIP
+    ...     data = open_dataset(draw_shapes(Path(folder, "shapes")), say=str)
+    ...     quantise("nuclei", data, Path(folder, "small.onnx"), count=2)
     """
-    predictor = Predictor.load(weights)
-    places = np.unique(np.linspace(0, len(photos) - 1, min(count, len(photos)), dtype=int))
-    entries = [photos.entries[i] for i in places]
-    seen = predictor.card
-    images = (photos.reader.image(entry) for entry in entries)
-    batches = ({"image": prepare(i, seen.side_of(i.shape), seen.stretch_levels)} for i in images)
-    card = replace(predictor.card, design=f"{predictor.card.design}, 8-bit", score={})
+    predictor, out = Predictor.load(weights), Path(out)
+    places = np.unique(np.linspace(0, len(images) - 1, min(count, len(images)), dtype=int))
+    entries = [images.entries[i] for i in places]
+    card = predictor.card
+    photos = (images.reader.image(entry) for entry in entries)
+    batches = ({INPUT: prepare(i, card.side_of(i.shape), card.stretch_levels)} for i in photos)
+    small = replace(card, design=f"{card.design}, 8-bit", score={})
     logging.getLogger("root").setLevel(logging.ERROR)  # it advises steps that are taken here
     with tempfile.TemporaryDirectory() as folder, written_whole(out) as beside:
         plain, folded = Path(folder) / "plain.onnx", Path(folder) / "folded.onnx"
@@ -77,26 +86,24 @@ def quantise(
         quantize_static(
             str(folded),
             str(beside),
-            _Photos(batches),
+            _Calibration(batches),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-        write_card(beside, card)
-    if judged is None:
+        write_card(beside, small)
+    if held_out is None:
         return None
     before, after = (
-        evaluate(judged, Predictor.load(p, instances=False)).scores for p in (weights, out)
+        evaluate(held_out, Predictor.load(p, instances=False)).scores for p in (weights, out)
     )
-    with written_whole(out) as beside:
-        beside.write_bytes(Path(out).read_bytes())
-        write_card(beside, replace(card, score={after.source: after.as_dict()}))
+    write_card(out, replace(small, score={after.source: after.as_dict()}))
     return before, after
 
 
-class _Photos(CalibrationDataReader):  # type: ignore[misc]  # it comes without types
-    """Photos in the shape that ONNX Runtime's quantiser asks for."""
+class _Calibration(CalibrationDataReader):  # type: ignore[misc]  # it comes without types
+    """Images in the form that ONNX Runtime's quantiser asks for."""
 
     def __init__(self, batches: Iterator[Batch]) -> None:
         self._batches = batches

@@ -1,0 +1,253 @@
+"""Segmentation as a task of the training loop: classes, and instances if asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from pixelwise.classes import VOID
+from pixelwise.datasets import Dataset
+from pixelwise.errors import ArgumentError
+from pixelwise.inference import Predictor
+from pixelwise.inference.preprocess import normalise
+from pixelwise.inference.refine import check_edges
+from pixelwise.io.image import resize_image
+from pixelwise.io.mask import resize_ids
+from pixelwise.networks import Network, Output, build_network, count_parameters
+from pixelwise.networks.hub import load_hub_model
+from pixelwise.training.augment import Labelled, augment, paste
+from pixelwise.training.batches import Crop, Targets
+from pixelwise.training.calibrate import choose_threshold
+from pixelwise.training.cost import measure_cost
+from pixelwise.training.distributed import reduced
+from pixelwise.training.export.onnx import score_export, write_card
+from pixelwise.training.instance_targets import instance_loss, instance_map_of, instance_targets
+from pixelwise.training.optim import pixel_loss
+from pixelwise.training.plan import Plan, StepCost, make_plan, summarise_data
+from pixelwise.training.recipe import Recipe
+from pixelwise.training.settings import Settings
+from pixelwise.training.task import Loss, Say
+from pixelwise.training.validate import validate
+from pixelwise.weights.card import ModelCard
+
+
+class Segmentation:
+    """Learns classes from data sets, and instances with the task ``"instance"``.
+
+    Parameters
+    ----------
+    paths : list of Path
+        Data sets; opened, and checked for what a run would fail on.
+    recipe : Recipe
+    say : callable
+        Takes what each folder was recognised as.
+
+    Raises
+    ------
+    ArgumentError
+        Two folders of the same name, or instances asked of a hub model.
+    DataError
+        A data set cannot be read, or its classes do not fit.
+    """
+
+    def __init__(self, paths: list[Path], recipe: Recipe, say: Say) -> None:
+        self.data = [path.resolve().name for path in paths]
+        if len(set(self.data)) < len(self.data):
+            raise ArgumentError(f"folders of the same name: {', '.join(self.data)}; rename one")
+        self.recipe = recipe
+        self.training, self.held_out = recipe.open(paths, say)
+        self.classes = self.training[0].classes
+        self.repeats = [recipe.source(path).repeat for path in paths]
+        self.instances = Settings.of(recipe.settings).task == "instance"
+        sources = [recipe.source(path).instances for path in paths]
+        self.sources = sources if self.instances else None
+        if self.instances and recipe.model:
+            raise ArgumentError("--model: hub models learn classes only; leave out --task instance")
+        self.figures = ("miou", "foreground_iou", *(("cell_ap50",) if self.instances else ()))
+
+    def plan(self, fabric: Fabric) -> Plan:
+        """Decide what the recipe leaves open, from the data and the cost of a step."""
+        summary = summarise_data(self.training, self.repeats, self.held_out, self.sources)
+
+        def measure(size: str, crop: int) -> StepCost:
+            return measure_cost(self._network(self.recipe, size), len(self.classes), crop, fabric)
+
+        plan = make_plan(self.recipe, summary, measure, fabric.world_size)
+        if plan.settings.refine_edges or plan.settings.copy_paste:
+            check_edges(self.classes)
+        return plan
+
+    def network(self, plan: Plan) -> Network:
+        """Build the network of the plan's size, or load the hub's model with a new head."""
+        return self._network(plan.recipe, plan.settings.size)
+
+    def _network(self, recipe: Recipe, size: str) -> Network:
+        if recipe.model:
+            return load_hub_model(recipe.model, len(self.classes))[0]
+        return build_network(len(self.classes), size, self.instances)
+
+    def samples(self, plan: Plan, stride: int) -> LabelledSamples:
+        """Return the training images with their label maps, and instance maps if asked."""
+        return LabelledSamples(self.training, self.repeats, self.sources, plan.settings, stride)
+
+    def loss(self, plan: Plan, fabric: Fabric) -> Loss:
+        """Return the cross-entropy of classes, plus the loss of centres and offsets."""
+        weights = None
+        if plan.settings.balance:
+            weights = fabric.to_device(torch.tensor(plan.facts["class_weights"]))
+
+        def loss(output: Output, targets: Targets) -> torch.Tensor:
+            label_maps, instances = targets
+            if label_maps is None:
+                raise TypeError("segmentation learns from label maps; a batch came without")
+            # Over the whole batch, so that a process with few labelled pixels counts for few.
+            labelled = reduced(fabric, (label_maps != VOID).sum().float(), "mean")
+            total = pixel_loss(output.logits, label_maps.long(), weights, labelled)
+            if output.instances is None or instances is None:
+                return total
+            return total + instance_loss(output.instances, instances)
+
+        return loss
+
+    def shift(self, plan: Plan) -> torch.Tensor:
+        """Take the weights of the classes back, (C,) float32.
+
+        Weighing a class multiplies its odds; without that, the softmax is a probability again.
+        """
+        if not plan.settings.balance:
+            return torch.zeros(len(self.classes))
+        return -torch.tensor(plan.facts["class_weights"]).log()
+
+    def card(self, plan: Plan, network: Network, name: str) -> ModelCard:
+        """Return the card of the weights file, without its score."""
+        settings, recipe = plan.settings, plan.recipe
+        return ModelCard(
+            name=name,
+            task="instance" if self.instances else "semantic",
+            classes=self.classes,
+            side=settings.side,
+            design=f"{network.design}, {count_parameters(network):,} parameters",
+            stride=network.stride,
+            encoder=network.encoder_name,
+            data=recipe.data or ", ".join(f"{d.root.name} {d.split}" for d in self.training),
+            licence=recipe.licence,
+            class_rules={name: source.rules for name, source in recipe.sources.items()},
+            refine_edges=settings.refine_edges,
+            instance_classes=tuple(plan.facts["instance_classes"]),
+            nms_window=settings.nms_window,
+            image_scale=settings.image_scale,
+            stretch_levels=settings.stretch_levels,
+        )
+
+    def validate(self, network: Network, card: ModelCard, fabric: Fabric) -> dict[str, float]:
+        """Return mIoU and the foreground's IoU, and the share of instances found."""
+        return validate(network, self.held_out, card, fabric) if self.held_out else {}
+
+    def finish(self, weights: Path, network: Network, card: ModelCard, say: Say) -> ModelCard:  # noqa: ARG002
+        """Choose the score threshold of instances on training images; score the file on val."""
+        if self.instances:
+            threshold = choose_threshold(Predictor.load(weights), self.training)
+            card = replace(card, score_threshold=threshold)
+            write_card(weights, card)
+            say(f"instances count from a score of {threshold} on, chosen on training images")
+        return replace(card, score=score_export(weights, self.held_out, say))
+
+
+class LabelledSamples:
+    """Labelled images: read, shrunk, kept in memory and augmented.
+
+    Parameters
+    ----------
+    datasets : list of Dataset
+    repeats : list of int
+        How often an epoch goes through each.
+    sources : list of str, optional
+        Where each one's instances come from, of `settings.INSTANCE_SOURCES`; by default none are
+        read.
+    settings : Settings
+    stride : int
+        Pixels of a crop under one of its targets'.
+    """
+
+    def __init__(
+        self,
+        datasets: list[Dataset],
+        repeats: list[int],
+        sources: list[str] | None,
+        settings: Settings,
+        stride: int,
+    ) -> None:
+        self._datasets, self._sources = datasets, sources
+        self._settings, self._stride = settings, stride
+        self._order = [
+            (d, i)
+            for d, (dataset, repeat) in enumerate(zip(datasets, repeats, strict=True))
+            for i in list(range(len(dataset))) * repeat
+        ]
+        self._kept: dict[tuple[int, int], Labelled] = {}
+        self._free = settings.cache_gb * 1e9
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def name(self, number: int) -> str:
+        """Return what its data set calls an image."""
+        dataset, index = self._order[number]
+        return self._datasets[dataset].entries[index].name
+
+    def crop(self, number: int, side: int, rng: np.random.Generator) -> Crop:
+        """Cut a random crop, another pasted over it if asked.
+
+        Returns
+        -------
+        image : (side, side, 3) uint8
+        targets : tuple
+            Label map, (side / stride, side / stride) uint8, 255 = void; and None or the (4, side /
+            stride, side / stride) float32 of `instance_targets`.
+        """
+        settings, stride = self._settings, self._stride
+        cut = augment(self._read(number), side, stride, settings, rng)
+        if rng.random() < settings.copy_paste:
+            other = self._read(int(rng.integers(len(self))))
+            cut = paste(cut, augment(other, side, stride, settings, rng))
+        if self._sources is None:
+            return cut.image, (cut.label_map, None)
+        targets = instance_targets(cut.instance_map, cut.label_map, settings.centre_sigma, stride)
+        return cut.image, (cut.label_map, targets)
+
+    def _read(self, number: int) -> Labelled:
+        place = self._order[number]
+        kept = self._kept.get(place)
+        if kept is not None:
+            return kept
+        sample = self._datasets[place[0]][place[1]]
+        instance_map = None
+        if self._sources is not None:
+            source = self._sources[place[0]]
+            instance_map = instance_map_of(sample.label_map, sample.instances, source)
+        image = normalise(sample.image) if self._settings.stretch_levels else sample.image
+        labelled = self._shrunk(Labelled(image, sample.label_map, instance_map))
+        if self._free > 0:
+            self._free -= sum(a.nbytes for a in labelled if a is not None)
+            self._kept[place] = labelled
+        return labelled
+
+    def _shrunk(self, full: Labelled) -> Labelled:
+        """Shrink an image and its maps to what crops can use of it."""
+        settings = self._settings
+        height, width = full.label_map.shape
+        # A quarter more than the usual scale keeps detail for crops that magnify.
+        usual = float(np.sqrt(settings.scale[0] * settings.scale[1]))
+        scale = 1.25 * usual * (settings.image_scale or settings.crop / max(height, width))
+        if scale >= 1:
+            return full
+        size = max(1, round(height * scale)), max(1, round(width * scale))
+        return Labelled(
+            resize_image(full.image, size),
+            resize_ids(full.label_map, size),
+            None if full.instance_map is None else resize_ids(full.instance_map, size),
+        )
