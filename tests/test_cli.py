@@ -282,7 +282,7 @@ class TestBadInput:
 
     def test_results_never_overwrite_the_photos(self, toy: Path, photo: Path) -> None:
         before = photo.read_bytes()
-        saying = r"photo\.png: a result would overwrite this photo"
+        saying = r"photo\.png: a result would overwrite this image"
         fails("predict", photo, "--weights", toy, "--out", photo.parent, saying=saying)
         assert photo.read_bytes() == before
         assert list(photo.parent.iterdir()) == [photo]

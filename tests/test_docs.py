@@ -81,7 +81,7 @@ def test_choices_are_those_of_the_library() -> None:
     from pixelwise.datasets.options import ENCODINGS
     from pixelwise.datasets.registry import FORMATS
     from pixelwise.effects.blur import SHAPES
-    from pixelwise.inference.files import FORMATS as KINDS
+    from pixelwise.inference.outputs import KINDS
     from pixelwise.inference.session import DEVICES
     from pixelwise.networks import DESIGNS
     from pixelwise.training.distributed import DEVICES as TRAINING_DEVICES

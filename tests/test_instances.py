@@ -275,6 +275,7 @@ def test_predict_writes_objects(finder: Path, pair: Path, tmp_path: Path) -> Non
     assert {p.name for p in tmp_path.iterdir()} == {
         "pair.png",
         "pair_instances.png",
+        "pair_instances_overlay.jpg",
         "pair_overlay.jpg",
     }
     label_map = read_label_map(tmp_path / "pair.png")

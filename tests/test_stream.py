@@ -89,7 +89,7 @@ def test_unknown_formats_list_the_known_ones(
     toy: Predictor, photos: list[Path], tmp_path: Path
 ) -> None:
     with pytest.raises(
-        ArgumentError, match="there is: png, instances, overlay, npz, labelme, yolo"
+        ArgumentError, match="unknown kind 'pdf'; there is: png, overlay, instances"
     ):
         predict_files(toy, photos, tmp_path / "out", ("pdf",))
     with pytest.raises(ArgumentError, match="unknown tta 'spin'; there is: flip, scales"):

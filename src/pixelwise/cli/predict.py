@@ -20,8 +20,9 @@ class Kind(StrEnum):
     """What `--save` takes; Typer knows no list of a Literal."""
 
     PNG = "png"
-    INSTANCES = "instances"
     OVERLAY = "overlay"
+    INSTANCES = "instances"
+    INSTANCES_OVERLAY = "instances_overlay"
     NPZ = "npz"
     LABELME = "labelme"
     YOLO = "yolo"
@@ -36,7 +37,7 @@ def predict(
         list[Kind] | None,
         typer.Option(
             metavar=" | ".join(Kind),
-            show_default="png, overlay, instances",
+            show_default="png, overlay, instances, instances_overlay",
             help="What to write; repeat it for more.",
         ),
     ] = None,
@@ -68,8 +69,9 @@ def predict(
 ) -> None:
     """Predict the class of every pixel of images, and their instances.
 
-    Writes STEM.png (class ids, with a palette), STEM_overlay.jpg and, if the weights find
-    instances, STEM_instances.png (16-bit ids, 0 = none); --save chooses other kinds.
+    Writes STEM.png (class ids, with a palette) and STEM_overlay.jpg; if the weights find
+    instances, STEM_instances.png (16-bit ids, 0 = none) and STEM_instances_overlay.jpg too.
+    --save chooses other kinds.
 
     Images with results are skipped. Images that cannot be read are reported at the end.
     """

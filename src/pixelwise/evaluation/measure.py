@@ -144,7 +144,7 @@ def evaluate(
         given: the weights'; those of the data set if the folder has instance maps; none for a
         function.
     boundaries : bool
-        Compare boundaries too, which takes about as long as a small network.
+        Compare boundaries too: about 10 ms for an image of 500 x 375.
 
     Returns
     -------

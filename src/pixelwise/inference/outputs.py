@@ -1,0 +1,176 @@
+"""The files that a prediction becomes, one function per kind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixelwise.classes import ClassMap
+from pixelwise.datasets.formats.coco import CocoWriter
+from pixelwise.datasets.formats.labelme import annotation
+from pixelwise.datasets.formats.writer import Item
+from pixelwise.datasets.formats.yolo import YoloWriter
+from pixelwise.drawing import overlay, overlay_instances, with_instance_legend, with_legend
+from pixelwise.inference.prediction import Prediction
+from pixelwise.instances import instances_of
+from pixelwise.io.files import write_json, write_text, written_whole
+from pixelwise.io.image import save_pillow
+from pixelwise.io.mask import (
+    INSTANCES_SUFFIX,
+    read_instance_map,
+    read_label_map,
+    write_instance_map,
+    write_label_map,
+)
+from pixelwise.samples import Instance, UInt8Array
+
+SUFFIXES = {
+    "png": ".png",
+    "overlay": "_overlay.jpg",
+    "instances": INSTANCES_SUFFIX,
+    "instances_overlay": "_instances_overlay.jpg",
+    "npz": ".npz",
+    "labelme": ".json",
+    "yolo": ".txt",
+}
+"""What follows an image's stem in the name of each kind of file."""
+
+COCO_FILE, NAMES_FILE = "annotations.json", "data.yaml"
+KINDS = (*SUFFIXES, "coco")
+
+CLASS_KINDS, INSTANCE_KINDS = ("png", "overlay"), ("instances", "instances_overlay")
+"""What needs the classes alone, and what there is only if there are instances."""
+
+
+def output_path(folder: Path, image_path: Path, kind: str) -> Path:
+    """Return where a kind of file for an image goes.
+
+    Examples
+    --------
+    >>> output_path(Path("out"), Path("in/dog.jpg"), "overlay").as_posix()
+    'out/dog_overlay.jpg'
+    """
+    return folder / f"{image_path.stem}{SUFFIXES[kind]}"
+
+
+def write_outputs(
+    folder: Path,
+    image_path: Path,
+    image: UInt8Array,
+    prediction: Prediction,
+    kinds: Iterable[str],
+) -> None:
+    """Write the files of one image.
+
+    Parameters
+    ----------
+    folder : Path
+        For the files.
+    image_path : Path
+        Of the image; its stem names the files.
+    image : (H, W, 3) uint8
+        RGB.
+    prediction : Prediction
+    kinds : iterable of str
+        Keys of `SUFFIXES`.
+    """
+    for kind in kinds:
+        _WRITERS[kind](output_path(folder, image_path, kind), image_path, image, prediction)
+
+
+def write_coco(
+    folder: Path, image_paths: Sequence[Path], classes: ClassMap, instances: bool
+) -> None:
+    """Write one COCO file of the label maps in a folder, those of earlier calls among them.
+
+    Parameters
+    ----------
+    folder : Path
+        With a label map, and an instance map if ``instances``, for each image.
+    image_paths : sequence of Path
+    classes : ClassMap
+    instances : bool
+        Read the instance maps; else each connected area of a class is an annotation.
+    """
+    coco = CocoWriter(folder, classes, None)
+    for path in image_paths:
+        label_map = read_label_map(output_path(folder, path, "png"))
+        found = None
+        if instances:
+            instance_map = read_instance_map(output_path(folder, path, "instances"))
+            found = instances_of(instance_map, label_map)
+        coco.annotate(_item(path, label_map, found), path.name)
+    write_json(folder / COCO_FILE, coco.content("all"), indent=None)
+
+
+def write_yolo_names(folder: Path, classes: ClassMap) -> None:
+    """Write the ``data.yaml`` that names the classes of YOLO's label files."""
+    write_text(folder / NAMES_FILE, YoloWriter(folder, classes, None).content())
+
+
+def _write_png(path: Path, _: Path, __: UInt8Array, prediction: Prediction) -> None:
+    write_label_map(path, prediction.label_map, prediction.classes)
+
+
+def _write_overlay(path: Path, _: Path, image: UInt8Array, prediction: Prediction) -> None:
+    label_map, classes = prediction.label_map, prediction.classes
+    save_pillow(path, with_legend(overlay(image, label_map, classes), label_map, classes))
+
+
+def _write_instances(path: Path, _: Path, __: UInt8Array, prediction: Prediction) -> None:
+    if prediction.instance_map is not None:
+        write_instance_map(path, prediction.instance_map)
+
+
+def _write_instances_overlay(
+    path: Path, _: Path, image: UInt8Array, prediction: Prediction
+) -> None:
+    found = prediction.instances or ()
+    drawn = overlay_instances(image, found)
+    save_pillow(path, with_instance_legend(drawn, found, prediction.classes))
+
+
+def _write_npz(path: Path, _: Path, __: UInt8Array, prediction: Prediction) -> None:
+    arrays: dict[str, Any] = {}
+    if prediction.instances is not None and prediction.instance_map is not None:
+        arrays["instance_map"] = prediction.instance_map
+        arrays["class_ids"] = np.array([i.class_id for i in prediction.instances], np.uint8)
+        arrays["scores"] = np.array([i.score for i in prediction.instances], np.float32)
+    with written_whole(path) as beside:
+        np.savez_compressed(
+            beside,
+            label_map=prediction.label_map,
+            logits=prediction.logits,
+            classes=np.array(prediction.classes.names),
+            **arrays,
+        )
+
+
+def _write_labelme(path: Path, image_path: Path, _: UInt8Array, prediction: Prediction) -> None:
+    where = os.path.relpath(image_path.resolve(), path.parent.resolve())
+    item = _item(image_path, prediction.label_map, prediction.instances)
+    write_json(path, annotation(item, prediction.classes, where), indent=None)
+
+
+def _write_yolo(path: Path, image_path: Path, _: UInt8Array, prediction: Prediction) -> None:
+    writer = YoloWriter(path.parent, prediction.classes, None)
+    write_text(path, writer.lines(_item(image_path, prediction.label_map, prediction.instances)))
+
+
+_WRITERS: dict[str, Callable[[Path, Path, UInt8Array, Prediction], None]] = {
+    "png": _write_png,
+    "overlay": _write_overlay,
+    "instances": _write_instances,
+    "instances_overlay": _write_instances_overlay,
+    "npz": _write_npz,
+    "labelme": _write_labelme,
+    "yolo": _write_yolo,
+}
+
+
+def _item(image_path: Path, label_map: UInt8Array, instances: tuple[Instance, ...] | None) -> Item:
+    return Item("all", image_path.stem, b"", image_path.suffix, label_map, instances)
