@@ -226,7 +226,7 @@ class Sample:
 
     @property
     def instance_map(self) -> npt.NDArray[np.uint16] | None:
-        """(H, W) uint16: 0 = none, else an instance's id; None if there are no instances known.
+        """(H, W) uint16: 0 = none, else an instance's id; None if instances are not known.
 
         If the ids do not fit 16 bits or one comes twice (COCO's), value k stands for
         ``instances[k - 1]``. A pixel of several instances shows the last of them.

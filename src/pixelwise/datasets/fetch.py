@@ -130,7 +130,7 @@ def download(
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f".{wanted.archive}.lock"):
         if target.exists():
-            say(f"{target} is there already")
+            say(f"{target} exists already")
             return target
         if archive is not None:
             given = Path(archive)

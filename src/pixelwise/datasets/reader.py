@@ -16,7 +16,7 @@ Truth = tuple[UInt8Array, tuple[Instance, ...] | None]
 """What a sample is labelled with: its label map, (H, W) uint8, and its instances if known."""
 
 Outlines = Iterator[tuple[str, Float64Array]]
-"""What to call an outline of a file, and its points as they stand there, (N, 2) x, y in pixels."""
+"""What to call an outline of a file, and its points in the file, (N, 2) x, y in pixels."""
 
 
 @dataclass(frozen=True)

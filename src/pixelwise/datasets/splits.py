@@ -36,11 +36,11 @@ def choose_split(split: str | None, known: tuple[str, ...], root: Path) -> str:
 
 def without_unions(datasets: list[Dataset], say: Callable[[str], object] = str) -> list[Dataset]:
     """Leave out splits that are others put together, as VOC's trainval is."""
-    photos = {d.split: {entry.image_path for entry in d.entries} for d in datasets}
+    images = {d.split: {entry.image_path for entry in d.entries} for d in datasets}
     kept = []
     for dataset in datasets:
-        own = photos[dataset.split]
-        parts = {split: some for split, some in photos.items() if some < own}
+        own = images[dataset.split]
+        parts = {split: some for split, some in images.items() if some < own}
         if len(parts) > 1 and own == set().union(*parts.values()):
             say(f"'{dataset.split}' is {' and '.join(parts)} together and is left out")
         else:

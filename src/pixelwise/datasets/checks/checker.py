@@ -112,7 +112,7 @@ def stop_on_findings(report: Report) -> None:
     Raises
     ------
     DataError
-        It says the first such finding and how many there are.
+        Names the first such finding and says how many there are.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def _opened(
     reported = {file for finding in findings for file in finding.files}
     findings += [
         Finding("unpaired", "", (path,), f"no {lacks} belongs to it")
-        for path, lacks in format.strays(datasets)
+        for path, lacks in (format.strays(datasets) if format.strays else ())
         if path not in reported
     ]
     return datasets, findings
@@ -207,9 +207,9 @@ def _twins(
 
 
 def _pair(kind: str, a: Dataset, i: int, b: Dataset, j: int, how: str) -> Finding:
-    here, there = a.entries[i], b.entries[j]
-    text = f"{here.name} in '{a.split}' and {there.name} in '{b.split}': {how}"
-    files = (here.image_path, there.image_path)
+    first, second = a.entries[i], b.entries[j]
+    text = f"{first.name} in '{a.split}' and {second.name} in '{b.split}': {how}"
+    files = (first.image_path, second.image_path)
     return Finding(kind, a.split, files, text, ((a.split, i), (b.split, j)))
 
 
@@ -221,11 +221,11 @@ def _alike(
     columns = [j for j, sample in enumerate(facts_b) if sample.hash is not None]
     if not rows or not columns:
         return
-    theirs = np.stack([_hash(facts_b[j]) for j in columns])
-    for start in range(0, len(rows), 1024):  # bounded memory, whatever the number of photos
+    hashes_b = np.stack([_hash(facts_b[j]) for j in columns])
+    for start in range(0, len(rows), 1024):  # bounded memory, whatever the number of images
         band = rows[start : start + 1024]
         # Of two vectors of +1 and -1, the product is 64 less twice the number of differences.
-        near = np.stack([_hash(facts_a[i]) for i in band]) @ theirs.T >= 64 - 2 * HASH_DISTANCE
+        near = np.stack([_hash(facts_a[i]) for i in band]) @ hashes_b.T >= 64 - 2 * HASH_DISTANCE
         for x, y in zip(*np.nonzero(near), strict=True):
             i, j = band[x], columns[y]
             one, other = facts_a[i].thumbnail, facts_b[j].thumbnail

@@ -69,11 +69,11 @@ KINDS: dict[str, Kind] = {
     ),
     "absent": Kind(
         "classes of one split that another lacks",
-        "their score there means nothing; split anew",
+        "their score in that split means nothing; split the data again",
         False,
     ),
-    "outside": Kind("outlines that leave the photo", "clip them; they were cut off here", False),
-    "ids": Kind("annotation ids that come twice", "number them anew", False),
+    "outside": Kind("outlines that leave the photo", "clip them; pixelwise cuts them off", False),
+    "ids": Kind("annotation ids that come twice", "number them again", False),
 }
 """Every kind of finding by its name, in the order of a report."""
 

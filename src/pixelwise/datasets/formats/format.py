@@ -15,11 +15,6 @@ Stray = tuple[Path, str]
 """A file that no sample uses, and what it lacks to be one: ``"photo"`` or ``"annotation"``."""
 
 
-def no_strays(datasets: list[Dataset]) -> Iterator[Stray]:  # noqa: ARG001 -- there are none
-    """Yield nothing: for formats that compare their files when they are opened."""
-    return iter(())
-
-
 def unused_images(datasets: list[Dataset]) -> Iterator[Stray]:
     """Yield the image files that lie among those of some splits, but belong to no sample."""
     entries = [entry for dataset in datasets for entry in dataset.entries]
@@ -46,8 +41,9 @@ class Format:
         and what becomes of problems. Returns a `Dataset`.
     writer : type of Writer
         Writes it.
-    strays : callable
-        Takes the splits; yields files among theirs that no sample uses, and what each lacks.
+    strays : callable, optional
+        Takes the splits; yields files among theirs that no sample uses, and what each lacks. None
+        for a format that compares its files when it is opened.
 
     Examples
     --------
@@ -61,4 +57,4 @@ class Format:
     splits: Callable[[Path], tuple[str, ...]]
     open: Callable[[Path, str | None, Reading], Dataset]
     writer: type[Writer]
-    strays: Callable[[list[Dataset]], Iterator[Stray]] = no_strays
+    strays: Callable[[list[Dataset]], Iterator[Stray]] | None = None

@@ -236,9 +236,9 @@ class LabelmeWriter(Writer):
     def add(self, item: Item) -> None:
         """Write the image and its annotation side by side, in one folder per split."""
         folder = self.root if item.split == WHOLE else self.root / item.split
-        photo = f"{item.stem}{item.suffix}"
-        write_new(folder / photo, item.image_file)
-        content = annotation(item, self.classes, photo)
+        image = f"{item.stem}{item.suffix}"
+        write_new(folder / image, item.image_file)
+        content = annotation(item, self.classes, image)
         text = json.dumps(content, indent=1, ensure_ascii=False)
         write_new(folder / f"{item.stem}.json", text.encode())
 
@@ -339,9 +339,9 @@ def _scan(path: Path, options: Reading) -> tuple[Path | None, set[str]]:
     if isinstance(name, str) and "\0" not in name:
         # Windows writes backslashes; the image may have been moved beside its annotation.
         relative = name.replace("\\", "/")
-        for photo in (path.parent / relative, path.parent / Path(relative).name):
-            if is_file(photo):
-                return photo, labels
+        for image in (path.parent / relative, path.parent / Path(relative).name):
+            if is_file(image):
+                return image, labels
     if content.get("imageData"):
         return path, labels
     options.problem("unpaired", path, f"its photo {name!r} is missing, and none is embedded")
