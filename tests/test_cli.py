@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -170,6 +172,27 @@ def test_a_closed_pipe_and_ctrl_c_are_quiet(shapes: Path, tmp_path: Path) -> Non
     assert running.returncode == 130
     assert not (out / "model.onnx").exists()
     assert not [path for path in out.iterdir() if ".part" in path.name]
+
+
+def test_progress_goes_to_the_terminal_and_messages_to_the_pipe(
+    shapes: Path, tmp_path: Path
+) -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "pixelwise", "convert", shapes, "--to", "coco", "--out", "coco"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs, text=True, check=True, timeout=300,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while part := os.read(ours, 1 << 16):
+            shown += part
+    os.close(ours)
+    assert "writing train" in shown.decode()
+    assert "wrote coco" in done.stdout
+    assert "each connected area" in done.stdout  # printed while the bar was there
+    assert "writing train" not in done.stdout
 
 
 class _Images(HTMLParser):

@@ -116,7 +116,7 @@ def train(
 
 
 def _named_values(pairs: list[str]) -> dict[str, Any]:
-    """Read what stands after ``--set``: numbers as numbers, the rest as it is."""
+    """Read what stands after ``--set``: numbers as numbers, the rest as text."""
     from pixelwise.errors import ArgumentError
 
     values: dict[str, Any] = {}
