@@ -22,7 +22,7 @@ from pixelwise.drawing import instance_colours, overlay_instances
 from pixelwise.errors import ArgumentError, DataError, WeightsError
 from pixelwise.inference.grouping import find_instances
 from pixelwise.inference.prediction import Prediction
-from pixelwise.inference.preprocess import normalise, prepare
+from pixelwise.inference.preprocess import prepare, stretch_levels
 from pixelwise.instances import components, instances_of
 from pixelwise.io.mask import read_instance_map, read_label_map, write_instance_map
 from pixelwise.metrics.mask_iou import mask_ious
@@ -485,15 +485,15 @@ def test_kinds_side_by_side(finder: Path, pair: Path, tmp_path: Path) -> None:
 def test_levels_are_stretched_and_noise_is_not() -> None:
     rng = np.random.default_rng(0)
     photo = rng.integers(20, 60, (50, 70, 3)).astype(np.uint8)
-    bright = normalise(photo)
+    bright = stretch_levels(photo)
     assert bright.min() == 0
     assert bright.max() == 255
     order = np.argsort(photo, axis=None, kind="stable")
     assert (np.diff(bright.ravel()[order].astype(int)) >= 0).all()
-    assert (normalise(bright) == bright).mean() > 0.9
+    assert (stretch_levels(bright) == bright).mean() > 0.9
     dark = rng.integers(3, 6, (50, 70, 3)).astype(np.uint8)
-    assert normalise(dark).max() < 60
-    seen = prepare(photo, 70, normalised=True)
+    assert stretch_levels(dark).max() < 60
+    seen = prepare(photo, 70, stretch=True)
     assert (seen[0].transpose(1, 2, 0) == bright).all()
     assert (prepare(photo, 70)[0].transpose(1, 2, 0) == photo).all()
 

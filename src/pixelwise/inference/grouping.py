@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from pixelwise.inference.upsample import Float32Array, upsampled
-from pixelwise.samples import Instance
+from pixelwise.inference.upsample import upsampled
+from pixelwise.samples import Float32Array, Instance
 from pixelwise.weights.card import ModelCard
 
 LEAST_HEAT = 0.1

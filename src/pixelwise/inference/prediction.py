@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from pixelwise.classes import BACKGROUND, ClassMap
 from pixelwise.errors import ArgumentError
-from pixelwise.inference.upsample import Float32Array, probability
+from pixelwise.inference.upsample import probability
 from pixelwise.instances import without_specks
 from pixelwise.io.mask import count_ids
-from pixelwise.samples import Instance, check_label_map, paint_instance_map
+from pixelwise.samples import Float32Array, Instance, check_label_map, paint_instance_map
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,26 +1,26 @@
-"""What happens to a photo before the network, the same in training and use."""
+"""What happens to an image before the network, the same in training and use."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from pixelwise.io.image import resize_image
+from pixelwise.io.image import fit_within, resize_image
+from pixelwise.samples import Float32Array, UInt8Array
 
 SMALLEST = 16
 """Pixels that the shorter side keeps at least, so that strips do not vanish."""
 
 LEAST_RANGE = 16
-"""Levels between the darkest and the brightest of a photo that are taken for signal."""
+"""Levels between the darkest and the brightest of an image that are taken for signal."""
 
 
-def working_size(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """Return the (height, width) at which the network sees a photo of ``size``.
+def working_size(size: tuple[int, ...], side: int) -> tuple[int, int]:
+    """Return the (height, width) at which the network sees an image.
 
     Parameters
     ----------
     size : (height, width)
-        Of the photo, in pixels.
+        Of the image, in pixels.
     side : int
         What its longer side becomes; the aspect is kept.
 
@@ -29,15 +29,15 @@ def working_size(size: tuple[int, int], side: int) -> tuple[int, int]:
     >>> working_size((480, 640), 288)
     (216, 288)
     """
-    scale = side / max(size)
-    return max(SMALLEST, round(size[0] * scale)), max(SMALLEST, round(size[1] * scale))
+    height, width = fit_within(size, side, enlarge=True)
+    return max(SMALLEST, height), max(SMALLEST, width)
 
 
-def normalise(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Stretch the levels of a photo: its 1st percentile becomes 0, its 99.8th 255.
+def stretch_levels(image: UInt8Array) -> UInt8Array:
+    """Stretch the levels of an image: its 1st percentile becomes 0, its 99.8th 255.
 
-    All channels alike, so that hues stay. A photo with less than `LEAST_RANGE` levels between the
-    two is stretched as if it had them: its noise shall not look like signal.
+    All channels alike, so that hues stay. An image with less than `LEAST_RANGE` levels between the
+    two is stretched as if it had them, so that noise does not look like signal.
 
     Parameters
     ----------
@@ -47,16 +47,20 @@ def normalise(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     Returns
     -------
     (H, W, 3) uint8
+
+    Examples
+    --------
+    >>> dark = np.arange(50, dtype=np.uint8).repeat(6).reshape(10, 10, 3)
+    >>> stretch_levels(dark).max()
+    np.uint8(255)
     """
     low, high = np.percentile(image, (1, 99.8))
     levels = (np.arange(256) - low) * (255 / max(high - low, LEAST_RANGE))
     return np.asarray(levels.round().clip(0, 255).astype(np.uint8)[image])
 
 
-def prepare(
-    image: npt.NDArray[np.uint8], side: int, normalised: bool = False
-) -> npt.NDArray[np.float32]:
-    """Resize a photo and lay it out as the networks take it.
+def prepare(image: UInt8Array, side: int, stretch: bool = False) -> Float32Array:
+    """Resize an image and arrange it as the networks take it.
 
     Parameters
     ----------
@@ -64,14 +68,19 @@ def prepare(
         RGB.
     side : int
         Pixels of the longer side at the network.
-    normalised : bool
-        Stretch its levels first, see `normalise`.
+    stretch : bool
+        Stretch its levels first, see `stretch_levels`.
 
     Returns
     -------
     (1, 3, h, w) float32
-        RGB, 0..255. Mean and deviation are the network's own business.
+        RGB, 0..255. Mean and deviation are inside the network.
+
+    Examples
+    --------
+    >>> prepare(np.zeros((480, 640, 3), np.uint8), 288).shape
+    (1, 3, 216, 288)
     """
-    image = normalise(image) if normalised else image
-    small = resize_image(image, working_size(image.shape[:2], side))
+    image = stretch_levels(image) if stretch else image
+    small = resize_image(image, working_size(image.shape, side))
     return np.ascontiguousarray(small.transpose(2, 0, 1)[None], dtype=np.float32)

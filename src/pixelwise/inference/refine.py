@@ -1,26 +1,24 @@
-"""Label maps whose border to the background follows the photo's edges."""
+"""Label maps whose boundary with the background follows the image's edges."""
 
 from __future__ import annotations
-
-import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import BACKGROUND, ClassMap
 from pixelwise.effects import soft_alpha
 from pixelwise.errors import ArgumentError
-from pixelwise.inference.upsample import Float32Array, decide, probability
+from pixelwise.inference.upsample import decide, probability
+from pixelwise.samples import Float32Array, UInt8Array
 
 
-def decide_along_edges(logits: Float32Array, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Decide first whether a pixel is background, along the photo's edges, then what it is.
+def decide_along_edges(logits: Float32Array, image: UInt8Array) -> UInt8Array:
+    """Decide first whether a pixel is background, along the image's edges, then its class.
 
-    That it is none of the known things is one question: a pixel that is cat or dog, but surely
-    one of them, is no background, even where background is likelier than either.
+    Whether it is background is one question: a pixel that is cat or dog, but surely one of them,
+    is not, even if background is likelier than either.
 
     Parameters
     ----------
     logits : (C, h, w) float32
-        Raw scores at the network's size; class 0 is the background.
+        At the network's size; class 0 is the background.
     image : (H, W, 3) uint8
         RGB.
 
@@ -28,6 +26,13 @@ def decide_along_edges(logits: Float32Array, image: npt.NDArray[np.uint8]) -> np
     -------
     (H, W) uint8
         Class ids.
+
+    Examples
+    --------
+    >>> logits = np.log(np.full((3, 4, 4), 0.3, np.float32))
+    >>> logits[0] = np.log(0.4)
+    >>> decide_along_edges(logits, np.zeros((4, 4, 3), np.uint8))[0]
+    array([1, 1, 1, 1], dtype=uint8)
     """
     seen = logits.shape[1], logits.shape[2]
     alpha = soft_alpha(image, probability(logits, list(range(1, len(logits))), seen))
@@ -37,15 +42,15 @@ def decide_along_edges(logits: Float32Array, image: npt.NDArray[np.uint8]) -> np
     return label_map
 
 
-def check_edges(classes: ClassMap) -> None:
-    """Stop where there is no background, so that nothing has a border to it.
+def check_background(classes: ClassMap) -> None:
+    """Raise ArgumentError unless class 0 is the background, and there are others.
 
-    Raises
-    ------
-    ArgumentError
-        Class 0 is no background, or the only class.
+    Examples
+    --------
+    >>> check_background(ClassMap(("background", "cat")))
     """
     if len(classes) < 2 or classes.names[0] not in BACKGROUND:
         raise ArgumentError(
-            f"edges, paste: class 0 would have to be the background, it is {classes.names[0]!r}"
+            "refine_edges, copy_paste: expected class 0 to be the background and others after it, "
+            f"got {', '.join(classes.names)}"
         )

@@ -34,6 +34,11 @@ class Timing:
         That the network may use.
     logits, predict : float
         Seconds that `Predictor.logits` and `Predictor.predict` take; medians of `ROUNDS` rounds.
+
+    Examples
+    --------
+    >>> Timing((480, 640), threads=2, logits=0.04, predict=0.05).size
+    (480, 640)
     """
 
     size: tuple[int, int]

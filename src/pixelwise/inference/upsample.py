@@ -1,16 +1,30 @@
-"""From logits at the network's size to answers at the photo's: upsample first, then decide."""
+"""From logits at the network's size to classes at the image's: upsample first, then decide."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Float32Array = npt.NDArray[np.float32]
+from pixelwise.samples import Float32Array, UInt8Array
 
 
 def upsampled(plane: Float32Array, size: tuple[int, int]) -> Float32Array:
-    """Bilinearly resize one (h, w) float32 plane to ``size`` = (height, width)."""
+    """Resize one plane bilinearly.
+
+    Parameters
+    ----------
+    plane : (h, w) float32
+    size : (height, width)
+
+    Returns
+    -------
+    (height, width) float32
+
+    Examples
+    --------
+    >>> upsampled(np.array([[0, 1]], np.float32), (1, 4))
+    array([[0.  , 0.25, 0.75, 1.  ]], dtype=float32)
+    """
     if plane.shape == size:
         return plane
     return np.asarray(
@@ -18,22 +32,28 @@ def upsampled(plane: Float32Array, size: tuple[int, int]) -> Float32Array:
     )
 
 
-def decide(logits: Float32Array, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Return the class of the largest upsampled logit at each pixel of the photo.
+def decide(logits: Float32Array, size: tuple[int, int]) -> UInt8Array:
+    """Return the class of the largest upsampled logit at each pixel of the image.
 
-    Classes go one by one, so that a large photo needs two planes and not one a class.
+    Classes go one by one, so that a large image needs two planes and not one per class.
 
     Parameters
     ----------
     logits : (C, h, w) float32
-        Raw scores at the network's size.
+        At the network's size.
     size : (height, width)
-        Of the photo.
+        Of the image.
 
     Returns
     -------
     (height, width) uint8
         Class ids; the lowest of equals.
+
+    Examples
+    --------
+    >>> logits = np.array([[[0, 0]], [[-1, 3]]], np.float32)
+    >>> decide(logits, (1, 4))
+    array([[0, 0, 1, 1]], dtype=uint8)
     """
     best = upsampled(logits[0], size)
     label_map = np.zeros(size, dtype=np.uint8)
@@ -50,24 +70,29 @@ def probability(logits: Float32Array, ids: list[int], size: tuple[int, int]) -> 
     Parameters
     ----------
     logits : (C, h, w) float32
-        Raw scores at the network's size.
+        At the network's size.
     ids : list of int
-        The classes to add up.
+        The classes whose probabilities are added.
     size : (height, width)
-        Of the photo.
+        Of the image.
 
     Returns
     -------
     (height, width) float32
-        0..1. The logits are upsampled first, so that 0.5 lies where `decide` changes its mind
-        between two classes.
+        0..1. The logits are upsampled first, so that 0.5 lies where `decide` changes between two
+        classes.
+
+    Examples
+    --------
+    >>> probability(np.zeros((4, 1, 1), np.float32), [1, 2], (1, 1))
+    array([[0.5]], dtype=float32)
     """
     best = upsampled(logits[0], size)
     for plane in logits[1:]:
         best = np.maximum(best, upsampled(plane, size))
     chosen, total = np.zeros(size, np.float32), np.zeros(size, np.float32)
     for id_, plane in enumerate(logits):
-        # Against the largest, no power overflows.
+        # Relative to the largest, no exponential overflows.
         share = np.exp(upsampled(plane, size) - best)
         total += share
         if id_ in ids:

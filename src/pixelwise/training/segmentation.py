@@ -13,8 +13,8 @@ from pixelwise.classes import VOID
 from pixelwise.datasets import Dataset
 from pixelwise.errors import ArgumentError
 from pixelwise.inference import Predictor
-from pixelwise.inference.preprocess import normalise
-from pixelwise.inference.refine import check_edges
+from pixelwise.inference.preprocess import stretch_levels
+from pixelwise.inference.refine import check_background
 from pixelwise.io.image import resize_image
 from pixelwise.io.mask import resize_ids
 from pixelwise.networks import Network, Output, build_network, count_parameters
@@ -78,7 +78,7 @@ class Segmentation:
 
         plan = make_plan(self.recipe, summary, measure, fabric.world_size)
         if plan.settings.refine_edges or plan.settings.copy_paste:
-            check_edges(self.classes)
+            check_background(self.classes)
         return plan
 
     def network(self, plan: Plan) -> Network:
@@ -229,7 +229,7 @@ class LabelledSamples:
         if self._sources is not None:
             source = self._sources[place[0]]
             instance_map = instance_map_of(sample.label_map, sample.instances, source)
-        image = normalise(sample.image) if self._settings.stretch_levels else sample.image
+        image = stretch_levels(sample.image) if self._settings.stretch_levels else sample.image
         labelled = self._shrunk(Labelled(image, sample.label_map, instance_map))
         if self._free > 0:
             self._free -= sum(a.nbytes for a in labelled if a is not None)
