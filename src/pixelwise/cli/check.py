@@ -92,12 +92,6 @@ def _histogram(report: Report) -> Table:
     table = Table("class", *(f"{split} %" for split in report.histogram), "weight")
     for column in table.columns[1:]:
         column.justify = "right"
-    totals = {split: max(1, sum(counts.values())) for split, counts in report.histogram.items()}
-    for name in max((list(h) for h in report.histogram.values()), key=len, default=[]):
-        shares = [
-            f"{100 * counts.get(name, 0) / totals[split]:.3f}"
-            for split, counts in report.histogram.items()
-        ]
-        weight = report.weights.get(name)
-        table.add_row(name, *shares, "absent" if weight is None else f"{weight:.3f}")
+    for row in report.class_rows():
+        table.add_row(*row)
     return table

@@ -153,6 +153,26 @@ class Report:
         grouped = {kind: [f for f in self.findings if f.kind == kind] for kind in KINDS}
         return {kind: findings for kind, findings in grouped.items() if findings}
 
+    def class_rows(self) -> list[list[str]]:
+        """Return one row per class: its name, its share of each split in %, its weight.
+
+        Examples
+        --------
+        >>> shares, weights = {"train": {"background": 3, "cat": 1}}, {"background": 1.0}
+        >>> Report(Path("a"), (), {"train": 1}, (), shares, weights).class_rows()
+        [['background', '75.000', '1.000'], ['cat', '25.000', 'absent']]
+        """
+        totals = {split: max(1, sum(counts.values())) for split, counts in self.histogram.items()}
+        rows = []
+        for name in max((list(counts) for counts in self.histogram.values()), key=len, default=[]):
+            shares = [
+                f"{100 * counts.get(name, 0) / totals[split]:.3f}"
+                for split, counts in self.histogram.items()
+            ]
+            weight = self.weights.get(name)
+            rows.append([name, *shares, "absent" if weight is None else f"{weight:.3f}"])
+        return rows
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {

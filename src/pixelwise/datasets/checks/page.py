@@ -96,16 +96,6 @@ def _of_file(finding: Finding) -> UInt8Array:
 
 
 def _histogram(report: Report) -> Section:
-    names: list[str] = max((list(h) for h in report.histogram.values()), key=len, default=[])
-    totals = {split: max(1, sum(h.values())) for split, h in report.histogram.items()}
-    rows = []
-    for name in names:
-        shares = [
-            f"{100 * counts.get(name, 0) / totals[split]:.3f} %"
-            for split, counts in report.histogram.items()
-        ]
-        weight = report.weights.get(name)
-        rows.append([name, *shares, "absent" if weight is None else f"{weight:.3f}"])
-    header = ["class", *(f"{split}, share of pixels" for split in report.histogram), "weight"]
+    header = ["class", *(f"{split}, % of pixels" for split in report.histogram), "weight"]
     text = f"Void left out. Suggested weight: {WEIGHTS_DEFINITION}."
-    return Section("Class histogram", text, [], Table(header, rows))
+    return Section("Class histogram", text, [], Table(header, report.class_rows()))

@@ -24,7 +24,7 @@ from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.splits import choose_split
 from pixelwise.io.image import image_of_bytes, read_size
 from pixelwise.samples import UInt8Array
-from tests.test_convert import same
+from tests.datasets.test_convert import same
 
 
 class NpzReader:
