@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -296,6 +298,33 @@ def test_training_learns(shapes: Path, tmp_path: Path) -> None:
     labels = np.concatenate([s.label_map.ravel() for s in open_dataset(shapes, "val")])
     blind = (labels[labels != 255] > 0).mean()
     assert figures["foreground_iou"] > 2 * blind  # type: ignore[index]
+
+
+@pytest.mark.parametrize("command", ["train", "train-edges"])
+def test_without_torch_training_names_the_extra(command: str, shapes: Path) -> None:
+    script = f"""
+import sys
+from importlib.abc import MetaPathFinder
+
+class Hidden(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Hidden())
+from pixelwise.cli.main import main
+sys.argv = ["pixelwise", {command!r}, {str(shapes)!r}, "--out", "run"]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 2
+    assert " ".join(done.stderr.split()) == (
+        "pixelwise: training needs torch, which is not installed: "
+        "pip install -c constraints.txt '.[train]'"
+    )
+    assert done.stdout == ""
 
 
 def test_without_a_val_split_there_is_no_score(own_shapes: Path, tmp_path: Path) -> None:

@@ -22,6 +22,11 @@ class Output(NamedTuple):
         At 1 / `Network.stride` of the image's size: the logit that an instance has its centre
         there, and the way from each pixel to the centre of its instance, down and right, in
         pixels of the image. None of a network without an instance branch.
+
+    Examples
+    --------
+    >>> len(Output(torch.zeros(1, 2, 8, 8)).tensors())
+    1
     """
 
     logits: torch.Tensor
@@ -43,6 +48,15 @@ class Encoder(nn.Module):
         Pixels of the image under one of each map's; each is twice the one before.
     mean, deviation : tuple of float
         Of the three channels, in 0..255: images come in as (image - mean) / deviation.
+
+    Examples
+    --------
+    >>> from pixelwise.networks import ENCODERS
+    >>> encoder = ENCODERS["residual"].build(stem=8, widths=(8, 16), depths=(1, 1))
+    >>> encoder.channels, encoder.strides
+    ((8, 8, 16), (2, 4, 8))
+    >>> [tuple(f.shape) for f in encoder(torch.zeros(1, 3, 32, 48))]
+    [(1, 8, 16, 24), (1, 8, 8, 12), (1, 16, 4, 6)]
     """
 
     channels: tuple[int, ...]
@@ -70,6 +84,15 @@ class Network(nn.Module):
         Added to the logits; 0 until `pixelwise.training` sets it for validation and export.
     takes_any_size : bool
         Whether an export for all sizes is worth a try; if not, `fix_size` comes first.
+
+    Examples
+    --------
+    >>> from pixelwise.networks import build_network
+    >>> network = build_network(n_classes=3, size="tiny").eval()
+    >>> network.stride, network.encoder_name
+    (2, 'residual')
+    >>> tuple(network(torch.zeros(1, 3, 33, 70), shrink=network.stride).logits.shape)
+    (1, 3, 17, 35)
     """
 
     design: str

@@ -24,6 +24,11 @@ class Design:
         instances are small in the image.
     title : str
         What to call the network in a report.
+
+    Examples
+    --------
+    >>> DESIGNS["tiny"].encoder, DESIGNS["tiny"].width
+    ('residual', 40)
     """
 
     encoder: str

@@ -27,6 +27,11 @@ class EncoderEntry:
         if they are random.
     licence : str
         Of these weights.
+
+    Examples
+    --------
+    >>> ENCODERS["residual"].source
+    'He et al., Deep residual learning, 2016'
     """
 
     build: Callable[..., Encoder]

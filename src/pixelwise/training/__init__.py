@@ -1,4 +1,4 @@
-"""Training: recipe, augmentation, loop, checkpoint, export, 8-bit weights.
+"""Training: recipe, plan, augmentation, loop, checkpoint, export, 8-bit weights.
 
 Reading a recipe needs no torch; ``train``, ``quantise`` and ``export_hub`` are loaded when they
 are first used and need the extra ``pixelwise[train]``, or ``pixelwise[hub]``.

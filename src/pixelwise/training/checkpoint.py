@@ -1,4 +1,4 @@
-"""One file that holds a whole run: network, averaged network, optimizer, recipe, history."""
+"""One file that holds a whole run: network, averaged network, optimizer, recipe, plan."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     Raises
     ------
     DataError
-        The file is no checkpoint of pixelwise.
+        The file is not a checkpoint of pixelwise.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    # torch.load has no error of its own: zip, pickle and key errors all mean the same here.
+    # torch.load has no error of its own; zip, pickle and key errors all mean the same here.
     except Exception as error:
         raise DataError(f"{path}: not a readable checkpoint ({error})") from None
     if not isinstance(state, dict) or "epoch" not in state:

@@ -16,7 +16,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def make_fabric(device: str, precision: str) -> Fabric:
-    """Set up the device of this process, and its place among others where torchrun started it.
+    """Set up the device of this process, and its place among others if torchrun started it.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def make_fabric(device: str, precision: str) -> Fabric:
     Raises
     ------
     ArgumentError
-        An unknown device, or one that this machine has not.
+        An unknown device, or one that this machine does not have.
     """
     if device not in DEVICES:
         raise ArgumentError(f"unknown device {device!r}; there is: {', '.join(DEVICES)}")

@@ -1,4 +1,4 @@
-"""What a run writes while it goes: its log, the curves, and TensorBoard's files if wanted."""
+"""What a run writes after each epoch: its log, the curves, and TensorBoard's files if wanted."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.drawing import draw_curves
-from pixelwise.errors import MissingExtraError
+from pixelwise.errors import missing_extra
 from pixelwise.io.files import written_whole
 from pixelwise.io.image import save_pillow
 
-CURVES = ("loss", "miou", "foreground_iou")
+CURVES = ("loss", "val_loss", "miou", "foreground_iou")
 """Columns of the log that are drawn."""
 
 
 class Journal:
-    """The log of a run, a row an epoch, in ``log.csv``, ``curves.png`` and TensorBoard.
+    """The log of a run, one row per epoch, in ``log.csv``, ``curves.png`` and TensorBoard.
 
     Parameters
     ----------
@@ -40,14 +40,11 @@ class Journal:
             try:
                 from torch.utils.tensorboard import SummaryWriter
             except ModuleNotFoundError:
-                raise MissingExtraError(
-                    "--tensorboard needs tensorboard, which is not installed; "
-                    "install it with: pip install tensorboard"
-                ) from None
+                raise missing_extra("--tensorboard", "tensorboard", "dev") from None
             self._writer = SummaryWriter(str(out / "tensorboard"))
 
     def write(self, row: Mapping[str, object]) -> None:
-        """Add an epoch; one that was run twice (stopped, continued) stands once."""
+        """Add an epoch; one that was run twice (stopped, continued) has one row, the later."""
         path, rows = self.out / "log.csv", [row]
         if path.exists():
             with path.open(newline="", encoding="utf-8") as file:

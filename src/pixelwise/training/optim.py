@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from pixelwise.classes import VOID
+from pixelwise.samples import Float32Array, Int64Array
 from pixelwise.training.settings import Settings
 
 
@@ -20,7 +20,7 @@ def pixel_loss(
     weights: torch.Tensor | None = None,
     labelled: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Mean cross-entropy over the pixels that are not void; 0 where all are.
+    """Return the mean cross-entropy over the pixels that are not void; 0 if all are.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ def pixel_loss(
     label_maps : (N, H, W) int64
         Class ids, 255 = void.
     weights : (C,) float32, optional
-        Of the classes; 1 where not given.
+        Of the classes; 1 if not given.
     labelled : () int64, optional
-        Pixels to take the mean over; those of ``label_maps`` that are not void where not given.
+        Pixels to take the mean over; by default those of ``label_maps`` that are not void.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def pixel_loss(
     return total / labelled.clamp(min=1)
 
 
-def class_weights(counts: npt.NDArray[np.int64], balance: float) -> npt.NDArray[np.float32]:
+def class_weights(counts: Int64Array, balance: float) -> Float32Array:
     """Weigh rare classes more, so that the mean weight of a pixel stays 1.
 
     Parameters
@@ -77,7 +77,7 @@ def class_weights(counts: npt.NDArray[np.int64], balance: float) -> npt.NDArray[
 
 
 def learning_rate(step: int, total: int, settings: Settings) -> float:
-    """Linear warm-up to ``settings.learning_rate``, then half a cosine down to zero.
+    """Return the rate: a linear warm-up, then half a cosine down to zero.
 
     Parameters
     ----------
@@ -85,6 +85,7 @@ def learning_rate(step: int, total: int, settings: Settings) -> float:
         0 for the first of ``total`` steps.
     total : int
     settings : Settings
+        Its ``learning_rate`` is the top, its ``warmup`` the share of the steps up to there.
     """
     warm = max(1, round(settings.warmup * total))
     if step < warm:
@@ -106,7 +107,7 @@ def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, 
 def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Move the averaged network a step towards the current one, in place.
 
-    Early in a run the average follows faster, so that it never drags the random start along.
+    Early in a run the average follows faster, so that it does not keep the random start.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a training run is told: classes, sources and settings, as data in one JSON file."""
+"""What decides a training run: classes, sources and settings, as data in one JSON file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Source:
     Parameters
     ----------
     rules : mapping of str to str
-        Its class names to the model's, as for `ClassMap.remap`; identity where empty.
+        Its class names to the model's, as for `ClassMap.remap`; identity if empty.
     repeat : int
         How often an epoch goes through it.
     options : ReadOptions
@@ -39,6 +39,12 @@ class Source:
         Where its instances come from, one of `training.settings.INSTANCE_SOURCES`: the data
         itself if empty; ``areas``: each connected area of a class is one; ``one``: all that is
         labelled in an image is one.
+
+    Examples
+    --------
+    >>> source = Source(rules={"cat": "animal", "*": "background"}, repeat=2)
+    >>> Source.from_dict({"repeat": 2, "rules": source.rules}) == source
+    True
     """
 
     rules: Mapping[str, str] = field(default_factory=dict)
@@ -83,31 +89,37 @@ def _class_map(values: Mapping[str, Any] | None) -> ClassMap | None:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a run but the photos themselves.
+    """Everything that decides a run but the images themselves.
 
     Parameters
     ----------
     classes : ClassMap or None
-        What the model shall tell apart; None takes the classes of the first data set.
+        What the model shall distinguish; None takes the classes of the first data set.
     sources : mapping of str to Source
         By the name of the data set's folder. A folder without an entry keeps its classes.
     settings : mapping of str to object
         Those of `Settings` that are decided; the plan chooses the others.
     minutes : float, optional
-        How long training may take; the plan turns it into epochs, where these are left open.
+        How long training may take; the plan turns it into epochs if these are left open.
     model : str
-        A network from the Hugging Face hub, ``hf:<name>``, or a folder of one; ours where empty.
+        A network from the Hugging Face hub, ``hf:<name>``, or a folder of one; our own if empty.
     weights : str
-        Weights to start from: a name, a model.onnx or a checkpoint.pt; random where empty.
+        Weights to start from: a name, a model.onnx or a checkpoint.pt; random if empty.
     licence : str
         Of the trained weights; it travels in the weights file.
     data : str
-        What the weights were trained on, in words; the folders' names where empty.
+        What the weights were trained on, in words; the folders' names if empty.
 
     Raises
     ------
     ArgumentError
         A setting that is not known, or out of its range.
+
+    Examples
+    --------
+    >>> recipe = Recipe(settings={"epochs": 3, "crop": 64}, licence="MIT")
+    >>> Recipe.from_dict(recipe.as_dict()) == recipe
+    True
     """
 
     classes: ClassMap | None = None
@@ -225,6 +237,6 @@ class Recipe:
             raise DataError(f"{path}: {error} (in the recipe's sources)") from None
 
     def source(self, path: Path) -> Source:
-        """How the data set at ``path`` takes part."""
+        """Return how the data set at ``path`` takes part."""
         # resolve(), so that "." and ".." find their folder's name
         return self.sources.get(path.resolve().name, Source())
