@@ -28,7 +28,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import skimage.data
 import torch
 from timing import ROOT, machine, paired
@@ -52,13 +51,12 @@ from pixelwise.inference.upsample import decide
 from pixelwise.io.video import rewrite
 from pixelwise.metrics.boundaries import BoundaryScores, boundary_counts
 from pixelwise.networks import build_network
+from pixelwise.samples import BoolArray, Float32Array, UInt8Array
 
-UInt8Array = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 SIGMA = 12.0
 
 
-def composites(data: Path) -> Iterator[tuple[UInt8Array, Floats, Floats, Floats]]:
+def composites(data: Path) -> Iterator[tuple[UInt8Array, Float32Array, Float32Array, Float32Array]]:
     """Yield photo, alpha, subject's colours and background, made from real ones."""
     backgrounds = sorted((data / "bsds500" / "images" / "val").glob("*.jpg"))
     for i, sample in enumerate(open_dataset(data / "people", split="val", say=str)):
@@ -249,7 +247,7 @@ def video(data: Path) -> None:
         )
 
 
-def small_frames(data: Path, name: str) -> Iterator[tuple[UInt8Array, npt.NDArray[np.bool_]]]:
+def small_frames(data: Path, name: str) -> Iterator[tuple[UInt8Array, BoolArray]]:
     """Yield the frames of a davis clip at the size at which alphas of clips are made."""
     for path in sorted((data / "davis" / "JPEGImages" / name).iterdir()):
         image = read_image(path)
@@ -262,7 +260,7 @@ def flicker(data: Path) -> None:
     predictor = Predictor.load()
     rng = np.random.default_rng(0)
 
-    def alpha_of(image: UInt8Array) -> Floats:
+    def alpha_of(image: UInt8Array) -> Float32Array:
         return find_subject(predictor, image).alpha(image)
 
     for name in ("dog", "parkour", "dance-twirl"):

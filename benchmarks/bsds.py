@@ -3,16 +3,16 @@
 python benchmarks/bsds.py [--data ../shared/data/bsds500] [--split val] [--n 10]
     [boundaries superpixels time]
 
-boundaries   Contours at each threshold, thinned and matched one-to-one with every person's within
+boundaries   Boundaries at each threshold, thinned and matched one-to-one with every person's within
              0.0075 of the diagonal: ODS, OIS, AP. The regions of the same cuts, against every
              person's: Covering, PRI and VOI, each at its best threshold for the data set. For
              felzenszwalb, which gives one region map per scale, a cut is a scale.
 superpixels  At about 100, 200 and 400: boundary recall (2 px), undersegmentation error, achievable
-             segmentation accuracy, mean over people. OpenCV's are left out where
+             segmentation accuracy, mean over people. OpenCV's are left out if
              opencv-contrib-python-headless is not installed.
 time         Seconds from 0.15 to 12 megapixels.
 
-Times are of one picture at a time, its decoding left out, one process that may use all cores.
+Times are of one image at a time, without decoding, in one process that may use all cores.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from skimage.segmentation import felzenszwalb, slic
 from timing import ROOT, machine, paired
 
@@ -45,13 +44,11 @@ from pixelwise.metrics.regions import (
     variation_of_information,
 )
 from pixelwise.regions import hierarchy, superpixels
+from pixelwise.samples import BoolArray, Float32Array, Int32Array, Int64Array, UInt8Array
 
-UInt8Array = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
-RegionMap = npt.NDArray[np.int32]
-Cuts = tuple[Floats, list[RegionMap]]
+Cuts = tuple[Float32Array, list[Int32Array]]
 Cut = Callable[[UInt8Array], Cuts]
-Judged = tuple[npt.NDArray[np.int64], list[list[float]]]
+Evaluated = tuple[Int64Array, list[list[float]]]
 
 LEVELS = np.linspace(0.02, 0.98, 33)
 SCALES = np.geomspace(20000, 20, 16)
@@ -76,7 +73,9 @@ def cuts_of_felzenszwalb(image: UInt8Array) -> Cuts:
     return strength, maps
 
 
-def judge_cuts(photo: BsdsSample, cut: Callable[[UInt8Array], Cuts], levels: Floats) -> Judged:
+def evaluate_cuts(
+    photo: BsdsSample, cut: Callable[[UInt8Array], Cuts], levels: Float32Array
+) -> Evaluated:
     cv2.setNumThreads(1)
     strength, maps = cut(photo.image)
     people = list(photo.region_maps)
@@ -89,7 +88,7 @@ def judge_cuts(photo: BsdsSample, cut: Callable[[UInt8Array], Cuts], levels: Flo
     return boundaries, rows
 
 
-def _thin(region_map: RegionMap) -> npt.NDArray[np.bool_]:
+def _thin(region_map: Int32Array) -> BoolArray:
     # Equal to the `Boundaries` of the ground truth files.
     from skimage.morphology import thin
 
@@ -99,7 +98,7 @@ def _thin(region_map: RegionMap) -> npt.NDArray[np.bool_]:
 def boundaries(photos: list[BsdsSample], pool: ProcessPoolExecutor) -> None:
     counted = np.arange(1, len(SCALES) + 1, dtype=np.float32)
     methods: dict[
-        str, tuple[Callable[[UInt8Array], Cuts], Callable[[UInt8Array], object], Floats]
+        str, tuple[Callable[[UInt8Array], Cuts], Callable[[UInt8Array], object], Float32Array]
     ] = {
         f"hierarchy, {boundaries}": (
             partial(cuts_of_hierarchy, boundaries=boundaries),
@@ -114,7 +113,7 @@ def boundaries(photos: list[BsdsSample], pool: ProcessPoolExecutor) -> None:
         counted,
     )
     for name, (cut, once, levels) in methods.items():
-        found = list(pool.map(partial(judge_cuts, cut=cut, levels=levels), photos))
+        found = list(pool.map(partial(evaluate_cuts, cut=cut, levels=levels), photos))
         curve = BoundaryCurve(np.stack([counts for counts, _ in found]))
         regions = np.mean([rows for _, rows in found], axis=0)
         at = f"at level {LEVELS[curve.best]:.2f}" if len(levels) == len(LEVELS) else ""
@@ -122,7 +121,7 @@ def boundaries(photos: list[BsdsSample], pool: ProcessPoolExecutor) -> None:
             f"{name}: ODS {curve.ods:.3f} {at} OIS {curve.ois:.3f} "
             f"AP {curve.average_precision:.3f}; "
             f"Covering {regions[:, 0].max():.3f} PRI {regions[:, 1].max():.3f} "
-            f"VOI {regions[:, 2].min():.2f}; {per_second(once, photos):.1f} pictures/s",
+            f"VOI {regions[:, 2].min():.2f}; {per_second(once, photos):.1f} images/s",
             flush=True,
         )
 
@@ -137,11 +136,11 @@ def per_second(work: Callable[[UInt8Array], object], photos: Sequence[BsdsSample
     return float(1 / np.median(seconds))
 
 
-def _slic(image: UInt8Array, n: int) -> RegionMap:
+def _slic(image: UInt8Array, n: int) -> Int32Array:
     return np.asarray(slic(image, n, start_label=0), dtype=np.int32)
 
 
-def _cv_slic(image: UInt8Array, n: int) -> RegionMap:
+def _cv_slic(image: UInt8Array, n: int) -> Int32Array:
     lab = cv2.cvtColor(cv2.GaussianBlur(image, (3, 3), 0), cv2.COLOR_RGB2LAB)
     side = max(2, round(np.sqrt(image.shape[0] * image.shape[1] / n)))
     found = XIMGPROC.createSuperpixelSLIC(lab, XIMGPROC.SLIC, side)
@@ -150,7 +149,7 @@ def _cv_slic(image: UInt8Array, n: int) -> RegionMap:
     return np.asarray(found.getLabels(), dtype=np.int32)
 
 
-def _cv_seeds(image: UInt8Array, n: int) -> RegionMap:
+def _cv_seeds(image: UInt8Array, n: int) -> Int32Array:
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
     height, width = image.shape[:2]
     found = XIMGPROC.createSuperpixelSEEDS(width, height, 3, n, 4, 2, 5, False)
@@ -158,11 +157,13 @@ def _cv_seeds(image: UInt8Array, n: int) -> RegionMap:
     return np.asarray(found.getLabels(), dtype=np.int32)
 
 
-def _asked(image: UInt8Array, n: int, method: Callable[..., RegionMap], share: float) -> RegionMap:
+def _asked(
+    image: UInt8Array, n: int, method: Callable[..., Int32Array], share: float
+) -> Int32Array:
     return method(image, round(n * share))
 
 
-def judge_superpixels(photo: BsdsSample, work: Callable[..., RegionMap], n: int) -> list[float]:
+def evaluate_superpixels(photo: BsdsSample, work: Callable[..., Int32Array], n: int) -> list[float]:
     cv2.setNumThreads(1)
     found = work(photo.image, n)
     tables = [overlaps(found, person) for person in photo.region_maps]
@@ -175,7 +176,7 @@ def judge_superpixels(photo: BsdsSample, work: Callable[..., RegionMap], n: int)
 
 
 def compare_superpixels(photos: list[BsdsSample], pool: ProcessPoolExecutor) -> None:
-    methods: dict[str, Callable[..., RegionMap]] = {
+    methods: dict[str, Callable[..., Int32Array]] = {
         "superpixels": superpixels,
         "slic (scikit-image)": _slic,
     }
@@ -188,7 +189,7 @@ def compare_superpixels(photos: list[BsdsSample], pool: ProcessPoolExecutor) -> 
             # Others give fewer than asked for: they are asked for as many more.
             given = [len(np.unique(method(p.image, n))) for p in photos[:10]]
             work = partial(_asked, method=method, share=n / float(np.mean(given)))
-            found = pool.map(partial(judge_superpixels, work=work, n=n), photos)
+            found = pool.map(partial(evaluate_superpixels, work=work, n=n), photos)
             recall, error, accuracy, count = np.mean(list(found), axis=0)
             _, _, ratio = paired(
                 lambda work=work, n=n: [work(p.image, n) for p in photos[:4]],  # type: ignore[misc]

@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-import numpy.typing as npt
 from timing import VOC, machine, paired
 
 from pixelwise import confusion_matrix, open_dataset
+from pixelwise.samples import Int64Array, UInt8Array
 
 CLASSES = 21
 
@@ -28,7 +28,7 @@ def main() -> None:
     guess = np.where(rng.random(truth.shape) < 0.9, truth, 0).astype(np.uint8)
     guess[truth == 255] = 0
 
-    def plain() -> npt.NDArray[np.int64]:
+    def plain() -> Int64Array:
         known = truth != 255
         pairs = CLASSES * truth[known].astype(np.int64) + guess[known]
         return np.bincount(pairs, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
@@ -59,9 +59,7 @@ def main() -> None:
         )
 
 
-def against_torchmetrics(
-    truth: npt.NDArray[np.uint8], guess: npt.NDArray[np.uint8], rounds: int
-) -> None:
+def against_torchmetrics(truth: UInt8Array, guess: UInt8Array, rounds: int) -> None:
     """Time the update of its Jaccard index on the same maps, as the int64 tensors it takes."""
     try:
         import torch

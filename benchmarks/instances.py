@@ -14,7 +14,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from timing import VOC, machine, paired
 
 from pixelwise import Predictor, open_dataset
@@ -27,15 +26,14 @@ from pixelwise.io.mask import resize_ids
 from pixelwise.metrics.cells import CellCounts, cell_counts
 from pixelwise.metrics.coco_ap import AveragePrecision, match_image, summarise
 from pixelwise.metrics.mask_iou import mask_ious
-from pixelwise.samples import Instance
+from pixelwise.samples import BoolArray, Instance, UInt8Array
 
-UInt8Array = npt.NDArray[np.uint8]
 Pair = tuple[UInt8Array, tuple[Instance, Instance]]
 
 
 def draw_nuclei(
     places: list[tuple[float, float]], size: int, rng: np.random.Generator
-) -> tuple[UInt8Array, list[npt.NDArray[np.bool_]]]:
+) -> tuple[UInt8Array, list[BoolArray]]:
     """Draw bright ellipses of 11 to 17 px radius, as a microscope shows nuclei."""
     image, masks = np.zeros((size, size), np.float32), []
     for y, x in places:
@@ -51,7 +49,7 @@ def draw_nuclei(
 
 
 def measure_time(weights: str, rounds: int) -> None:
-    """Group 529 nuclei of a picture of 1024 x 1024, against the network's own time."""
+    """Group 529 nuclei of an image of 1024 x 1024, against the network's own time."""
     predictor = Predictor.load(weights)
     grid = np.linspace(22, 1002, 23)
     photo, masks = draw_nuclei([(y, x) for y in grid for x in grid], 1024, np.random.default_rng(0))
@@ -77,7 +75,7 @@ def measure_time(weights: str, rounds: int) -> None:
 
 
 def drawn_pairs(n: int) -> Iterator[Pair]:
-    """Yield pictures of two drawn nuclei that touch or overlap by up to 2 px."""
+    """Yield images of two drawn nuclei that touch or overlap by up to 2 px."""
     rng = np.random.default_rng(0)
     while n:
         turn = rng.uniform(0, 2 * np.pi)
@@ -97,7 +95,7 @@ def drawn_pairs(n: int) -> Iterator[Pair]:
 
 
 def photo_pairs(folder: Path, predictor: Predictor, name: str, n: int) -> Iterator[Pair]:
-    """Yield pictures of two subjects of one class, cut out of val photos and set side by side.
+    """Yield images of two subjects of one class, cut out of val photos and set side by side.
 
     The second stands beside the first so that their outlines just meet, on the first one's photo
     continued by its mirror image.
@@ -150,10 +148,10 @@ def photo_pairs(folder: Path, predictor: Predictor, name: str, n: int) -> Iterat
 def measure_touching(
     predictor: Predictor, pairs: Iterator[Pair], what: str, out: Path | None
 ) -> None:
-    """Count the pairs whose two objects are found apart, each with an IoU of 0.5 or more.
+    """Count the pairs whose two instances are found separately, each with an IoU of 0.5 or more.
 
-    Where the classes miss half of one of the two, no grouping of their pixels can find it: such
-    pairs are counted, and told apart.
+    If the classes miss half of one of the two, no grouping of their pixels can find it: such pairs
+    are counted separately.
     """
     apart, joined, seen, n = 0, 0, 0, 0
     for photo, truth in pairs:

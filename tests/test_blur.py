@@ -15,11 +15,9 @@ from pixelwise.blur.subject import subject_ids
 from pixelwise.errors import ArgumentError, ImageFileError, LabelError
 from pixelwise.inference.upsample import decide
 from pixelwise.io.alpha import read_alpha
+from pixelwise.samples import Float32Array, UInt8Array
 from tests.conftest import real, run
 from tests.toy import write_toy
-
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 ORIENTATION, MAKER, DATE, ISO = 0x0112, 0x010F, 0x0132, 0x8827
 
@@ -29,7 +27,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_toy(tmp_path_factory.mktemp("weights") / "toy.onnx")
 
 
-def picture(size: tuple[int, int] = (60, 90)) -> npt.NDArray[np.uint8]:
+def picture(size: tuple[int, int] = (60, 90)) -> UInt8Array:
     """Blue and white stripes, and two red squares, the right one larger."""
     image = np.full((*size, 3), (40, 60, 200), np.uint8)
     image[:, ::6] = 250
@@ -45,7 +43,7 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def roughness(image: npt.NDArray[np.uint8]) -> float:
+def roughness(image: UInt8Array) -> float:
     return float(np.abs(np.diff(image[:12].astype(float), axis=1)).mean())
 
 
@@ -297,7 +295,12 @@ def test_a_background_checks_itself(photo: Path, tmp_path: Path) -> None:
 
 def test_a_further_background_is_one_class() -> None:
     class Mirrored(Background):
-        def behind(self, image: Bytes, alpha: Floats, contrast: Floats) -> Bytes:  # noqa: ARG002
+        def behind(
+            self,
+            image: UInt8Array,
+            alpha: Float32Array,  # noqa: ARG002
+            contrast: Float32Array,  # noqa: ARG002
+        ) -> UInt8Array:
             return np.ascontiguousarray(image[:, ::-1])
 
     alpha = np.zeros((60, 90), np.float32)

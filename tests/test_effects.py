@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,12 +14,10 @@ from pixelwise import blur_background, cut_out, replace_background, soft_alpha
 from pixelwise.effects.blur import SHAPES, ground_share
 from pixelwise.effects.temporal import steady
 from pixelwise.errors import ArgumentError
-
-Bytes = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.float64]
+from pixelwise.samples import Float32Array, Float64Array, UInt8Array
 
 
-def disc(size: tuple[int, int] = (120, 160), radius: int = 35) -> npt.NDArray[np.float32]:
+def disc(size: tuple[int, int] = (120, 160), radius: int = 35) -> Float32Array:
     y, x = np.mgrid[: size[0], : size[1]]
     inside = np.hypot(y - size[0] / 2, x - size[1] / 2) < radius
     return np.asarray(inside, dtype=np.float32)
@@ -77,7 +74,7 @@ def test_a_wide_blur_looks_like_a_plain_one_where_nobody_stands() -> None:
     assert np.abs(found - plain).max() < 6
 
 
-def blended(image: npt.NDArray[np.uint8], alpha: npt.NDArray[np.float32], sigma: float) -> Ints:
+def blended(image: UInt8Array, alpha: Float32Array, sigma: float) -> Float64Array:
     """Blur the photo, blend by alpha: what leaves a halo."""
     plain = cv2.GaussianBlur(image.astype(np.float32), (0, 0), sigma)
     return np.asarray(alpha[..., None] * image + (1 - alpha[..., None]) * plain)
@@ -149,7 +146,7 @@ def test_the_old_background_is_gone_from_a_new_one() -> None:
     assert found[65:].max() == 0
 
 
-def noisy_disc(at: float, rng: np.random.Generator) -> tuple[Bytes, npt.NDArray[np.float32]]:
+def noisy_disc(at: float, rng: np.random.Generator) -> tuple[UInt8Array, Float32Array]:
     y, x = np.mgrid[:90, :160]
     truth = np.clip(20.5 - np.hypot(y - 45, x - at), 0, 1).astype(np.float32)
     image = 60 + 120 * truth[..., None] + rng.normal(0, 3, (90, 160, 3))
@@ -180,7 +177,7 @@ def test_a_live_picture_waits_for_nothing() -> None:
     rng = np.random.default_rng(0)
     seen = []
 
-    def camera() -> Iterator[tuple[int, Bytes, npt.NDArray[np.float32]]]:
+    def camera() -> Iterator[tuple[int, UInt8Array, Float32Array]]:
         for i in range(5):
             seen.append(i)
             yield (i, *noisy_disc(80, rng))
@@ -199,7 +196,7 @@ def test_a_live_picture_waits_for_nothing() -> None:
         (np.zeros((8, 8), np.float32), float("inf"), "above 0"),
     ],
 )
-def test_bad_arguments(alpha: npt.NDArray[np.float32], sigma: float, message: str) -> None:
+def test_bad_arguments(alpha: Float32Array, sigma: float, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         blur_background(np.zeros((8, 8, 3), np.uint8), alpha, sigma)
 

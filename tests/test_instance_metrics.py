@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from pycocotools import mask as rle
 from pycocotools.coco import COCO
@@ -24,7 +23,7 @@ from pixelwise.metrics.coco_ap import average_precision
 from pixelwise.metrics.instance_scores import DEFINITIONS, InstanceCounter
 from pixelwise.metrics.mask_iou import mask_ious
 from pixelwise.metrics.panoptic import PanopticQuality, panoptic_counts
-from pixelwise.samples import Instance, paint_label_map
+from pixelwise.samples import BoolArray, Instance, paint_label_map
 from tests.conftest import real
 
 SIZE = 60, 80
@@ -62,7 +61,7 @@ def case(seed: int) -> tuple[Photos, Photos]:
     return truth, found
 
 
-def coded(mask: npt.NDArray[np.bool_]) -> dict[str, Any]:
+def coded(mask: BoolArray) -> dict[str, Any]:
     return dict(rle.encode(np.asfortranarray(mask.astype(np.uint8))))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelwise import ClassMap, SemanticScores, confusion_matrix
 from pixelwise.errors import ArgumentError, LabelError
+from pixelwise.samples import Int64Array
 
 ABC = ClassMap(("a", "b", "c"))
 
@@ -113,7 +113,7 @@ def test_the_matrix_must_fit_the_classes() -> None:
 
 @given(st.integers(0, 2**32 - 1))
 def test_scores_do_not_depend_on_the_names_order(seed: int) -> None:
-    matrix: npt.NDArray[np.int64] = np.random.default_rng(seed).integers(0, 50, (3, 3))
+    matrix: Int64Array = np.random.default_rng(seed).integers(0, 50, (3, 3))
     turned = matrix[::-1, ::-1]
     one, other = SemanticScores(matrix, ABC, 1, "x"), SemanticScores(turned, ABC, 1, "x")
     assert one.miou == pytest.approx(other.miou, nan_ok=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,9 +32,8 @@ from pixelwise.regions.boundary_model import (
 )
 from pixelwise.regions.hierarchical import COARSE, coarsened
 from pixelwise.regions.partition import connected, fitted
+from pixelwise.samples import Int32Array, UInt8Array
 from tests.conftest import real, run
-
-UInt8Array = npt.NDArray[np.uint8]
 
 HALVES = np.full((40, 60, 3), 128, np.uint8)
 HALVES[:, 30:] = (200, 30, 30)
@@ -45,7 +43,7 @@ def noise(*size: int, seed: int = 0) -> UInt8Array:
     return np.random.default_rng(seed).integers(0, 256, (*size, 3)).astype(np.uint8)
 
 
-def check_region_map(region_map: npt.NDArray[np.int32], size: tuple[int, ...]) -> None:
+def check_region_map(region_map: Int32Array, size: tuple[int, ...]) -> None:
     """A region map has the photo's size, ids 0..K-1, and connected regions."""
     assert region_map.shape == size
     assert region_map.dtype == np.int32

@@ -8,7 +8,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from pixelwise import Predictor, blur_video
@@ -16,12 +15,12 @@ from pixelwise.blur import Blur, Colour, Transparent
 from pixelwise.blur.camera import blur_camera
 from pixelwise.concurrency import run_ahead
 from pixelwise.errors import ArgumentError, MissingExtraError, VideoFileError
+from pixelwise.samples import Float32Array, UInt8Array
 from tests.conftest import real, run
 from tests.toy import write_toy
 
 av = pytest.importorskip("av")
 
-Bytes = npt.NDArray[np.uint8]
 SIZE = (96, 160)
 
 
@@ -30,7 +29,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_toy(tmp_path_factory.mktemp("weights") / "toy.onnx")
 
 
-def scene(at: int) -> Bytes:
+def scene(at: int) -> UInt8Array:
     """Blue stripes, and a red square whose left side is at a column."""
     image = np.full((*SIZE, 3), (40, 60, 200), np.uint8)
     image[:, ::8] = image[:, 1::8] = (150, 170, 250)
@@ -72,7 +71,7 @@ def write_clip(
     return path
 
 
-def pictures(path: Path) -> list[Bytes]:
+def pictures(path: Path) -> list[UInt8Array]:
     with av.open(str(path)) as clip:
         return [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
 
@@ -281,7 +280,7 @@ def test_a_calm_clip_needs_every_other_frame_only(toy: Path, tmp_path: Path) -> 
     calls = []
 
     class Counting(Predictor):
-        def logits(self, image: Bytes, tta: Sequence[str] = ()) -> npt.NDArray[np.float32]:
+        def logits(self, image: UInt8Array, tta: Sequence[str] = ()) -> Float32Array:
             calls.append(image.shape)
             return super().logits(image, tta)
 

@@ -44,7 +44,7 @@ class BlurOutcome:
 
 def blur_files(
     predictor: Predictor,
-    photos: Sequence[Path],
+    images: Sequence[Path],
     out: Path,
     background: Background | None = None,
     subject: tuple[str, ...] = (ALL,),
@@ -56,7 +56,7 @@ def blur_files(
     Parameters
     ----------
     predictor : Predictor
-    photos : sequence of Path
+    images : sequence of Path
     out : Path
         An image file for one photo; a folder for several, or if it has no suffix.
     background : Background, optional
@@ -97,25 +97,25 @@ def blur_files(
     (('person',), True)
     """
     background = background or Blur()
-    if len(photos) > 1 and (alpha_file or alpha_out):
+    if len(images) > 1 and (alpha_file or alpha_out):
         raise ArgumentError("an alpha belongs to one photo; give photos one at a time")
-    results = _names(photos, out, background.transparent)
+    results = _names(images, out, background.transparent)
     written: dict[Path, tuple[str, ...]] = {}
     without, failed = [], {}
-    for photo, result in track(zip(photos, results, strict=True), "blurring", len(photos)):
+    for path, result in track(zip(images, results, strict=True), "blurring", len(images)):
         try:
-            image, metadata = read_with_metadata(photo)
+            image, metadata = read_with_metadata(path)
         except ImageFileError as error:
-            if len(photos) == 1:
+            if len(images) == 1:
                 raise
-            failed[photo] = str(error)
+            failed[path] = str(error)
             continue
         if alpha_file:
             alpha, names = read_alpha(alpha_file, image.shape[:2]), (str(alpha_file),)
         else:
             found = find_subject(predictor, image, subject)
             if not found.names:
-                without.append(photo)
+                without.append(path)
                 continue
             alpha, names = found.alpha(image), found.names  # type: ignore[assignment]
         metadata.save(result, background.apply(image, alpha))
@@ -125,12 +125,12 @@ def blur_files(
     return BlurOutcome(written, tuple(without), failed)
 
 
-def _names(photos: Sequence[Path], out: Path, transparent: bool) -> list[Path]:
-    """Return where the result of each photo goes."""
-    if len(photos) == 1 and out.suffix and not out.is_dir():
+def _names(images: Sequence[Path], out: Path, transparent: bool) -> list[Path]:
+    """Return where the result of each image goes."""
+    if len(images) == 1 and out.suffix and not out.is_dir():
         results = [out]
     else:
-        results = [out / photo.name for photo in photos]
+        results = [out / path.name for path in images]
         if transparent:
             results = [
                 path if path.suffix.lower() in WITH_ALPHA else path.with_suffix(".png")
@@ -141,7 +141,7 @@ def _names(photos: Sequence[Path], out: Path, transparent: bool) -> list[Path]:
     twice = {path for path in results if results.count(path) > 1}
     if twice:
         raise ArgumentError(f"{min(twice)}: two photos would be written here; blur them separately")
-    taken = {path.resolve() for path in results} & {photo.resolve() for photo in photos}
+    taken = {path.resolve() for path in results} & {path.resolve() for path in images}
     if taken:
         raise ArgumentError(f"{min(taken)}: would overwrite the photo; choose another --out")
     return results
