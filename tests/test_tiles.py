@@ -111,7 +111,7 @@ def test_any_size_in_same_size_out(toy: Predictor, height: int, width: int, tile
 def test_bands_that_make_no_photo_are_refused(toy: Predictor) -> None:
     image = noise(100, 80)
     for size in ((99, 80), (101, 80), (100, 81)):
-        with pytest.raises(ArgumentError, match="do not make a photo of"):
+        with pytest.raises(ArgumentError, match="do not make an image of"):
             list(label_bands(toy, size, bands(image, 30), 64))
     with pytest.raises(ArgumentError, match="tile: expected at least 1"):
         list(label_bands(toy, (100, 80), bands(image, 30), 0))

@@ -1,4 +1,4 @@
-"""One large photo to its results, none of which is ever whole in memory."""
+"""One large image to its results, none of which is ever whole in memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.drawing import overlay, with_legend
 from pixelwise.inference.predictor import Predictor
@@ -15,17 +14,21 @@ from pixelwise.inference.tiles import label_bands
 from pixelwise.io.image import resize_image, save_pillow
 from pixelwise.io.png_rows import label_rows
 from pixelwise.io.tiff import image_rows, large_size
-
-UInt8Array = npt.NDArray[np.uint8]
+from pixelwise.samples import UInt8Array
 
 OVERLAY_SIDE = 2048
-"""Longer side of the overlay of a large photo, px, at most."""
+"""Longer side of the overlay of a large image, px, at most."""
 
 
 def goes_in_tiles(size: tuple[int, int], tile: int) -> bool:
-    """Tell whether a photo of this (height, width) is labelled in tiles.
+    """Tell whether an image of this (height, width) is predicted in tiles.
 
     One that is long but thinner than a pixel of its own overlay is small enough as a whole.
+
+    Examples
+    --------
+    >>> goes_in_tiles((9000, 12000), 8192), goes_in_tiles((3000, 4000), 8192)
+    (True, False)
     """
     return max(size) > tile and min(size) >= _step(size)
 
@@ -36,22 +39,22 @@ def _step(size: tuple[int, int]) -> int:
 
 def label_large(
     predictor: Predictor,
-    photo: Path,
+    image_path: Path,
     label_map: Path,
-    picture: Path | None,
+    overlay_path: Path | None,
     tile: int,
     tta: tuple[str, ...] = (),
 ) -> None:
-    """Label a photo in tiles and write the label map as it comes.
+    """Predict an image in tiles and write the label map as it comes.
 
     Parameters
     ----------
     predictor : Predictor
-    photo : Path
+    image_path : Path
         A TIFF is read in bands; other formats are decoded whole first.
     label_map : Path
-        Palette PNG to write, of the photo's size.
-    picture : Path or None
+        Palette PNG to write, of the image's size.
+    overlay_path : Path or None
         Overlay to write, at most `OVERLAY_SIDE` px long.
     tile : int
         As for `pixelwise.inference.tiles.label_bands`.
@@ -61,23 +64,23 @@ def label_large(
     Raises
     ------
     ImageFileError
-        The photo cannot be read.
+        The image cannot be read.
     """
-    size = large_size(photo)
+    size = large_size(image_path)
     step = _step(size)
     small = _Thumbnail(size, step), _Thumbnail(size, step)
-    with image_rows(photo) as bands, label_rows(label_map, size, predictor.classes) as out:
+    with image_rows(image_path) as bands, label_rows(label_map, size, predictor.classes) as out:
         for labels in label_bands(predictor, size, small[0].watched(bands), tile, tta):
             small[1].add(labels)
             out.write(labels)
-    if picture is not None:
+    if overlay_path is not None:
         image, labels = small[0].array(), small[1].array()
         drawn = overlay(image, labels, predictor.classes)
-        save_pillow(picture, with_legend(drawn, labels, predictor.classes))
+        save_pillow(overlay_path, with_legend(drawn, labels, predictor.classes))
 
 
 class _Thumbnail:
-    """A photo, or a label map, at 1 / step, made from the rows that pass."""
+    """An image, or a label map, at 1 / step, made from the rows that pass."""
 
     def __init__(self, size: tuple[int, int], step: int) -> None:
         self.step, self.width = step, size[1] // step * step

@@ -1,6 +1,6 @@
-"""The answer for one photo.
+"""The prediction for one image.
 
-It lives here and not with `Sample` since it resamples logits, which takes OpenCV.
+It stands here and not beside `Sample` since it resamples logits, which needs OpenCV.
 """
 
 from __future__ import annotations
@@ -8,19 +8,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import BACKGROUND, ClassMap
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.upsample import probability
 from pixelwise.instances import without_specks
 from pixelwise.io.mask import count_ids
-from pixelwise.samples import Float32Array, Instance, check_label_map, paint_instance_map
+from pixelwise.samples import (
+    BoolArray,
+    Float32Array,
+    Instance,
+    UInt8Array,
+    UInt16Array,
+    check_label_map,
+    paint_instance_map,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a network says about one photo, at the photo's own size.
+    """What a network predicts for one image, at the image's own size.
 
     Parameters
     ----------
@@ -29,17 +36,27 @@ class Prediction:
     classes : ClassMap
         What the ids mean.
     logits : (C, h, w) float32
-        The network's raw scores, at the size it saw.
+        At the size the network saw.
     instances : tuple of Instance, or None
-        The objects, best score first; None where the weights tell none apart.
+        Best score first; None if the weights find no instances.
 
     Raises
     ------
     ArgumentError
         An array of another shape or dtype.
+
+    Examples
+    --------
+    >>> label_map = np.array([[0, 0, 1]], dtype=np.uint8)
+    >>> logits = np.array([[[2, 2, 0]], [[0, 0, 2]]], dtype=np.float32)
+    >>> prediction = Prediction(label_map, ClassMap(("background", "dog")), logits)
+    >>> prediction.found(), prediction.mask("dog").tolist()
+    (('dog',), [[False, False, True]])
+    >>> prediction.probability("dog").round(2)
+    array([[0.12, 0.12, 0.88]], dtype=float32)
     """
 
-    label_map: npt.NDArray[np.uint8]
+    label_map: UInt8Array
     classes: ClassMap
     logits: Float32Array
     instances: tuple[Instance, ...] | None = None
@@ -53,23 +70,23 @@ class Prediction:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the photo."""
+        """(height, width) of the image."""
         height, width = self.label_map.shape
         return height, width
 
     @property
-    def instance_map(self) -> npt.NDArray[np.uint16] | None:
-        """(H, W) uint16: 0 = no object, else its id; None where objects are not told apart."""
+    def instance_map(self) -> UInt16Array | None:
+        """(H, W) uint16: 0 = none, else the instance's id; None if there are none to find."""
         return None if self.instances is None else paint_instance_map(self.instances, self.size)
 
     def without_specks(self, min_area: int) -> Prediction:
-        """Return the same without what is too small to be meant.
+        """Return the same without small areas and small instances.
 
         Parameters
         ----------
         min_area : int
             Pixels below which a connected area goes to the class nearest to it, and below which
-            an object is left out.
+            an instance is left out.
         """
         label_map = without_specks(self.label_map, min_area)
         if self.instances is None:
@@ -86,8 +103,8 @@ class Prediction:
                 )
         return replace(self, label_map=label_map, instances=tuple(kept))
 
-    def mask(self, *names: str) -> npt.NDArray[np.bool_]:
-        """Return where the photo shows one of some classes.
+    def mask(self, *names: str) -> BoolArray:
+        """Return where the image shows one of some classes.
 
         Parameters
         ----------
@@ -106,7 +123,7 @@ class Prediction:
         return np.isin(self.label_map, self._ids(names))
 
     def probability(self, *names: str) -> Float32Array:
-        """Return how sure the network is that a pixel is one of some classes.
+        """Return the probability that a pixel is one of some classes.
 
         Parameters
         ----------

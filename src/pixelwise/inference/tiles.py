@@ -1,4 +1,4 @@
-"""Photos of any size in bounded memory: overlapping tiles whose logits are blended."""
+"""Images of any size in bounded memory: overlapping tiles whose logits are blended."""
 
 from __future__ import annotations
 
@@ -8,27 +8,24 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.upsample import decide, upsampled
 from pixelwise.io.image import resize_image
-
-UInt8Array = npt.NDArray[np.uint8]
-Float32Array = npt.NDArray[np.float32]
+from pixelwise.samples import Float32Array, UInt8Array
 
 GRAIN = 32
-"""Tiles start at multiples of this many of the network's pixels, so that its strides fall alike."""
+"""Tiles start at multiples of this many of the network's pixels, so that its strides coincide."""
 
 OVERLAP, MARGIN = 4, 16
-"""Neighbours share a fourth of a tile; the outer sixteenth of a tile does not count there."""
+"""Neighbours share a fourth of a tile, in which the outer sixteenth of a tile has no weight."""
 
 LOGITS_AT_ONCE = 1 << 27
 """Numbers, at most, that wait for the tiles below them (512 MB)."""
 
 PIXELS_AT_ONCE = 1 << 22
-"""Of the photo, decided in one go."""
+"""Of the image, decided at once."""
 
 
 def label_bands(
@@ -38,42 +35,49 @@ def label_bands(
     tile: int,
     tta: tuple[str, ...] = (),
 ) -> Iterator[UInt8Array]:
-    """Label a photo that comes from top to bottom.
+    """Predict the label map of an image that comes from top to bottom.
 
     Parameters
     ----------
     predictor : Predictor
     size : (height, width)
-        Of the photo.
+        Of the image.
     bands : iterator of (n, W, 3) uint8
         RGB, one below the other.
     tile : int
-        Side of the tiles in pixels of the photo. The network sees each at the size at which it
-        sees a whole photo, so this sets how much detail it gets; it is rounded to a whole number
-        of pixels under one of the network's.
+        Side of the tiles in pixels of the image. The network sees each at the size at which it
+        sees a whole image, so this sets how much detail it gets; it is rounded to a whole number
+        of pixels per pixel of the network's.
     tta : tuple of str
         As for `Predictor.predict`.
 
     Yields
     ------
     (n, W) uint8
-        Class ids, one below the other, H rows in all. Away from the photo's border they are
-        those of the whole photo seen at the tiles' scale, if the network looks no further than a
+        Class ids, one below the other, H rows in all. Away from the image's margins they are
+        those of the whole image seen at the tiles' scale, if the network looks no further than a
         sixteenth of a tile; else nearly so.
 
     Raises
     ------
     ArgumentError
-        The bands do not make a photo of this size, or ``tile`` is below 1.
+        The bands do not make an image of this size, or ``tile`` is below 1.
+
+    Examples
+    --------
+    >>> image = np.zeros((48, 64, 3), np.uint8)
+    >>> bands = label_bands(Predictor.load("nuclei"), (48, 64), iter([image[:20], image[20:]]), 32)
+    >>> np.concatenate(list(bands)).shape
+    (48, 64)
     """
     if tile < 1:
         raise ArgumentError(f"tile: expected at least 1 px, got {tile}")
-    zoom = predictor.card.image_scale
-    shrink = max(1, round(1 / zoom if zoom else tile / predictor.card.side))
+    scale = predictor.card.image_scale
+    shrink = max(1, round(1 / scale if scale else tile / predictor.card.side))
     finished = _blended(predictor, size, _reduced(bands, size, shrink), shrink, tta)
     left = size[0]
     kept: Float32Array | None = None
-    above = 0  # rows of ``kept`` that are decided already and only lend their neighbours a hand
+    above = 0  # rows of ``kept`` that are decided already, kept to upsample those below them
     for rows, last in finished:
         kept = rows if kept is None else np.concatenate([kept, rows], axis=1)
         at_once = max(1, PIXELS_AT_ONCE // (size[1] * shrink))
@@ -105,7 +109,7 @@ def _places(total: int, side: int) -> list[tuple[int, int]]:
 
 
 def _ramps(places: list[tuple[int, int]]) -> list[Float32Array]:
-    """Return what each pixel of each tile counts, so that the tiles' parts add up to 1."""
+    """Return the weight of each pixel of each tile; where tiles overlap, weights add up to 1."""
     ramps = [np.ones(end - start, np.float32) for start, end in places]
     for i in range(len(places) - 1):
         shared = places[i][1] - places[i + 1][0]
@@ -132,7 +136,7 @@ def _blended(
         tall -= GRAIN
     downwards, across = _places(height, tall), _places(width, side)
     fades_down, fades_across = _ramps(downwards), _ramps(across)
-    waiting: list[UInt8Array] = []  # rows of the photo from ``top`` of the current tiles on
+    waiting: list[UInt8Array] = []  # rows of the image from ``top`` of the current tiles on
     have = 0
     total = np.zeros((classes, downwards[0][1], width), np.float32)
     for i, (top, bottom) in enumerate(downwards):
@@ -170,7 +174,7 @@ def _logits(
 def _reduced(
     bands: Iterator[UInt8Array], size: tuple[int, int], shrink: int
 ) -> Iterator[UInt8Array]:
-    """Average blocks of ``shrink`` x ``shrink`` pixels; border pixels fill up the last blocks."""
+    """Average blocks of ``shrink`` x ``shrink`` pixels; the last pixels fill up the last blocks."""
     height, seen = size[0], 0
     left = np.empty((0, size[1], 3), np.uint8)
     for band in bands:
@@ -179,12 +183,12 @@ def _reduced(
             break
         left = np.concatenate([left, band]) if len(left) else band
         whole = len(left) // shrink
-        # Rows in plenty, so that a network's row costs few calls.
+        # Rows in plenty, so that a row of tiles takes few calls.
         if whole and (whole >= 16 or seen == height or shrink > 1):
             yield _averaged(left[: whole * shrink], shrink)
             left = left[whole * shrink :]
     if seen != height:
-        raise ArgumentError(f"the bands do not make a photo of {size[1]} x {height} px")
+        raise ArgumentError(f"the bands do not make an image of {size[1]} x {height} px")
     if len(left):
         yield _averaged(left, shrink)
 
