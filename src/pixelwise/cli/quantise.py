@@ -37,8 +37,8 @@ def quantise(
         from pixelwise.training import quantise
 
     has_val = EVALUATION_SPLIT in list_splits(path, options)
-    judged = open_dataset(path, EVALUATION_SPLIT, options).semantic() if has_val else None
-    scores = quantise(weights, open_dataset(path, None, options), out, judged, images)
+    held_out = open_dataset(path, EVALUATION_SPLIT, options).semantic() if has_val else None
+    scores = quantise(weights, open_dataset(path, None, options), out, held_out, images)
     before, after = len(read_weights(weights)), out.stat().st_size
     print(f"wrote {out}: {after / 1e6:.2f} MB, before {before / 1e6:.2f} MB")
     if scores is None:

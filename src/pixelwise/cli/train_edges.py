@@ -23,7 +23,9 @@ def train_edges(
     seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="Start from these: a checkpoint.pt or a model.onnx of such a run."),
+        typer.Option(
+            metavar="FILE", help="Start from these: the checkpoint.pt or model.onnx of such a run."
+        ),
     ] = None,
     device: TrainingDevice = "auto",
 ) -> None:
@@ -31,8 +33,11 @@ def train_edges(
 
     A checkpoint is written after each epoch; the same command resumes an interrupted run.
     """
-    from pixelwise.training import Recipe, train
+    from pixelwise.progress import waiting
+    from pixelwise.training import Recipe
 
+    with waiting("loading PyTorch"):
+        from pixelwise.training import train
     given = {"task": "boundary", "epochs": epochs, "seed": seed}
     settings = {name: value for name, value in given.items() if value is not None}
     recipe = Recipe(settings=settings, weights=weights or "", licence="MIT")

@@ -19,6 +19,7 @@ from pixelwise.io.image import resize_image
 from pixelwise.io.mask import resize_ids
 from pixelwise.networks import Network, Output, build_network, count_parameters
 from pixelwise.networks.hub import load_hub_model
+from pixelwise.progress import waiting
 from pixelwise.training.augment import Labelled, augment, paste
 from pixelwise.training.batches import Crop, Targets
 from pixelwise.training.calibrate import choose_threshold
@@ -71,10 +72,13 @@ class Segmentation:
 
     def plan(self, fabric: Fabric) -> Plan:
         """Decide what the recipe leaves open, from the data and the cost of a step."""
-        summary = summarise_data(self.training, self.repeats, self.held_out, self.sources)
+        with waiting("looking at the data"):
+            summary = summarise_data(self.training, self.repeats, self.held_out, self.sources)
 
         def measure(size: str, crop: int) -> StepCost:
-            return measure_cost(self._network(self.recipe, size), len(self.classes), crop, fabric)
+            network = self._network(self.recipe, size)
+            with waiting(f"measuring a step: network {size}, crops of {crop} px"):
+                return measure_cost(network, len(self.classes), crop, fabric)
 
         plan = make_plan(self.recipe, summary, measure, fabric.world_size)
         if plan.settings.refine_edges or plan.settings.copy_paste:

@@ -19,6 +19,7 @@ from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.session import INPUT
 from pixelwise.io.files import written_whole
 from pixelwise.metrics import SemanticScores
+from pixelwise.progress import track
 from pixelwise.samples import Float32Array
 from pixelwise.training.export.onnx import write_card
 from pixelwise.weights import read_weights
@@ -75,7 +76,7 @@ def quantise(
     places = np.unique(np.linspace(0, len(images) - 1, min(count, len(images)), dtype=int))
     entries = [images.entries[i] for i in places]
     card = predictor.card
-    photos = (images.reader.image(entry) for entry in entries)
+    photos = map(images.reader.image, track(entries, "measuring ranges", len(entries)))
     batches = ({INPUT: prepare(i, card.side_of(i.shape), card.stretch_levels)} for i in photos)
     small = replace(card, design=f"{card.design}, 8-bit", score={})
     logging.getLogger("root").setLevel(logging.ERROR)  # it advises steps that are taken here
