@@ -246,7 +246,7 @@ class TestBadInput:
         empty = tmp_path / "empty"
         empty.mkdir()
         fails("show", empty, saying="not a data set; looked for voc: JPEGImages/")
-        fails("predict", empty, "--weights", toy, "--out", tmp_path / "o", saying="no photo in")
+        fails("predict", empty, "--weights", toy, "--out", tmp_path / "o", saying="no image in")
 
     def test_truncated_photo(self, toy: Path, own_shapes: Path, tmp_path: Path) -> None:
         path = own_shapes / "JPEGImages" / "train_001.jpg"

@@ -9,7 +9,7 @@
     │   ├── ImageFileError       a picture that cannot be read whole
     │   ├── VideoFileError       a clip of which nothing can be read
     │   └── LabelError           a label map that does not fit its photo or its classes
-    ├── WeightsError         a weights file that is not ours, or does not fit
+    ├── WeightsError         a weights file of another program, or one that does not fit
     ├── ArgumentError        a value out of its range, an unknown name
     └── MissingExtraError    a part of pixelwise that needs an optional install
 
@@ -35,7 +35,7 @@ class AmbiguousError(DataError):
 
 
 class ImageFileError(DataError):
-    """A picture that is missing, truncated, or not an image at all."""
+    """An image file that is missing, truncated, or not an image at all."""
 
 
 class VideoFileError(DataError):
