@@ -241,11 +241,11 @@ def test_alphas_of_other_tools(tmp_path: Path) -> None:
         (("--background", "gone.png"), "expected blur, transparent, a colour"),
         (("--background", "#12345"), "expected blur, transparent, a colour"),
         (("--background", "transparent"), "ends in .png or .webp"),
-        (("--shape", "star"), "gaussian, disc"),
+        (("--shape", "star"), "'star' is not one of 'gaussian', 'disc'"),
         (("--strength", "0"), "above 0"),
         (("--sigma", "nan"), "above 0"),
         (("--subject", "dog"), "dog"),
-        (("--subject", "red", "--alpha", "x.png"), "leave --subject away"),
+        (("--subject", "red", "--alpha", "x.png"), "leave --subject out"),
     ],
 )
 def test_bad_calls(

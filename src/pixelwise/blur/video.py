@@ -67,8 +67,8 @@ class NothingFoundError(Exception):
 
 def blur_video(
     predictor: Predictor,
-    source: Path,
-    out: Path,
+    source: str | Path,
+    out: str | Path,
     background: Background | None = None,
     subject: tuple[str, ...] = (ALL,),
 ) -> VideoOutcome:
@@ -80,7 +80,7 @@ def blur_video(
     Parameters
     ----------
     predictor : Predictor
-    source, out : Path
+    source, out : str or Path
         The ending of ``out`` chooses container and encoder.
     background : Background, optional
         `Blur` if not given; not transparent, and without a sharper ground.
@@ -123,7 +123,7 @@ def blur_video(
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        clip = rewrite(source, out, change)
+        clip = rewrite(Path(source), Path(out), change)
     except NothingFoundError:
         return VideoOutcome(0, (), ())
     finally:
