@@ -183,7 +183,7 @@ def _both(found: tuple[Instance, ...] | list[Instance], truth: tuple[Instance, .
 
 
 def measure_areas(predictor: Predictor, folder: Path, names: list[str]) -> None:
-    """Judge the objects, and the connected areas of the same label maps, on a val split."""
+    """Evaluate the instances, and the connected areas of the same label maps, on a val split."""
     dataset, _ = translated(open_dataset(folder, "val", say=str), predictor.card)
     ids = [predictor.classes.index(name) for name in names] or list(predictor.card.instance_classes)
     ways: dict[str, Callable[..., list[Instance]]] = {

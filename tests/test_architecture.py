@@ -279,6 +279,38 @@ def test_public_names_are_documented(name: str, thing: object) -> None:
             )
 
 
+@pytest.mark.parametrize(
+    ("name", "thing"), public_things(), ids=lambda x: x if isinstance(x, str) else ""
+)
+def test_public_names_have_an_example(name: str, thing: object) -> None:
+    if not (inspect.isfunction(thing) or inspect.isclass(thing)):
+        return  # a constant
+    if inspect.isclass(thing) and issubclass(thing, Exception):
+        return
+    assert ">>>" in (inspect.getdoc(thing) or ""), f"{name}: no Examples in its docstring"
+
+
+NOT_OUR_WORDS = re.compile(
+    r"\b(?:judge(?!_every)\w*|judging|judgement|mend(?:s|ed|ing)?|untold|astray|stranger\w*|"
+    r"gone on with|no number any more|nobody (?:says|told)|told apart|tells? apart|"
+    r"one a (?:class|photo|line)|an object an?|where not given)\b",
+    re.IGNORECASE,
+)
+"""Words and phrases for which the vocabulary of ``docs/design.md`` has the field's own."""
+
+
+def test_the_vocabulary_is_kept() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    scripts = [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "examples").glob("*.py")]
+    found = {
+        f"{path.relative_to(ROOT)}:{number}": match[0]
+        for path in (*modules(), *pages, *scripts)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if (match := NOT_OUR_WORDS.search(line))
+    }
+    assert found == {}
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_commands_have_help_and_a_line_in_the_readme(name: str) -> None:
     command = COMMANDS[name]

@@ -73,12 +73,18 @@ class ClassMap:
     names : tuple of str
         1 to 255 different names, in the order of their ids.
     colours : tuple of (r, g, b), optional
-        One colour a class, each channel 0..255; the VOC colour map where not given.
+        One colour per class, each channel 0..255; the VOC colour map if not given.
 
     Raises
     ------
     ArgumentError
-        No name, too many, a name twice, or not one colour a name.
+        No name, too many, a name twice, or not one colour per name.
+
+    Examples
+    --------
+    >>> pets = ClassMap(("background", "cat", "dog"))
+    >>> pets.index("dog"), len(pets), pets.colours[1]
+    (2, 3, (128, 0, 0))
     """
 
     names: tuple[str, ...]
@@ -89,13 +95,13 @@ class ClassMap:
             raise ArgumentError(f"expected 1 to {VOID} class names, got {len(self.names)}")
         if len(set(self.names)) != len(self.names):
             twice = next(name for name in self.names if self.names.count(name) > 1)
-            raise ArgumentError(f"class name {twice!r} is given twice; every class needs its own")
+            raise ArgumentError(f"class name {twice!r} is given twice; each class needs its own")
         if not self.colours:
             rows = voc_palette()[: len(self.names)].tolist()
             object.__setattr__(self, "colours", tuple((r, g, b) for r, g, b in rows))
         if len(self.colours) != len(self.names):
             raise ArgumentError(
-                f"expected one colour a class, got {len(self.colours)} for {len(self.names)}"
+                f"expected one colour per class, got {len(self.colours)} for {len(self.names)}"
             )
         if any(len(c) != 3 or not all(0 <= v <= 255 for v in c) for c in self.colours):
             raise ArgumentError("expected colours as (r, g, b) with each value in 0..255")
@@ -212,7 +218,7 @@ CITYSCAPES = ClassMap(
         (119, 11, 32),
     ),
 )
-"""The 19 classes that Cityscapes is judged on, in the order of its train ids."""
+"""The 19 classes that Cityscapes is evaluated on, in the order of its train ids."""
 
 CITYSCAPES_LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 """Their numbers in ``*_labelIds.png``; all others up to 34 are void."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from PIL import Image
 
 from pixelwise.defaults import BOUNDARIES, CUT
-from pixelwise.drawing.kinds import (
+from pixelwise.drawing.panels import (
     Panel,
     instance_panel,
     regions_panel,

@@ -72,8 +72,8 @@ def _photo(
 ) -> tuple[Section, Section]:
     from pixelwise.blur import find_subject
     from pixelwise.drawing import outline_regions, overlay
-    from pixelwise.drawing.kinds import instance_panel
     from pixelwise.drawing.page import Figure, Section
+    from pixelwise.drawing.panels import instance_panel
     from pixelwise.effects import blur_background
     from pixelwise.regions import hierarchy
 
