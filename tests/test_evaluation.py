@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from pixelwise import ClassMap, confusion_matrix, open_dataset, write_image
+from pixelwise import ClassMap, confusion_matrix, open_dataset
 from pixelwise.datasets import draw_shapes
-from pixelwise.errors import ArgumentError, DataError, LabelError
-from pixelwise.evaluation import evaluate, merged
-from pixelwise.instances import components
-from pixelwise.io.mask import write_instance_map, write_label_map
+from pixelwise.errors import DataError, LabelError
+from pixelwise.evaluation import evaluate
+from pixelwise.io.mask import write_label_map
 from pixelwise.metrics import BoundaryScores, SemanticScores, boundary_counts
-from pixelwise.samples import Instance, Sample
+from pixelwise.samples import Sample
 from tests.conftest import run
 from tests.toy import write_toy
 
@@ -224,35 +222,15 @@ def test_the_command_translates_classes(shapes: Path, tmp_path: Path) -> None:
     assert "Weights toy on shapes val" in page.read_text(encoding="utf-8")
 
 
-def test_parts_merged_are_the_whole(tmp_path: Path) -> None:
-    """Images shared between processes give the figures of all of them, instances included."""
-    for k in range(5):
-        instance_map = np.zeros((40, 50), np.uint16)
-        instance_map[5:20, 5 : 15 + k], instance_map[22:35, 20:40] = 1, 2
-        write_instance_map(tmp_path / "val" / "instances" / f"{k}.png", instance_map)
-        write_image(tmp_path / "val" / "images" / f"{k}.png", np.zeros((40, 50, 3), np.uint8))
-    dataset = open_dataset(tmp_path, "val", say=str)
+def test_functions_are_evaluated_as_far_as_asked(shapes: Path) -> None:
+    dataset = open_dataset(shapes, "val", say=str)
 
-    def predict(sample: Sample) -> tuple[UInt8Array, tuple[Instance, ...]]:
-        label_map = np.roll(sample.label_map, int(sample.name), axis=1)
-        found = components(label_map, [1], 1)
-        # No two scores alike: AP depends on the order of equal ones.
-        score = 0.9 - int(sample.name) / 10
-        return label_map, tuple(replace(i, score=score - i.id / 100) for i in found)
+    def predict(sample: Sample) -> tuple[UInt8Array, None]:
+        return np.minimum(sample.label_map, 3), None
 
-    ids = (1,)
-    whole = evaluate(dataset, predict, instance_classes=ids)
-    parts = [evaluate(dataset[k::2], predict, instance_classes=ids) for k in (0, 1)]
-    both = merged(parts)
-    assert whole.instances is not None
-    assert both.figures() == pytest.approx(whole.figures(), nan_ok=True)
-    assert (both.scores.matrix == whole.scores.matrix).all()
-    assert (both.scores.images, both.scores.source) == (5, whole.scores.source)
-    assert sorted(both.names) == sorted(whole.names)
-    assert both.void_pixels == whole.void_pixels
-    without = evaluate(dataset, predict, boundaries=False)
+    whole, without = evaluate(dataset, predict), evaluate(dataset, predict, boundaries=False)
+    assert (whole.scores.matrix == without.scores.matrix).all()
     assert without.boundaries is None
     assert without.instances is None
     assert "boundary_iou" not in without.as_dict()
-    with pytest.raises(ArgumentError, match="expected one evaluation or more"):
-        merged([])
+    assert set(whole.figures()) - set(without.figures()) == {"boundary_iou", "boundary_f1"}

@@ -10,14 +10,11 @@ import numpy as np
 from pixelwise.classes import VOID
 from pixelwise.concurrency import prefetch
 from pixelwise.datasets import Dataset
-from pixelwise.errors import ArgumentError
 from pixelwise.evaluation.figures import DEFINITIONS
 from pixelwise.evaluation.predictions import Comparison, Source
 from pixelwise.metrics import BoundaryScores, SemanticScores, boundary_counts, confusion_matrix
 from pixelwise.metrics.boundaries import COLUMNS
-from pixelwise.metrics.cells import CellCounts
 from pixelwise.metrics.instance_scores import InstanceCounter, InstanceScores
-from pixelwise.metrics.panoptic import PanopticQuality
 from pixelwise.metrics.semantic import or_none
 from pixelwise.progress import track
 from pixelwise.samples import Float64Array
@@ -201,64 +198,4 @@ def evaluate(
         BoundaryScores(counts, dataset.classes) if boundaries else None,
         counter.scores(),
         compared.translation,
-    )
-
-
-def merged(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Return the evaluation of all images of several, e.g. of several processes or data sets.
-
-    Parameters
-    ----------
-    evaluations : sequence of Evaluation
-        At least one; all with the same classes.
-
-    Raises
-    ------
-    ArgumentError
-        None given, or other classes.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> from pixelwise import open_dataset
-    >>> from pixelwise.datasets import draw_shapes
-    >>> with TemporaryDirectory() as folder:
-    ...     shapes = open_dataset(draw_shapes(folder, train=1, val=3), "val", say=str)
-    ...     halves = [evaluate(shapes[k::2], lambda s: (s.label_map, None)) for k in (0, 1)]
-    >>> merged(halves).scores.images
-    3
-    """
-    if not evaluations or len({e.scores.classes.names for e in evaluations}) > 1:
-        raise ArgumentError("merged: expected one evaluation or more, of the same classes")
-    first = evaluations[0]
-    classes = first.scores.classes
-    boundaries = [e.boundaries.counts for e in evaluations if e.boundaries is not None]
-    instances = [e.instances for e in evaluations if e.instances is not None]
-    return Evaluation(
-        SemanticScores(
-            np.sum([e.scores.matrix for e in evaluations], axis=0),
-            classes,
-            sum(e.scores.images for e in evaluations),
-            " + ".join(dict.fromkeys(e.scores.source for e in evaluations)),
-        ),
-        tuple(name for e in evaluations for name in e.names),
-        np.concatenate([e.image_miou for e in evaluations]),
-        np.concatenate([e.image_cells for e in evaluations]),
-        sum(e.void_pixels for e in evaluations),
-        BoundaryScores(np.sum(boundaries, axis=0), classes) if boundaries else None,
-        _merged_instances(instances) if instances else None,
-        "; ".join(dict.fromkeys(e.translation for e in evaluations if e.translation)),
-    )
-
-
-def _merged_instances(parts: list[InstanceScores]) -> InstanceScores:
-    return InstanceScores(
-        parts[0].classes,
-        parts[0].instance_classes,
-        tuple(match for part in parts for match in part.matches),
-        CellCounts(np.concatenate([part.cells.counts for part in parts])),
-        PanopticQuality(
-            np.sum([part.panoptic.counts for part in parts], axis=0),
-            np.sum([part.panoptic.ious for part in parts], axis=0),
-        ),
     )
