@@ -104,6 +104,13 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
         find_images([tmp_path])
 
 
+def test_hidden_files_are_no_images(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.jpg", RAMP)
+    (tmp_path / "._a.jpg").write_bytes(b"what macOS leaves on other disks")
+    assert find_images([tmp_path]) == [tmp_path / "a.jpg"]
+    assert find_images([tmp_path / "*.jpg"]) == [tmp_path / "a.jpg"]
+
+
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     write_image(path, RAMP)
