@@ -1,4 +1,4 @@
-"""Pictures of masks: what is drawn where."""
+"""Drawings of masks: what is drawn where."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ def test_what_moves_does_not_lag() -> None:
         assert wrong.sum() < 0.03 * truth.sum()
 
 
-def test_a_live_picture_waits_for_nothing() -> None:
+def test_live_video_waits_for_nothing() -> None:
     rng = np.random.default_rng(0)
     seen = []
 

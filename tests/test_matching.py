@@ -144,7 +144,7 @@ def test_region_figures_keep_their_laws(one: np.ndarray, seed: int) -> None:
     assert achievable_accuracy(itself) == 1
 
 
-def test_borders_are_those_of_the_published_ground_truth() -> None:
+def test_boundaries_are_those_of_the_published_ground_truth() -> None:
     root = real("bsds500")
     photo = read_bsds(root, "val")[3]
     people = loadmat(root / "groundTruth" / "val" / f"{photo.name}.mat")["groundTruth"].ravel()

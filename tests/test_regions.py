@@ -1,4 +1,4 @@
-"""Regions: superpixels, the hierarchy and its cuts, refining; at the library and the door."""
+"""Regions: superpixels, the hierarchy and its cuts, refining; from Python and the command line."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ def test_two_halves_come_apart_first() -> None:
         assert border.min() == found.boundaries.max() > 0.2
 
 
-def test_superpixels_follow_a_border() -> None:
+def test_superpixels_follow_a_boundary() -> None:
     found = superpixels(HALVES, 20)
     assert achievable_accuracy(overlaps(found, (HALVES[..., 0] == 200).astype(np.int32))) == 1
 
 
-def test_pictures_of_any_kind_work() -> None:
+def test_images_of_any_kind_work() -> None:
     grey = np.tile(np.arange(60, dtype=np.uint8), (40, 1))
     for image in (grey, grey.astype(np.uint16) * 256, np.dstack([grey] * 4), noise(1, 1)):
         check_region_map(hierarchy(image).cut(1), image.shape[:2])
@@ -130,7 +130,7 @@ def test_more_regions_than_pixels_are_refused() -> None:
         superpixels(np.zeros((2, 2), np.float32))
 
 
-def test_a_large_photo_gets_its_borders_at_full_resolution() -> None:
+def test_a_large_photo_gets_its_boundaries_at_full_resolution() -> None:
     y, x = np.mgrid[:1500, :2000]
     disc = (y - 700) ** 2 + (x - 900) ** 2 < 400**2
     image = np.where(disc[..., None], (210, 60, 40), (40, 120, 60)).astype(np.uint8)
@@ -282,7 +282,7 @@ def test_the_command_says_what_is_wrong(
     assert "Traceback" not in done.stderr
 
 
-def test_a_damaged_photo_is_told_and_the_rest_is_done(tmp_path: Path) -> None:
+def test_a_damaged_photo_is_reported_and_the_rest_is_done(tmp_path: Path) -> None:
     Image.fromarray(HALVES).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"no picture")
     done = run("regions", tmp_path, "--out", tmp_path / "out")

@@ -173,7 +173,7 @@ def test_a_clip_cut_short_gives_what_could_be_read(toy: Path, tmp_path: Path) ->
     assert 10 < len(times(out)) < 60
 
 
-def test_a_damaged_middle_is_told_with_its_time(toy: Path, tmp_path: Path) -> None:
+def test_a_damaged_middle_is_reported_with_its_time(toy: Path, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mkv", 60, sound=False)
     data = bytearray(clip.read_bytes())
     middle = len(data) // 2

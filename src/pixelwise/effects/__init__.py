@@ -1,4 +1,4 @@
-"""What a mask is good for: mattes, background blur, other backgrounds."""
+"""Effects from masks: mattes, background blur, other backgrounds."""
 
 from pixelwise.effects.blending import cut_out, replace_background
 from pixelwise.effects.blur import SHAPES, blur_background
