@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from lightning_fabric import Fabric
 
 from pixelwise import ClassMap, Predictor, ReadOptions, open_dataset
-from pixelwise.datasets import Dataset
+from pixelwise.datasets import FORMATS, Dataset
+from pixelwise.datasets.formats.format import Format
 from pixelwise.errors import ArgumentError, DataError, PixelwiseError
 from pixelwise.inference.session import OnnxSession
 from pixelwise.networks import build_network, count_parameters
@@ -418,6 +419,32 @@ def test_older_recipes_keep_their_meaning(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(SUBJECTS.parent.glob("*.json")), ids=lambda p: p.stem)
 def test_the_recipes_of_the_repository_load(path: Path) -> None:
     assert Recipe.read(path).settings
+
+
+def test_a_folder_is_recognised_and_each_split_opened_once(
+    shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str | None] = []
+    probed: dict[str, int] = {}
+
+    def counted(name: str, format_: Format) -> Format:
+        def is_here(path: Path) -> bool:
+            probed[name] = probed.get(name, 0) + 1
+            return format_.is_here(path)
+
+        def open_(root: Path, split: str | None, reading: Any) -> Dataset:
+            opened.append(split)
+            return format_.open(root, split, reading)
+
+        return replace(format_, is_here=is_here, open=open_)
+
+    for name, format_ in list(FORMATS.items()):
+        monkeypatch.setitem(FORMATS, name, counted(name, format_))
+    training, held_out = Recipe().open([shapes], str)
+    assert (len(training[0]), len(held_out[0])) == (8, 4)
+    assert opened == ["train", "val"]
+    # The check is told the format, and asks only that one again.
+    assert probed == {name: 1 + (name == "voc") for name in FORMATS}
 
 
 def test_classes_that_do_not_fit_are_refused(shapes: Path) -> None:
