@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import typer
+from PIL import Image
 
-from pixelwise.cli import options, predict
 from pixelwise.cli.main import COMMANDS, build_app
+from pixelwise.cli.options import TABLE, names_in
+from tests.conftest import run
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -76,27 +78,41 @@ def test_examples_of_the_help_parse(name: str) -> None:
     parse([name, *shlex.split(COMMANDS[name].example)])
 
 
-def test_choices_are_those_of_the_library() -> None:
-    from pixelwise.datasets.fetch import DOWNLOADS
-    from pixelwise.datasets.options import ENCODINGS
-    from pixelwise.datasets.registry import FORMATS
-    from pixelwise.effects.blur import SHAPES
-    from pixelwise.inference.outputs import KINDS
-    from pixelwise.inference.session import DEVICES
-    from pixelwise.networks import DESIGNS
-    from pixelwise.training.distributed import DEVICES as TRAINING_DEVICES
-    from pixelwise.training.settings import TASKS
+TABLES = [
+    ("convert", "datasets:FORMATS"),
+    ("check", "datasets.options:ENCODINGS"),
+    ("download", "datasets:DOWNLOADS"),
+    ("predict", "inference.outputs:KINDS"),
+    ("predict", "inference.predictor:TTA"),
+    ("predict", "inference.session:DEVICES"),
+    ("regions", "regions.hierarchical:BOUNDARIES"),
+    ("blur", "effects:SHAPES"),
+    ("train", "networks:DESIGNS"),
+    ("train", "training.settings:DEVICES"),
+]
 
-    def choices(command: str, option: str) -> tuple[str, ...]:
-        (found,) = (p for p in program().commands[command].params if p.name == option)
-        return tuple(found.type_descriptor.choices)
 
-    assert get_args(options.FormatName) == tuple(FORMATS)
-    assert get_args(options.EncodingName) == tuple(ENCODINGS)
-    assert get_args(options.DeviceName) == tuple(DEVICES)
-    assert get_args(options.TrainingDeviceName) == tuple(TRAINING_DEVICES)
-    assert set(predict.Kind) == set(KINDS)
-    assert choices("blur", "shape") == SHAPES
-    assert choices("train", "task") == tuple(t for t in TASKS if t != "boundary")  # train-edges
-    assert choices("train", "size") == tuple(DESIGNS)
-    assert choices("download", "name") == tuple(DOWNLOADS)
+@pytest.mark.parametrize(("command", "table"), TABLES)
+def test_the_help_shows_the_choices_of_the_library(command: str, table: str) -> None:
+    done = run(command, "--help", COLUMNS="200")
+    for name in names_in(table):
+        assert re.search(rf"\b{name}\b", done.stdout), f"{command} --help: no {name}"
+    assert not TABLE.search(done.stdout)
+
+
+def test_names_that_are_no_choice_are_errors(tmp_path: Path) -> None:
+    image = Image.new("RGB", (8, 8))
+    image.save(tmp_path / "a.png")
+    for line, known in (
+        ("convert {0} --to png --out {0}/new", "labelme"),
+        ("check {0} --encoding colours", "binary"),
+        ("download voc1997", "voc2012"),
+        ("predict {0}/a.png --out {0}/out --save gif", "overlay"),
+        ("predict {0}/a.png --out {0}/out --device tpu", "coreml"),
+        ("regions {0}/a.png --out {0}/out --boundaries sobel", "colour"),
+        ("blur {0}/a.png --out {0}/b.png --shape star", "disc"),
+    ):
+        done = run(*line.format(tmp_path).split())
+        assert done.returncode == 2, line
+        assert known in done.stderr, line
+        assert done.stderr.count("\n") == 1, line

@@ -6,11 +6,11 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import Weights
+from pixelwise.cli.options import Weights, choice
 from pixelwise.defaults import BLUR_STRENGTH, WEIGHTS
 from pixelwise.errors import ArgumentError, ImageFileError
 
@@ -42,8 +42,11 @@ def blur(
         ),
     ] = None,
     shape: Annotated[
-        Literal["gaussian", "disc"],
-        typer.Option(help="Of the blur; disc turns bright spots into discs, as a lens does."),
+        str,
+        choice(
+            "effects:SHAPES",
+            help="Of the blur; disc turns bright spots into discs, as a lens does.",
+        ),
     ] = "gaussian",
     background: Annotated[
         str,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import FORMATS, Data, FormatName, read_options
+from pixelwise.cli.options import Data, choice, read_options
 
 if TYPE_CHECKING:
     from pixelwise.datasets import ReadOptions
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @read_options
 def convert(
     source: Data,
-    to: Annotated[FormatName, typer.Option(metavar=FORMATS, help="The format to write.")],
+    to: Annotated[str, choice("datasets:FORMATS", help="The format to write.")],
     out: Annotated[Path, typer.Option(help="Folder to write; it must not exist.")],
     lossy: Annotated[
         bool, typer.Option("--lossy", help="Write what the format can hold, even if it is not all.")

@@ -6,15 +6,13 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 
 def download(
-    name: Annotated[
-        Literal["voc2012", "voc2007"], typer.Argument(metavar="NAME", help="voc2012 or voc2007.")
-    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One of {datasets:DOWNLOADS}.")],
     out: Annotated[Path, typer.Option(help="Folder to put it into.")] = Path("data"),
     archive: Annotated[
         Path | None, typer.Option(help="The archive, if you have it; nothing is downloaded.")

@@ -21,6 +21,7 @@ from pixelwise.cli.demo import demo
 from pixelwise.cli.download import download
 from pixelwise.cli.evaluate import evaluate
 from pixelwise.cli.export import export
+from pixelwise.cli.options import with_names
 from pixelwise.cli.predict import predict
 from pixelwise.cli.quantise import quantise
 from pixelwise.cli.regions import regions
@@ -91,7 +92,14 @@ class _BareFlags:
 
 
 class _Command(_BareFlags, TyperCommand):
-    pass
+    """A command whose help shows the names in the tables that its options take."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        for parameter in self.params:
+            for text in ("metavar", "help"):
+                if getattr(parameter, text, None):
+                    setattr(parameter, text, with_names(getattr(parameter, text)))
+        super().format_help(ctx, formatter)
 
 
 class _Group(_BareFlags, TyperGroup):

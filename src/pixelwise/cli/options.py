@@ -3,23 +3,54 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from pixelwise.classes import ClassMap
 
-FormatName = Literal["voc", "coco", "yolo", "labelme", "pairs"]
-EncodingName = Literal["ids", "binary", "instances"]
-DeviceName = Literal["cpu", "cuda", "coreml"]
-TrainingDeviceName = Literal["auto", "cpu", "cuda", "mps"]
+TABLE = re.compile(r"\{([\w.]+:\w+)\}")
+"""Where a metavar or a help text names a table of the library, ``{datasets:FORMATS}``."""
 
-FORMATS = " | ".join(get_args(FormatName))
-"""As the help shows them; with spaces, so that a narrow terminal breaks between two."""
+
+def names_in(table: str) -> tuple[str, ...]:
+    """Return the names in a table of the library.
+
+    Examples
+    --------
+    >>> names_in("datasets.options:ENCODINGS")
+    ('ids', 'binary', 'instances')
+    """
+    module, _, name = table.partition(":")
+    return tuple(getattr(import_module(f"pixelwise.{module}"), name))
+
+
+def with_names(text: str) -> str:
+    """Replace the tables that a text names by their names.
+
+    With spaces between them, so that a narrow terminal breaks between two.
+    """
+    return TABLE.sub(lambda found: " | ".join(names_in(found[1])), text)
+
+
+def choice(table: str, **settings: Any) -> Any:
+    """Return an option whose values are the names in a table of the library.
+
+    The table is read when the help is shown or a shell completes the value, so that a further
+    entry there is known here, and parsing imports nothing. The library itself rejects other names.
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in names_in(table) if name.startswith(incomplete)]
+
+    return typer.Option(metavar=f"{{{table}}}", autocompletion=complete, **settings)
+
 
 DATA = "A data set: VOC, COCO, YOLO-seg, labelme, or images and masks in two folders."
 NAMED_WEIGHTS = "A name that `pixelwise weights` lists, or a model.onnx."
@@ -29,20 +60,21 @@ Inputs = Annotated[
     list[Path], typer.Argument(metavar="INPUT", help="Images, folders, or globs such as '*.jpg'.")
 ]
 Weights = Annotated[str, typer.Option(metavar="NAME|FILE", help=NAMED_WEIGHTS)]
-Device = Annotated[DeviceName, typer.Option(help="Where the network runs.")]
+Device = Annotated[str, choice("inference.session:DEVICES", help="Where the network runs.")]
 TrainingDevice = Annotated[
-    TrainingDeviceName, typer.Option(help="Where to train; auto is the fastest there is.")
+    str,
+    choice("training.settings:DEVICES", help="Where to train; auto is the fastest there is."),
 ]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the same as JSON there.")]
 
 READ_OPTIONS: dict[str, Any] = {
     "format": Annotated[
-        FormatName | None,
-        typer.Option(metavar=FORMATS, help="The format of DATA, if several fit it."),
+        str | None,
+        choice("datasets:FORMATS", help="The format of DATA, if several fit it."),
     ],
     "encoding": Annotated[
-        EncodingName | None,
-        typer.Option(help="What the numbers in a mask file are."),
+        str | None,
+        choice("datasets.options:ENCODINGS", help="What the numbers in a mask file are."),
     ],
     "void": Annotated[
         int | None,

@@ -5,28 +5,14 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import Device, Inputs, Weights
+from pixelwise.cli.options import Device, Inputs, Weights, choice
 from pixelwise.defaults import TILE, WEIGHTS
 from pixelwise.errors import ImageFileError
-
-
-class Kind(StrEnum):
-    """What `--save` takes; Typer knows no list of a Literal."""
-
-    PNG = "png"
-    OVERLAY = "overlay"
-    INSTANCES = "instances"
-    INSTANCES_OVERLAY = "instances_overlay"
-    NPZ = "npz"
-    LABELME = "labelme"
-    YOLO = "yolo"
-    COCO = "coco"
 
 
 def predict(
@@ -34,9 +20,9 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     weights: Weights = WEIGHTS,
     save: Annotated[
-        list[Kind] | None,
-        typer.Option(
-            metavar=" | ".join(Kind),
+        list[str] | None,
+        choice(
+            "inference.outputs:KINDS",
             show_default="png, overlay, instances, instances_overlay",
             help="What to write; repeat it for more.",
         ),
@@ -51,7 +37,7 @@ def predict(
     tta: Annotated[
         str,
         typer.Option(
-            metavar="flip,scales",
+            metavar="{inference.predictor:TTA}",
             help="Test-time augmentation: average over the mirrored image, other scales, or both.",
         ),
     ] = "",

@@ -6,11 +6,11 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import Inputs
+from pixelwise.cli.options import Inputs, choice
 from pixelwise.defaults import BOUNDARIES, CUT
 from pixelwise.errors import ImageFileError
 
@@ -26,8 +26,11 @@ def regions(
         typer.Option(min=0.0, max=1.0, help="Instead of -n: keep boundaries at least this strong."),
     ] = None,
     boundaries: Annotated[
-        Literal["learned", "colour"],
-        typer.Option(help="Found by a small network, or from colour alone."),
+        str,
+        choice(
+            "regions.hierarchical:BOUNDARIES",
+            help="Found by a small network, or from colour alone.",
+        ),
     ] = BOUNDARIES,
     superpixels: Annotated[
         int | None,

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import DATA, TrainingDevice, read_options
+from pixelwise.cli.options import DATA, TrainingDevice, choice, read_options
 
 if TYPE_CHECKING:
     from pixelwise.datasets import ReadOptions
@@ -27,12 +27,10 @@ def train(
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the images.")] = None,
     task: Annotated[
-        Literal["semantic", "instance"] | None,
-        typer.Option(help="Classes alone, or instances as well."),
+        str | None,
+        typer.Option(metavar="semantic | instance", help="Classes alone, or instances as well."),
     ] = None,
-    size: Annotated[
-        Literal["tiny", "small", "base"] | None, typer.Option(help="Of the network.")
-    ] = None,
+    size: Annotated[str | None, choice("networks:DESIGNS", help="Of the network.")] = None,
     weights: Annotated[
         str | None,
         typer.Option(

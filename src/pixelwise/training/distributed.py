@@ -11,8 +11,7 @@ from torch import nn
 from torch.distributed.nn.functional import all_reduce
 
 from pixelwise.errors import ArgumentError
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
+from pixelwise.training.settings import DEVICES
 
 
 def make_fabric(device: str, precision: str) -> Fabric:
@@ -21,7 +20,7 @@ def make_fabric(device: str, precision: str) -> Fabric:
     Parameters
     ----------
     device : str
-        One of `DEVICES`.
+        One of `pixelwise.training.settings.DEVICES`.
     precision : str
         One of `pixelwise.training.settings.PRECISIONS`.
 

@@ -15,6 +15,7 @@ SIZES = tuple(DESIGNS)
 PRECISIONS = ("auto", "bfloat16", "float32")
 
 TASKS = ("semantic", "instance", "boundary")
+DEVICES = ("auto", "cpu", "cuda", "mps")
 """What is learnt: classes alone, instances as well, or the boundaries that people draw."""
 
 INSTANCE_SOURCES = ("", "areas", "one")
