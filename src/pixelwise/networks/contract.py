@@ -127,12 +127,17 @@ class Network(nn.Module):
         """
         raise ArgumentError(f"{self.design}: no instance branch that could be trained alone")
 
-    def fix_size(self, side: int) -> None:
+    def fix_size(self, side: int) -> bool:  # noqa: ARG002
         """Resize every image to one size inside the network, for an export that needs it.
 
         Parameters
         ----------
         side : int
-            Height and width in pixels, if the network itself names none. A network that takes
-            every size ignores it.
+            Height and width in pixels, if the network itself names none.
+
+        Returns
+        -------
+        bool
+            Whether it does so now; False of a network that takes every size.
         """
+        return False

@@ -102,9 +102,10 @@ class HubSegmenter(Network):
         self.register_buffer("offset", mean / deviation, persistent=False)
         self.register_buffer("shift", torch.zeros(n_classes), persistent=False)
 
-    def fix_size(self, side: int) -> None:
+    def fix_size(self, side: int) -> bool:
         """Resize images to the size that the preprocessing names, else to ``side`` x ``side``."""
         self.fixed = self.fixed or self.preprocessing.size or (side, side)
+        return True
 
     def forward(self, image: torch.Tensor, shrink: int = 1) -> Output:
         """(N, 3, H, W) float32 in 0..255 to logits; see `Network.forward`."""

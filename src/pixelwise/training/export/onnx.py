@@ -44,19 +44,20 @@ def export_network(network: Network, card: ModelCard, path: Path) -> float:
     WeightsError
         torch cannot export the network, or ONNX Runtime cannot run it.
     """
-    # torch's exporter and ONNX Runtime fail in many ways on a network that counts its windows.
+    reason = "it does not take every size"
+    # torch's exporter and ONNX Runtime fail in many ways, as on a network that counts its windows.
     try:
         if network.takes_any_size:
             return _export(network, card, path)
-    except Exception:
-        path.unlink(missing_ok=True)
-    network.fix_size(card.side)
-    try:
-        return _export(network, card, path, one_image=True)
     except Exception as error:
-        path.unlink(missing_ok=True)
-        reason = str(error).strip().splitlines()[0]
-        raise WeightsError(f"{network.design}: cannot be exported ({reason})") from None
+        reason = str(error).strip().partition("\n")[0]
+    try:
+        if network.fix_size(card.side):
+            return _export(network, card, path, one_image=True)
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+    path.unlink(missing_ok=True)
+    raise WeightsError(f"{network.design}: cannot be exported ({reason})")
 
 
 def _export(network: Network, card: ModelCard, path: Path, one_image: bool = False) -> float:
