@@ -61,7 +61,7 @@ def test_people_and_their_regions_are_read(bsds: Path) -> None:
 
 
 def test_bad_data_is_named(bsds: Path) -> None:
-    with pytest.raises(DataError, match=r"test: no photos"):
+    with pytest.raises(DataError, match=r"test: no images"):
         read_bsds(bsds, "test")
     truth = bsds / "groundTruth" / "val" / "0.mat"
     truth.write_bytes(b"no matlab file")

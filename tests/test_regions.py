@@ -269,7 +269,7 @@ def test_the_command_cuts_at_a_level_and_into_superpixels(tmp_path: Path) -> Non
         (("-n", "9999"), "a.png: n: expected 1 to 2400 regions"),
         (("-n", "3", "--superpixels", "3"), "take no n and no level"),
         (("-n", "3", "--level", "0.5"), "not both"),
-        (("--boundaries", "x"), "'x' is not one of 'learned', 'colour'"),
+        (("--boundaries", "x"), "unknown boundaries 'x'; there is: colour, learned"),
     ],
 )
 def test_the_command_says_what_is_wrong(

@@ -204,7 +204,7 @@ def test_class_maps_check_themselves() -> None:
         ClassMap(())
     with pytest.raises(ArgumentError, match="'a' is given twice"):
         ClassMap(("a", "b", "a"))
-    with pytest.raises(ArgumentError, match="one colour a class"):
+    with pytest.raises(ArgumentError, match="one colour per class"):
         ClassMap(("a",), ((0, 0, 0), (1, 1, 1)))
     with pytest.raises(ArgumentError, match=r"0\.\.255"):
         ClassMap(("a",), ((0, 0, 300),))
