@@ -241,7 +241,7 @@ def test_alphas_of_other_tools(tmp_path: Path) -> None:
         (("--background", "gone.png"), "expected blur, transparent, a colour"),
         (("--background", "#12345"), "expected blur, transparent, a colour"),
         (("--background", "transparent"), "ends in .png or .webp"),
-        (("--shape", "star"), "'star' is not one of 'gaussian', 'disc'"),
+        (("--shape", "star"), "unknown shape 'star'; there is: gaussian, disc"),
         (("--strength", "0"), "above 0"),
         (("--sigma", "nan"), "above 0"),
         (("--subject", "dog"), "dog"),
