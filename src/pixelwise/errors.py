@@ -6,9 +6,9 @@
     ├── DataError            something is wrong with the files somebody gave
     │   ├── NotADatasetError     a folder in none of the known layouts
     │   ├── AmbiguousError       files that can be read in two ways
-    │   ├── ImageFileError       a picture that cannot be read whole
+    │   ├── ImageFileError       an image file that cannot be read whole
     │   ├── VideoFileError       a clip of which nothing can be read
-    │   └── LabelError           a label map that does not fit its photo or its classes
+    │   └── LabelError           a label map that does not fit its image or its classes
     ├── WeightsError         a weights file of another program, or one that does not fit
     ├── ArgumentError        a value out of its range, an unknown name
     └── MissingExtraError    a part of pixelwise that needs an optional install

@@ -267,7 +267,7 @@ def _train_epoch(run: Run, epoch: int) -> dict[str, object]:
         "epoch": epoch + 1,
         "crop": settings.crop_in(epoch),
         "loss": round(float(torch.stack(losses).mean()), 4),
-        "photos_per_second": round(settings.batch * len(losses) / seconds, 1),
+        "images_per_second": round(settings.batch * len(losses) / seconds, 1),
         "seconds": round(seconds, 1),
         "waiting": round(waited / seconds, 4),
     }
