@@ -89,6 +89,7 @@ TABLES = [
     ("blur", "effects:SHAPES"),
     ("train", "networks:DESIGNS"),
     ("train", "training.settings:DEVICES"),
+    ("train", "training.settings:ENCODER_CHOICES"),
 ]
 
 

@@ -31,6 +31,10 @@ def train(
         typer.Option(metavar="semantic | instance", help="Classes alone, or instances as well."),
     ] = None,
     size: Annotated[str | None, choice("networks:DESIGNS", help="Of the network.")] = None,
+    encoder: Annotated[
+        str | None,
+        choice("training.settings:ENCODER_CHOICES", help="Start from a pretrained encoder."),
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -81,6 +85,7 @@ def train(
     given: dict[str, Any] = {
         "task": task,
         "size": size,
+        "encoder": encoder,
         "epochs": epochs,
         "side": side,
         "crop": crop,

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pixelwise.errors import missing_extra
-from pixelwise.networks.designs import BOUNDARY_DESIGN, DESIGNS, Design
+from pixelwise.networks.designs import BOUNDARY_DESIGN, DESIGNS, PRETRAINED_DESIGNS, Design
 
 if TYPE_CHECKING:
     from pixelwise.networks.contract import Encoder, Network, Output
@@ -24,6 +24,7 @@ __all__ = [
     "BOUNDARY_DESIGN",
     "DESIGNS",
     "ENCODERS",
+    "PRETRAINED_DESIGNS",
     "Design",
     "Encoder",
     "EncoderEntry",

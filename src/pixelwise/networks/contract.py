@@ -117,6 +117,10 @@ class Network(nn.Module):
         Output
         """
 
+    def pretrained_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that are learnt at a lower rate, since they know ImageNet."""
+        return []
+
     def freeze_classes(self) -> None:
         """Leave only the instance branch to be learnt; call it again after each ``train()``.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pixelwise.errors import ArgumentError
+
 
 @dataclass(frozen=True)
 class Design:
@@ -19,9 +21,13 @@ class Design:
     width, fine_width : int
         Channels of the decoder, and of its finest level, which has four times the pixels of the
         next.
+    instance_fine_width : int
+        Channels of the finest level of an instance branch; ``fine_width`` if 0.
     instance_blocks : int
         Residual blocks that an instance branch has of its own at the coarsest level; 0 where
         instances are small in the image.
+    stride : int
+        Pixels of the image under one of the finest level's.
     title : str
         What to call the network in a report.
 
@@ -35,7 +41,9 @@ class Design:
     options: Mapping[str, object]
     width: int
     fine_width: int
+    instance_fine_width: int = 0
     instance_blocks: int = 0
+    stride: int = 2
     title: str = ""
 
 
@@ -66,6 +74,23 @@ DESIGNS = {
 }
 """What ``size`` may be; 0.6, 1.5 and 6.6 M parameters."""
 
+NO_ENCODER = "none"
+"""The setting ``encoder`` of a network that starts from random weights."""
+
+PRETRAINED_DESIGNS = {
+    "efficientnet_lite0": Design(
+        encoder="efficientnet_lite0",
+        options={"from_stride": 4},
+        width=64,
+        fine_width=64,
+        instance_fine_width=32,
+        instance_blocks=2,
+        stride=4,
+        title="Semantic FPN on EfficientNet-Lite 0, pretrained on ImageNet",
+    ),
+}
+"""On each encoder with pretrained weights, by its name; 3.1 M parameters, 3.8 with instances."""
+
 BOUNDARY_DESIGN = Design(
     encoder="residual-differences",
     options={"stem": 24, "widths": (32, 40, 48, 56), "depths": (2, 2, 2, 1)},
@@ -74,3 +99,37 @@ BOUNDARY_DESIGN = Design(
     title="Feature pyramid on pixel differences",
 )
 """Of the network that finds boundaries; 0.29 M parameters."""
+
+
+def design_of(size: str, encoder: str = NO_ENCODER) -> Design:
+    """Return the design of a segmentation network.
+
+    Parameters
+    ----------
+    size : str
+        One of `DESIGNS`.
+    encoder : str
+        ``none``, or one of `PRETRAINED_DESIGNS`, which have one size each.
+
+    Raises
+    ------
+    ArgumentError
+        A name that is not known, or a size other than ``small`` of a pretrained encoder.
+
+    Examples
+    --------
+    >>> design_of("tiny").stride, design_of("small", "efficientnet_lite0").stride
+    (2, 4)
+    """
+    known = (NO_ENCODER, *PRETRAINED_DESIGNS)
+    for what, name, names in (("size", size, tuple(DESIGNS)), ("encoder", encoder, known)):
+        if name not in names:
+            raise ArgumentError(f"unknown {what} {name!r}; there is: {', '.join(names)}")
+    if encoder == NO_ENCODER:
+        return DESIGNS[size]
+    if size != "small":
+        raise ArgumentError(
+            f"size: the network on the encoder {encoder} has one size, got {size!r}; "
+            "leave out --size, or choose --encoder none"
+        )
+    return PRETRAINED_DESIGNS[encoder]

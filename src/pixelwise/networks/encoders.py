@@ -8,6 +8,7 @@ from functools import partial
 
 from pixelwise.networks.blocks import DifferenceConv
 from pixelwise.networks.contract import Encoder
+from pixelwise.networks.efficientnet_weights import PACKAGE, build_efficientnet_lite
 from pixelwise.networks.residual import ResidualEncoder
 
 
@@ -46,5 +47,32 @@ ENCODERS = {
         partial(ResidualEncoder, conv=DifferenceConv),
         "He et al., 2016, with central differences (Yu et al., 2020; PiDiNet, Su et al., 2021)",
     ),
+    "efficientnet_lite0": EncoderEntry(
+        build_efficientnet_lite,
+        "Tan and Le, EfficientNet, 2019; in the authors' variant Lite, 2020",
+        pretrained=f"on ImageNet by Google, read from the package {PACKAGE}",
+        licence="Apache-2.0",
+    ),
 }
 """What a design's ``encoder`` may be."""
+
+
+def describe_encoder(name: str) -> str:
+    """Return an encoder's name with the origin and licence of its weights, for a card.
+
+    Parameters
+    ----------
+    name : str
+        An entry of `ENCODERS`, or empty.
+
+    Examples
+    --------
+    >>> describe_encoder("residual")
+    'residual'
+    >>> describe_encoder("efficientnet_lite0").rpartition(", ")[2]
+    'Apache-2.0'
+    """
+    entry = ENCODERS.get(name)
+    if entry is None or not entry.pretrained:
+        return name
+    return f"{name}, pretrained: {entry.pretrained}, {entry.licence}"

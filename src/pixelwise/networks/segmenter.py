@@ -8,7 +8,7 @@ from torch import nn
 from pixelwise.networks.blocks import enlarge
 from pixelwise.networks.contract import Encoder, Network, Output
 from pixelwise.networks.decoder import PyramidDecoder
-from pixelwise.networks.designs import BOUNDARY_DESIGN, DESIGNS, Design
+from pixelwise.networks.designs import BOUNDARY_DESIGN, NO_ENCODER, Design, design_of
 from pixelwise.networks.encoders import ENCODERS
 from pixelwise.networks.instance_branch import InstanceBranch
 
@@ -67,6 +67,11 @@ class Segmenter(Network):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("shift", torch.zeros(n_classes), persistent=False)
 
+    def pretrained_parameters(self) -> list[nn.Parameter]:
+        """Return the encoder's parameters if it is a pretrained one."""
+        entry = ENCODERS.get(self.encoder_name)
+        return list(self.encoder.parameters()) if entry and entry.pretrained else []
+
     def freeze_classes(self) -> None:
         """Leave only the instance branch to be learnt; call it again after each ``train()``."""
         if self.instance_branch is None:
@@ -85,7 +90,9 @@ class Segmenter(Network):
         return Output(logits, None if branch is None else branch(features))
 
 
-def build_network(n_classes: int, size: str = "small", instances: bool = False) -> Segmenter:
+def build_network(
+    n_classes: int, size: str = "small", instances: bool = False, encoder: str = NO_ENCODER
+) -> Segmenter:
     """Build one of our own compact networks.
 
     Parameters
@@ -97,11 +104,21 @@ def build_network(n_classes: int, size: str = "small", instances: bool = False) 
     instances : bool
         Distinguish instances, too, with the centres and offsets of Panoptic-DeepLab (Cheng et
         al., 2020).
+    encoder : str
+        ``none`` for a residual encoder with random weights, or one of `PRETRAINED_DESIGNS`. The
+        network on ``efficientnet_lite0`` has one size, 3.1 M parameters.
 
     Returns
     -------
     Segmenter
-        With random weights from torch's current seed.
+        With random weights from torch's current seed, but for a pretrained encoder.
+
+    Raises
+    ------
+    ArgumentError
+        A name that is not known, or a size that the network on this encoder does not have.
+    MissingExtraError
+        The package with the encoder's weights is not installed.
 
     Examples
     --------
@@ -111,7 +128,7 @@ def build_network(n_classes: int, size: str = "small", instances: bool = False) 
     >>> count_parameters(network) < 1_500_000
     True
     """
-    return _built(DESIGNS[size], n_classes, instances)
+    return build_design(design_of(size, encoder), n_classes, instances)
 
 
 def build_boundary_network() -> Segmenter:
@@ -128,7 +145,7 @@ def build_boundary_network() -> Segmenter:
     >>> count_parameters(build_boundary_network())
     289401
     """
-    network = _built(BOUNDARY_DESIGN, n_classes=1, instances=False)
+    network = build_design(BOUNDARY_DESIGN, n_classes=1, instances=False)
     # Few pixels are boundary; to start at a half would cost the first epochs.
     torch.nn.init.constant_(network.head.bias, -3.0)  # type: ignore[arg-type]
     return network
@@ -146,14 +163,27 @@ def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-def _built(design: Design, n_classes: int, instances: bool) -> Segmenter:
+def build_design(design: Design, n_classes: int, instances: bool = False) -> Segmenter:
+    """Build the network of a design.
+
+    Parameters
+    ----------
+    design : Design
+    n_classes, instances
+        As for `build_network`.
+
+    Examples
+    --------
+    >>> from pixelwise.networks import DESIGNS
+    >>> build_design(DESIGNS["tiny"], n_classes=3).stride
+    2
+    """
     encoder = ENCODERS[design.encoder].build(**design.options)
     decoder = PyramidDecoder(encoder.channels, design.width, design.fine_width)
     branch, title = None, design.title
     if instances:
-        branch = InstanceBranch(
-            encoder.channels, design.width, design.fine_width, design.instance_blocks
-        )
+        fine_width = design.instance_fine_width or design.fine_width
+        branch = InstanceBranch(encoder.channels, design.width, fine_width, design.instance_blocks)
         title += ", centres and offsets of Panoptic-DeepLab"
     return Segmenter(
         encoder,

@@ -19,7 +19,10 @@ SPECK = 1e-3
 
 
 def instance_map_of(
-    label_map: UInt8Array, instances: tuple[Instance, ...] | None, kind: str
+    label_map: UInt8Array,
+    instances: tuple[Instance, ...] | None,
+    kind: str,
+    complete: bool = True,
 ) -> UInt16Array | None:
     """Give each instance of an image a number.
 
@@ -33,6 +36,9 @@ def instance_map_of(
         One of `settings.INSTANCE_SOURCES`. ``"areas"``: each connected area of a class is one,
         void separates those that touch. ``"one"``: all that is labelled is one; the image may
         show others that are not labelled.
+    complete : bool
+        Every instance of the model's classes is labelled. If not, all is unlabelled outside the
+        boxes of those that are.
 
     Returns
     -------
@@ -43,24 +49,24 @@ def instance_map_of(
     numbers = np.zeros(label_map.shape, dtype=np.uint16)
     if kind == "one":
         there = (label_map != 0) & (label_map != VOID)
-        numbers[there] = 1
-        if there.any():
-            top, left, bottom, right = Instance.of(there, 1, 1).box
-            beside = np.ones(label_map.shape, dtype=np.bool_)
-            beside[top:bottom, left:right] = False
-            numbers[beside] = UNKNOWN
-        return numbers
+        instances = (Instance.of(there, 1, 1),) if there.any() else ()
+        complete = complete and not there.any()
     if kind == "areas":
         ids = [int(i) for i in np.unique(label_map) if 0 < i < VOID]
         instances = tuple(components(label_map, ids, 1))
     if instances is None:
         return None
     least = SPECK * label_map.size if kind == "areas" else 0
+    beside = np.ones(label_map.shape, dtype=np.bool_)
     for number, instance in enumerate(instances[: UNKNOWN - 1], start=1):
         unknown = instance.crowd or instance.class_id == VOID or instance.area < least
         instance.within(numbers)[instance.patch] = UNKNOWN if unknown else number
+        if not unknown:
+            instance.within(beside)[:] = False
     # What is background to the model may lie over an instance that is unknown to it.
     numbers[(label_map == 0) & (numbers != UNKNOWN)] = 0
+    if not complete:
+        numbers[beside] = UNKNOWN
     return numbers
 
 

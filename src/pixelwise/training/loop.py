@@ -192,9 +192,7 @@ def prepare(
     # What is validated and exported, and what moves the weights.
     average = deepcopy(network).eval().to(fabric.device)
     average.shift += task.shift(plan).to(fabric.device)
-    optimizer = torch.optim.AdamW(
-        parameter_groups(network, settings.weight_decay), lr=settings.learning_rate
-    )
+    optimizer = torch.optim.AdamW(parameter_groups(network, settings), lr=settings.learning_rate)
     wrapped, optimizer = fabric.setup(network, optimizer)
     card, loss = task.card(plan, network, out.resolve().name), task.loss(plan, fabric)
     run = Run(
@@ -280,7 +278,8 @@ def _train_step(
     fabric, settings = run.fabric, run.plan.settings
     done, total = epoch * run.batches.steps + step, settings.epochs * run.batches.steps
     for group in run.optimizer.param_groups:
-        group["lr"] = learning_rate(done, total, settings)
+        # A run of an earlier version has no shares in its checkpoint.
+        group["lr"] = learning_rate(done, total, settings) * group.get("share", 1.0)
 
     # Forward and backward.
     images = fabric.to_device(images.contiguous(memory_format=torch.channels_last))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pixelwise.classes import VOID
+from pixelwise.networks import Network
 from pixelwise.samples import Float32Array, Int64Array
 from pixelwise.training.settings import Settings
 
@@ -94,13 +96,34 @@ def learning_rate(step: int, total: int, settings: Settings) -> float:
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
 
 
-def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Split the parameters: kernels decay; biases and norms, which set scales, do not."""
+def parameter_groups(network: Network, settings: Settings) -> list[dict[str, Any]]:
+    """Split the parameters: kernels decay; biases and norms, which set scales, do not.
+
+    Parameters
+    ----------
+    network : Network
+    settings : Settings
+        Its ``weight_decay``, and the ``encoder_rate`` at which pretrained parameters are learnt.
+
+    Returns
+    -------
+    list of dict
+        Those of an optimizer, each with its ``share`` of the learning rate.
+    """
+    pretrained = {id(p) for p in network.pretrained_parameters()}
     parameters = [p for p in network.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    slow = [p for p in parameters if id(p) in pretrained]
+    groups: list[dict[str, Any]] = []
+    for chosen, share in (
+        ([p for p in parameters if id(p) not in pretrained], 1.0),
+        *([(slow, settings.encoder_rate)] if slow else []),
+    ):
+        kernels, others = [p for p in chosen if p.ndim > 1], [p for p in chosen if p.ndim <= 1]
+        groups += [
+            {"params": kernels, "weight_decay": settings.weight_decay, "share": share},
+            {"params": others, "weight_decay": 0.0, "share": share},
+        ]
+    return groups
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from pixelwise.classes import VOID
 from pixelwise.datasets import Dataset
 from pixelwise.errors import DataError
 from pixelwise.io.mask import count_ids
+from pixelwise.networks.designs import NO_ENCODER, PRETRAINED_DESIGNS, design_of
 from pixelwise.samples import Float64Array, Int64Array
 from pixelwise.training.augment import UNKNOWN
 from pixelwise.training.instance_targets import instance_map_of
@@ -35,6 +36,9 @@ BATCHES = (32, 24, 16, 12, 8, 6, 4, 2, 1)
 
 FINE_TUNING = 3e-4
 """Learning rate on weights that have been trained already."""
+
+ON_ENCODER = 1.5e-3
+"""Learning rate of what is learnt beside a pretrained encoder."""
 
 SMALL = 0.1
 """Instances are small if the usual one is below this share of an image's longer side."""
@@ -203,7 +207,7 @@ def summarise_data(
 def make_plan(
     recipe: Recipe,
     summary: DataSummary,
-    measure: Callable[[str, int], StepCost],
+    measure: Callable[[Settings, int], StepCost],
     processes: int = 1,
 ) -> Plan:
     """Decide what the recipe leaves open, setting by setting in the order of `RULES`.
@@ -213,7 +217,8 @@ def make_plan(
     recipe : Recipe
     summary : DataSummary
     measure : callable
-        Takes the network's size and the side of a crop, gives what it costs.
+        Takes the settings decided so far, the network among them, and the side of a crop; gives
+        what it costs.
     processes : int
         A batch is dealt out to so many.
 
@@ -243,7 +248,7 @@ class _Draft:
 
     recipe: Recipe
     summary: DataSummary
-    measure: Callable[[str, int], StepCost]
+    measure: Callable[[Settings, int], StepCost]
     processes: int
     values: dict[str, Any]
 
@@ -277,7 +282,17 @@ class _Draft:
 
     @cached_property
     def cost(self) -> StepCost:
-        return self.measure(self.values.get("size", Settings.size), self.values["crop"])
+        return self.measure(Settings.of(self.values), self.values["crop"])
+
+    @property
+    def encoder(self) -> str:
+        """The pretrained encoder; ``none`` of a model of the hub, too."""
+        return str(self.values.get("encoder", Settings.encoder))
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the image under one of the network's map of centres."""
+        return design_of(self.values.get("size", Settings.size), self.encoder).stride
 
     @property
     def epoch_seconds(self) -> float:
@@ -296,6 +311,21 @@ class _Draft:
 
 _Choice = tuple[object, str] | None
 """A value and the reason for it; None leaves the default."""
+
+
+def _encoder(draft: _Draft) -> _Choice:
+    if draft.recipe.model:
+        return None
+    choices = ", ".join(PRETRAINED_DESIGNS)
+    return Settings.encoder, f"random weights; pretrained ones by --encoder: {choices}"
+
+
+def _encoder_rate(draft: _Draft) -> _Choice:
+    if draft.encoder == NO_ENCODER:
+        return None
+    return Settings.encoder_rate, (
+        "of the learning rate, for the encoder; at a quarter of it, 5e-4, it lost what it knew"
+    )
 
 
 def _image_scale(draft: _Draft) -> _Choice:
@@ -337,8 +367,9 @@ def _nms_window(draft: _Draft) -> _Choice:
     if not draft.summary.instance_classes:
         return None
     seen = draft.instance_sizes[0] * (draft.image_scale or draft.values["side"] / draft.longer)
-    window = min(63, max(3, 2 * round((seen / 2 - 1) / 2) + 1))
-    return window, f"the smallest instances cover {seen / 2:.0f} px of the map"
+    covered = seen / draft.stride
+    window = min(63, max(3, 2 * round((covered - 1) / 2) + 1))
+    return window, f"the smallest instances cover {covered:.0f} px of the map"
 
 
 def _scale(draft: _Draft) -> _Choice:
@@ -360,8 +391,10 @@ def _batch(draft: _Draft) -> _Choice:
 
 def _learning_rate(draft: _Draft) -> _Choice:
     # Pretrained weights keep what they know at a lower rate; the usual range for fine-tuning.
-    pretrained = draft.recipe.model or draft.recipe.weights
-    top = FINE_TUNING if pretrained else Settings.learning_rate
+    if draft.recipe.model or draft.recipe.weights:
+        top = FINE_TUNING
+    else:
+        top = Settings.learning_rate if draft.encoder == NO_ENCODER else ON_ENCODER
     rate = float(f"{top * math.sqrt(min(1.0, draft.values['batch'] / 16)):.2g}")
     return rate, "AdamW; lower for batches under 16, and on pretrained weights"
 
@@ -407,6 +440,8 @@ def _ema(draft: _Draft) -> _Choice:
 
 
 RULES: dict[str, Callable[[_Draft], _Choice]] = {
+    "encoder": _encoder,
+    "encoder_rate": _encoder_rate,
     "image_scale": _image_scale,
     "stretch_levels": _stretch_levels,
     "centre_sigma": _centre_sigma,

@@ -14,6 +14,7 @@ from pixelwise.datasets.registry import find
 from pixelwise.datasets.splits import WHOLE
 from pixelwise.defaults import EVALUATION_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, DataError
+from pixelwise.networks.designs import NO_ENCODER
 from pixelwise.training.settings import (
     INSTANCE_SOURCES,
     OLD_NAMES,
@@ -39,18 +40,26 @@ class Source:
         Where its instances come from, one of `training.settings.INSTANCE_SOURCES`: the data
         itself if empty; ``areas``: each connected area of a class is one; ``one``: all that is
         labelled in an image is one.
+    labelled : tuple of str, or None
+        The model's classes that the data set labels completely, without the background; all of
+        them if None. Some pixels of the others may be labelled, too, but a background pixel does
+        not say that it is none of them (`pixelwise.training.partial`). If empty, a background
+        pixel says nothing at all.
 
     Examples
     --------
     >>> source = Source(rules={"cat": "animal", "*": "background"}, repeat=2)
     >>> Source.from_dict({"repeat": 2, "rules": source.rules}) == source
     True
+    >>> Source(labelled=("cat",)).hidden(ClassMap(("background", "cat", "dog")))
+    (True, False, True)
     """
 
     rules: Mapping[str, str] = field(default_factory=dict)
     repeat: int = 1
     options: ReadOptions = field(default_factory=ReadOptions)
     instances: str = ""
+    labelled: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.instances not in INSTANCE_SOURCES:
@@ -58,6 +67,24 @@ class Source:
                 f"instances: expected one of {', '.join(filter(None, INSTANCE_SOURCES))}, "
                 f"got {self.instances!r}"
             )
+
+    def hidden(self, classes: ClassMap) -> tuple[bool, ...]:
+        """Return for each of the model's classes whether the background here may contain it.
+
+        Parameters
+        ----------
+        classes : ClassMap
+            The model's.
+
+        Raises
+        ------
+        ArgumentError
+            ``labelled`` names a class that the model does not have.
+        """
+        if self.labelled is None:
+            return tuple(id_ == 0 for id_ in range(len(classes)))
+        complete = {classes.index(name) for name in self.labelled}
+        return tuple(id_ == 0 or id_ not in complete for id_ in range(len(classes)))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Source:
@@ -78,6 +105,8 @@ class Source:
         refuse_unknown(raw, cls)
         refuse_unknown(options, ReadOptions)
         options["classes"] = _class_map(options.get("classes"))
+        if raw.get("labelled") is not None:
+            raw["labelled"] = tuple(raw["labelled"])  # a list in JSON
         return cls(**raw, options=ReadOptions(**options))
 
 
@@ -135,6 +164,8 @@ class Recipe:
         object.__setattr__(self, "settings", renamed(self.settings, OLD_NAMES))
         if Settings.of(self.settings).freeze_classes and not self.weights:
             raise ArgumentError("freeze_classes: needs weights to start from (--weights)")
+        if self.model and Settings.of(self.settings).encoder != NO_ENCODER:
+            raise ArgumentError("encoder: a model of the hub has its own; leave out --encoder")
         if self.minutes is not None and not self.minutes > 0:
             raise ArgumentError(f"minutes: expected above 0, got {self.minutes}")
 

@@ -18,6 +18,7 @@ from pixelwise.inference.refine import check_background
 from pixelwise.io.image import resize_image
 from pixelwise.io.mask import resize_ids
 from pixelwise.networks import Network, Output, build_network, count_parameters
+from pixelwise.networks.encoders import describe_encoder
 from pixelwise.networks.hub import load_hub_model
 from pixelwise.progress import waiting
 from pixelwise.training.augment import Labelled, augment, paste
@@ -28,6 +29,7 @@ from pixelwise.training.distributed import reduced
 from pixelwise.training.export.onnx import score_export, write_card
 from pixelwise.training.instance_targets import instance_loss, instance_map_of, instance_targets
 from pixelwise.training.optim import pixel_loss
+from pixelwise.training.partial import partial_loss, says_something
 from pixelwise.training.plan import Plan, StepCost, make_plan, summarise_data
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.settings import Settings
@@ -68,6 +70,9 @@ class Segmentation:
         self.sources = sources if self.instances else None
         if self.instances and recipe.model:
             raise ArgumentError("--model: hub models learn classes only; leave out --task instance")
+        asked = [recipe.source(path) for path in paths]
+        partly = any(source.labelled is not None for source in asked)
+        self.hidden = [source.hidden(self.classes) for source in asked] if partly else None
         self.figures = ("miou", "foreground_iou", *(("cell_ap50",) if self.instances else ()))
 
     def plan(self, fabric: Fabric) -> Plan:
@@ -75,9 +80,9 @@ class Segmentation:
         with waiting("looking at the data"):
             summary = summarise_data(self.training, self.repeats, self.held_out, self.sources)
 
-        def measure(size: str, crop: int) -> StepCost:
-            network = self._network(self.recipe, size)
-            with waiting(f"measuring a step: network {size}, crops of {crop} px"):
+        def measure(settings: Settings, crop: int) -> StepCost:
+            network = self._network(self.recipe, settings)
+            with waiting(f"measuring a step: {network.design}, crops of {crop} px"):
                 return measure_cost(network, len(self.classes), crop, fabric)
 
         plan = make_plan(self.recipe, summary, measure, fabric.world_size)
@@ -86,17 +91,19 @@ class Segmentation:
         return plan
 
     def network(self, plan: Plan) -> Network:
-        """Build the network of the plan's size, or load the hub's model with a new head."""
-        return self._network(plan.recipe, plan.settings.size)
+        """Build the plan's network, or load the hub's model with a new head."""
+        return self._network(plan.recipe, plan.settings)
 
-    def _network(self, recipe: Recipe, size: str) -> Network:
+    def _network(self, recipe: Recipe, settings: Settings) -> Network:
         if recipe.model:
             return load_hub_model(recipe.model, len(self.classes))[0]
-        return build_network(len(self.classes), size, self.instances)
+        return build_network(len(self.classes), settings.size, self.instances, settings.encoder)
 
     def samples(self, plan: Plan, stride: int) -> LabelledSamples:
         """Return the training images with their label maps, and instance maps if asked."""
-        return LabelledSamples(self.training, self.repeats, self.sources, plan.settings, stride)
+        return LabelledSamples(
+            self.training, self.repeats, self.sources, plan.settings, stride, self.hidden
+        )
 
     def loss(self, plan: Plan, fabric: Fabric) -> Loss:
         """Return the cross-entropy of classes, plus the loss of centres and offsets."""
@@ -105,12 +112,17 @@ class Segmentation:
             weights = fabric.to_device(torch.tensor(plan.facts["class_weights"]))
 
         def loss(output: Output, targets: Targets) -> torch.Tensor:
-            label_maps, instances = targets
+            label_maps, instances, hidden = targets
             if label_maps is None:
                 raise TypeError("segmentation learns from label maps; a batch came without")
+            label_maps = label_maps.long()
+            known = label_maps != VOID if hidden is None else says_something(label_maps, hidden)
             # Over the whole batch, so that a process with few labelled pixels counts for few.
-            labelled = reduced(fabric, (label_maps != VOID).sum().float(), "mean")
-            total = pixel_loss(output.logits, label_maps.long(), weights, labelled)
+            labelled = reduced(fabric, known.sum().float(), "mean")
+            if hidden is None:
+                total = pixel_loss(output.logits, label_maps, weights, labelled)
+            else:
+                total = partial_loss(output.logits, label_maps, hidden, weights, labelled)
             if output.instances is None or instances is None:
                 return total
             return total + instance_loss(output.instances, instances)
@@ -136,7 +148,7 @@ class Segmentation:
             side=settings.side,
             design=f"{network.design}, {count_parameters(network):,} parameters",
             stride=network.stride,
-            encoder=network.encoder_name,
+            encoder=describe_encoder(network.encoder_name),
             data=recipe.data or ", ".join(f"{d.root.name} {d.split}" for d in self.training),
             licence=recipe.licence,
             class_rules={name: source.rules for name, source in recipe.sources.items()},
@@ -175,6 +187,9 @@ class LabelledSamples:
     settings : Settings
     stride : int
         Pixels of a crop under one of its targets'.
+    hidden : list of tuple of bool, optional
+        Which classes each one's background may contain (`Source.hidden`); by default all data sets
+        label every class.
     """
 
     def __init__(
@@ -184,9 +199,11 @@ class LabelledSamples:
         sources: list[str] | None,
         settings: Settings,
         stride: int,
+        hidden: list[tuple[bool, ...]] | None = None,
     ) -> None:
         self._datasets, self._sources = datasets, sources
         self._settings, self._stride = settings, stride
+        self._hidden = None if hidden is None else np.array(hidden, dtype=np.bool_)
         self._order = [
             (d, i)
             for d, (dataset, repeat) in enumerate(zip(datasets, repeats, strict=True))
@@ -210,18 +227,21 @@ class LabelledSamples:
         -------
         image : (side, side, 3) uint8
         targets : tuple
-            Label map, (side / stride, side / stride) uint8, 255 = void; and None or the (4, side /
-            stride, side / stride) float32 of `instance_targets`.
+            Label map, (side / stride, side / stride) uint8, 255 = void; None or the (4, side /
+            stride, side / stride) float32 of `instance_targets`; and None or (C,) bool, which
+            classes the background may contain.
         """
         settings, stride = self._settings, self._stride
         cut = augment(self._read(number), side, stride, settings, rng)
         if rng.random() < settings.copy_paste:
             other = self._read(int(rng.integers(len(self))))
             cut = paste(cut, augment(other, side, stride, settings, rng))
+        # What is pasted over an image does not change what its background says.
+        hidden = None if self._hidden is None else self._hidden[self._order[number][0]]
         if self._sources is None:
-            return cut.image, (cut.label_map, None)
+            return cut.image, (cut.label_map, None, hidden)
         targets = instance_targets(cut.instance_map, cut.label_map, settings.centre_sigma, stride)
-        return cut.image, (cut.label_map, targets)
+        return cut.image, (cut.label_map, targets, hidden)
 
     def _read(self, number: int) -> Labelled:
         place = self._order[number]
@@ -232,7 +252,8 @@ class LabelledSamples:
         instance_map = None
         if self._sources is not None:
             source = self._sources[place[0]]
-            instance_map = instance_map_of(sample.label_map, sample.instances, source)
+            complete = self._hidden is None or self._hidden[place[0]].sum() == 1
+            instance_map = instance_map_of(sample.label_map, sample.instances, source, complete)
         image = stretch_levels(sample.image) if self._settings.stretch_levels else sample.image
         labelled = self._shrunk(Labelled(image, sample.label_map, instance_map))
         if self._free > 0:

@@ -7,10 +7,13 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pixelwise.errors import ArgumentError
-from pixelwise.networks.designs import DESIGNS
+from pixelwise.networks.designs import DESIGNS, NO_ENCODER, PRETRAINED_DESIGNS, design_of
 
 SIZES = tuple(DESIGNS)
 """The networks, by name."""
+
+ENCODER_CHOICES = (NO_ENCODER, *PRETRAINED_DESIGNS)
+"""What the network starts from: random weights, or an encoder that was pretrained."""
 
 PRECISIONS = ("auto", "bfloat16", "float32")
 
@@ -64,6 +67,11 @@ class Settings:
         Images per step.
     learning_rate, weight_decay : float
         Of AdamW, at the top of the schedule.
+    encoder : str
+        One of `ENCODER_CHOICES`: ``none`` starts from random weights, any other name from those of
+        a pretrained encoder, whose network has one size.
+    encoder_rate : float
+        Learning rate of a pretrained encoder as a share of ``learning_rate``, 0..1.
     warmup : float
         Share of all steps in which the rate climbs; after it, it falls by a cosine to zero.
     ema : float
@@ -126,6 +134,8 @@ class Settings:
     batch: int = 32
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
+    encoder: str = NO_ENCODER
+    encoder_rate: float = 1 / 15
     warmup: float = 0.03
     ema: float = 0.998
     scale: tuple[float, float] = (0.6, 1.7)
@@ -144,10 +154,13 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, known in (("task", TASKS), ("size", SIZES), ("precision", PRECISIONS)):
+        for name, known in (("task", TASKS), ("precision", PRECISIONS)):
             value = getattr(self, name)
             if value not in known:
                 raise ArgumentError(f"unknown {name} {value!r}; there is: {', '.join(known)}")
+        design_of(self.size, self.encoder)
+        if self.task == "boundary" and self.encoder != NO_ENCODER:
+            raise ArgumentError("encoder: the network of boundaries has its own; expected none")
 
         def expect(right: bool, name: str, what: str) -> None:
             if not right:
@@ -159,7 +172,7 @@ class Settings:
             expect(32 <= getattr(self, name) <= 2048, name, "32..2048 px")
         for name in ("warmup", "ema", "colour"):
             expect(0 <= getattr(self, name) < 1, name, "0 <= value < 1")
-        for name in ("balance", "copy_paste"):
+        for name in ("balance", "copy_paste", "encoder_rate"):
             expect(0 <= getattr(self, name) <= 1, name, "0..1")
         expect(0 <= self.image_scale <= 8, "image_scale", "0..8")
         expect(0 < self.centre_sigma <= 0.5, "centre_sigma", "0 < value <= 0.5")

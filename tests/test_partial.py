@@ -1,0 +1,180 @@
+"""Data sets that label only some of the model's classes."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from pixelwise import open_dataset
+from pixelwise.classes import VOC, ClassMap
+from pixelwise.errors import ArgumentError
+from pixelwise.samples import Instance
+from pixelwise.training import Recipe, Settings, Source, train
+from pixelwise.training.augment import UNKNOWN
+from pixelwise.training.batches import Batches
+from pixelwise.training.instance_targets import instance_map_of
+from pixelwise.training.optim import pixel_loss
+from pixelwise.training.partial import partial_loss, says_something
+from pixelwise.training.segmentation import LabelledSamples
+
+CLASSES = ClassMap(("background", "person", "cat", "chair"))
+SHARES = torch.tensor([0.4, 0.3, 0.2, 0.1])
+
+
+def one_pixel(label: int, *labelled: str) -> float:
+    """The loss of a pixel with the probabilities `SHARES`, if only some classes are labelled."""
+    hidden = torch.tensor([Source(labelled=labelled).hidden(CLASSES)])
+    logits = SHARES.log().view(1, 4, 1, 1) + 3  # a shift of all logits changes nothing
+    return partial_loss(logits, torch.tensor([[[label]]]), hidden).item()
+
+
+@pytest.mark.parametrize(
+    ("label", "labelled", "share"),
+    [
+        (0, ("person", "cat", "chair"), 0.4),
+        (0, ("person",), 0.4 + 0.2 + 0.1),
+        (0, ("cat", "chair"), 0.4 + 0.3),
+        (0, (), 1.0),
+        (1, ("person",), 0.3),
+        (3, ("person",), 0.1),
+        (2, (), 0.2),
+    ],
+)
+def test_background_is_the_sum_of_what_it_may_contain(
+    label: int, labelled: tuple[str, ...], share: float
+) -> None:
+    assert one_pixel(label, *labelled) == pytest.approx(-math.log(share), abs=1e-6)
+
+
+def test_void_says_nothing() -> None:
+    assert one_pixel(255, "person") == 0
+
+
+def test_with_all_classes_labelled_it_is_the_ordinary_loss() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(2, 4, 6, 5)
+    labels = torch.randint(0, 4, (2, 6, 5))
+    labels[0, :2] = 255
+    hidden = torch.tensor([Source().hidden(CLASSES)] * 2)
+    weights = torch.tensor([0.5, 1.0, 2.0, 3.0])
+    for weight in (None, weights):
+        loss = partial_loss(logits, labels, hidden, weight)
+        torch.testing.assert_close(loss, pixel_loss(logits, labels, weight))
+
+
+def test_each_image_of_a_batch_has_its_own_labelled_classes() -> None:
+    logits = SHARES.log().view(1, 4, 1, 1).expand(3, 4, 1, 1)
+    labels = torch.zeros(3, 1, 1, dtype=torch.int64)
+    sources = (Source(), Source(labelled=("person",)), Source(labelled=()))
+    hidden = torch.tensor([source.hidden(CLASSES) for source in sources])
+    # The third image says nothing, so the mean is over two pixels.
+    expected = -(math.log(0.4) + math.log(0.7)) / 2
+    assert partial_loss(logits, labels, hidden).item() == pytest.approx(expected, abs=1e-6)
+    assert says_something(labels, hidden).flatten().tolist() == [True, True, False]
+
+
+def test_the_unlabelled_classes_are_not_pushed_against_each_other() -> None:
+    logits = torch.zeros(1, 4, 1, 1, requires_grad=True)
+    hidden = torch.tensor([Source(labelled=("person",)).hidden(CLASSES)])
+    partial_loss(logits, torch.zeros(1, 1, 1, dtype=torch.int64), hidden).backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    push = logits.grad.flatten()
+    assert push[1] > 0
+    assert torch.allclose(push[[0, 2, 3]], push[0].expand(3))
+    assert push[0] < 0
+
+
+def test_a_batch_that_says_nothing_has_loss_and_gradient_zero() -> None:
+    logits = torch.randn(1, 4, 2, 2, requires_grad=True)
+    hidden = torch.ones(1, 4, dtype=torch.bool)
+    loss = partial_loss(logits, torch.zeros(1, 2, 2, dtype=torch.int64), hidden)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()
+
+
+def test_a_recipe_keeps_what_is_labelled() -> None:
+    sources = {"a": Source(labelled=("cat",)), "b": Source(labelled=()), "c": Source()}
+    recipe = Recipe(sources=sources)
+    assert Recipe.from_dict(recipe.as_dict()) == recipe
+    raw = {"sources": {"a": {"labelled": ["cat"]}, "b": {"labelled": []}, "c": {}}}
+    assert Recipe.from_dict(raw) == recipe
+
+
+def test_an_unknown_labelled_class_lists_the_known_ones() -> None:
+    with pytest.raises(ArgumentError, match=r"unknown class 'dog'.*person, cat"):
+        Source(labelled=("dog",)).hidden(CLASSES)
+
+
+def test_instances_of_partly_labelled_images_are_known_within_their_boxes_only() -> None:
+    mask = np.zeros((5, 6), dtype=np.bool_)
+    mask[1, 1:3] = mask[2, 2] = True
+    label_map = mask.astype(np.uint8)
+    found = instance_map_of(label_map, (Instance.of(mask, 1, 1),), "", complete=False)
+    assert found is not None
+    expected = np.full((5, 6), UNKNOWN, dtype=np.uint16)
+    expected[1:3, 1:3] = [[1, 1], [0, 1]]
+    np.testing.assert_array_equal(found, expected)
+    # A crowd, or an instance that the model has no class for, says nothing of its box.
+    for unknown in (Instance.of(mask, 1, 1, crowd=True), Instance.of(mask, 255, 1)):
+        crowd = instance_map_of(label_map, (unknown,), "", complete=False)
+        assert crowd is not None
+        assert (crowd == UNKNOWN).all()
+    nothing = instance_map_of(np.zeros_like(label_map), (), "", complete=False)
+    assert nothing is not None
+    assert (nothing == UNKNOWN).all()
+
+
+def test_batches_say_of_each_image_what_its_data_set_labels(shapes: Path) -> None:
+    dataset = open_dataset(shapes, say=str)
+    sources = (Source(), Source(labelled=dataset.classes.names[1:2]))
+    hidden = [source.hidden(dataset.classes) for source in sources]
+    settings = Settings(crop=32, first_crop=32, batch=len(dataset))
+    fabric = Fabric(accelerator="cpu", devices=1)
+    samples = LabelledSamples([dataset, dataset], [1, 1], None, settings, 2, hidden)
+    rows: list[tuple[bool, ...]] = []
+    for _, (_, _, found) in Batches(samples, settings, fabric).epoch(0):
+        assert found is not None
+        rows += map(tuple, found.tolist())
+    assert sorted(rows) == sorted(hidden * len(dataset))
+    whole = LabelledSamples([dataset], [1], None, settings, 2)
+    assert next(Batches(whole, settings, fabric).epoch(0))[1][2] is None
+
+
+def test_training_uses_what_the_recipe_says_is_labelled(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class SeenEnoughError(Exception):
+        pass
+
+    def seen(
+        _: torch.Tensor, label_maps: torch.Tensor, hidden: torch.Tensor, *__: object
+    ) -> torch.Tensor:
+        assert hidden.tolist() == [list(source.hidden(classes))] * len(label_maps)
+        raise SeenEnoughError
+
+    monkeypatch.setattr("pixelwise.training.segmentation.partial_loss", seen)
+    classes = open_dataset(shapes, say=str).classes
+    source = Source(labelled=classes.names[1:2])
+    settings = {"epochs": 1, "crop": 32, "first_crop": 32, "side": 64, "batch": 4}
+    recipe = Recipe(sources={shapes.name: source}, settings=settings)
+    with pytest.raises(SeenEnoughError):
+        train([shapes], tmp_path / "run", recipe, lambda _: None)
+
+
+def test_the_recipe_of_the_weights_voc() -> None:
+    recipe = Recipe.read(Path(__file__).parents[1] / "recipes" / "voc.json")
+    assert recipe.classes is not None
+    assert recipe.classes.names == VOC.names
+    hidden = {name: source.hidden(recipe.classes) for name, source in recipe.sources.items()}
+    assert sum(hidden["voc2012"]) == 1
+    assert not hidden["coco_person"][VOC.index("person")]
+    assert all(hidden["furniture"])
+    assert recipe.sources["people"].instances == "one"
+    assert recipe.sources["coco_extra"].options.format == "voc"
