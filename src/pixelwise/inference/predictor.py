@@ -212,10 +212,12 @@ class Predictor:
         unknown = [name for name in tta if name not in TTA]
         if unknown:
             raise ArgumentError(f"unknown tta {unknown[0]!r}; there is: {', '.join(TTA)}")
-        logits, branch = self._run(image, PLAIN, self.card.side_of(image.shape), instances)
+        side = self.card.side_of(image.shape)
+        logits, branch = self._run(image, PLAIN, side, instances)
         further = [view for name in tta for view in TTA[name]]
         size = logits.shape[1], logits.shape[2]
-        for other in self.views(image, further):
+        for view in further:
+            other, _ = self._run(image, view, side, False)
             logits += np.stack([upsampled(plane, size) for plane in other])
         logits *= np.float32(1 / (1 + len(further)))
         return logits, branch
