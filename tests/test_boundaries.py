@@ -65,7 +65,7 @@ def test_bad_data_is_named(bsds: Path) -> None:
         read_bsds(bsds, "test")
     truth = bsds / "groundTruth" / "val" / "0.mat"
     truth.write_bytes(b"no matlab file")
-    with pytest.raises(DataError, match=r"0\.mat: no ground truth"):
+    with pytest.raises(DataError, match=r"0\.mat: not ground truth"):
         read_bsds(bsds, "val")
     truth.unlink()
     with pytest.raises(DataError, match=r"0\.mat: missing"):
