@@ -16,6 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from lightning_fabric import Fabric
+from PIL import Image
 
 from pixelwise import ClassMap, Predictor, ReadOptions, open_dataset
 from pixelwise.datasets import FORMATS, Dataset
@@ -28,6 +29,7 @@ from pixelwise.training import Recipe, Settings, Source, train
 from pixelwise.training.augment import Labelled, augment, paste
 from pixelwise.training.batches import Batches
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
+from pixelwise.training.journal import Journal
 from pixelwise.training.optim import learning_rate, pixel_loss
 from pixelwise.training.segmentation import LabelledSamples
 from tests.conftest import real, run
@@ -466,3 +468,10 @@ def test_the_subjects_recipe_says_its_translations_as_data() -> None:
                 name, voc.classes.names.index(name) if name in voc.classes.names else 0
             )
             assert (after.label_map[before.label_map == id_] == expected).all()
+
+
+def test_a_loss_of_zero_is_drawn(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, tensorboard=False)
+    journal.write({"epoch": 1, "loss": 0.0, "miou": ""})
+    with Image.open(tmp_path / "curves.png") as curves:
+        assert min(curves.size) > 0

@@ -57,9 +57,10 @@ class Journal:
             writer = csv.DictWriter(file, fieldnames=list(row), extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)
-        series = {name: [float(str(r.get(name) or "nan")) for r in rows] for name in CURVES}
+        series = {name: [_number(r.get(name)) for r in rows] for name in CURVES}
         shown = {name: values for name, values in series.items() if not np.isnan(values).all()}
-        save_pillow(self.out / "curves.png", draw_curves(shown))
+        if shown:
+            save_pillow(self.out / "curves.png", draw_curves(shown))
         if self._writer is not None:
             for name, value in row.items():
                 if isinstance(value, int | float) and name != "epoch":
@@ -69,3 +70,8 @@ class Journal:
 
 def _epoch(row: Mapping[str, object]) -> int:
     return int(str(row["epoch"]))
+
+
+def _number(value: object) -> float:
+    """Return what a cell of the log holds; NaN if it is empty, which a loss of 0 is not."""
+    return float("nan") if value in ("", None) else float(str(value))
