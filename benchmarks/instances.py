@@ -56,12 +56,11 @@ def measure_time(weights: str, rounds: int) -> None:
     card = predictor.card
     seen = prepare(photo, card.side_of(photo.shape), card.stretch_levels)
     batch, branch = predictor.session.run(seen, instances=True)
-    assert branch is not None
-    logits, objects = batch[0], branch[0]
+    logits, objects = batch[0], tuple(plane[0] for plane in branch)
     label_map = predictor.predict(photo).label_map
 
     def group() -> tuple[Instance, ...]:
-        return find_instances(objects, logits, label_map, card)
+        return find_instances(objects, logits, label_map, card)[1]
 
     found = group()
     network, grouping, ratio = paired(

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 SHARED = Path(os.environ.get("PIXELWISE_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _random_weights() -> Iterator[None]:
+    """Train as if the pretrained encoder were not installed, unless a test asks for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pixelwise.networks.efficientnet_weights.is_installed", lambda: False)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ def told(
     """What a perfect network says: logits at the photo's size, instances at 1 / stride of it."""
     first = (stride - 1) // 2
     small = numbers[first::stride, first::stride]
-    targets = instance_targets(small, (small > 0).astype(np.uint8), 0.1, stride)
+    (targets,) = instance_targets(small, (small > 0).astype(np.uint8), 0.1, stride)
     heat = np.log(np.clip(targets[0], 1e-4, 0.99) / (1 - np.clip(targets[0], 1e-4, 0.99)))
     inside = (numbers > 0).astype(np.float32)
     logits = np.stack([8 - 16 * inside, 16 * inside - 8])
@@ -74,7 +74,7 @@ def test_what_targets_say_is_found_again(stride: int, size: tuple[int, int], see
     numbers = discs([(*places[i], int(rng.integers(4, 10))) for i in picked], size)
     logits, objects = told(numbers, stride)
     label_map = (numbers > 0).astype(np.uint8)
-    found = find_instances(objects, logits, label_map, replace(DISCS, stride=stride))
+    _, found = find_instances((objects,), logits, label_map, replace(DISCS, stride=stride))
     truth = instances_of(numbers)
     assert len(found) == len(truth)
     # A size that the stride does not divide costs a pixel of an outline: the offsets are 0 beyond.
@@ -89,7 +89,7 @@ def test_what_targets_say_is_found_again(stride: int, size: tuple[int, int], see
 def test_objects_that_touch_come_apart(apart: int) -> None:
     numbers = discs([(30, 30, 8), (30 + apart, 32, 8)])
     logits, objects = told(numbers)
-    found = find_instances(objects, logits, (numbers > 0).astype(np.uint8), DISCS)
+    _, found = find_instances((objects,), logits, (numbers > 0).astype(np.uint8), DISCS)
     assert len(found) == 2
     assert mask_ious(found, instances_of(numbers)).max(axis=0).min() > 0.85
     assert sum(i.area for i in found) == np.count_nonzero(numbers)  # each pixel belongs to one
@@ -98,15 +98,15 @@ def test_objects_that_touch_come_apart(apart: int) -> None:
 def test_no_thing_no_object() -> None:
     logits, objects = told(discs([(30, 30, 8)]))
     nothing = np.zeros((64, 96), np.uint8)
-    assert find_instances(objects, logits, nothing, DISCS) == ()
+    assert find_instances((objects,), logits, nothing, DISCS)[1] == ()
     everywhere = np.full((64, 96), 1, np.uint8)
-    assert find_instances(np.full_like(objects, -9), logits, everywhere, DISCS) == ()
-    assert find_instances(objects, logits, everywhere, CARD) == ()
+    assert find_instances((np.full_like(objects, -9),), logits, everywhere, DISCS)[1] == ()
+    assert find_instances((objects,), logits, everywhere, CARD)[1] == ()
 
 
 def test_offsets_lead_to_the_centre_and_heat_peaks_there() -> None:
     numbers = discs([(20, 20, 9), (60, 40, 6)])
-    targets = instance_targets(numbers, (numbers > 0).astype(np.uint8), 0.1, 2)
+    (targets,) = instance_targets(numbers, (numbers > 0).astype(np.uint8), 0.1, 2)
     for number, (x, y) in ((1, (20, 20)), (2, (60, 40))):
         rows, columns = np.nonzero(numbers == number)
         # Offsets are in pixels of the crop, twice as large as the map.
@@ -122,13 +122,13 @@ def test_where_nobody_says_nothing_is_learnt() -> None:
     numbers[numbers == 2] = UNKNOWN
     label_map = (numbers > 0).astype(np.uint8)
     label_map[:5] = 255
-    targets = instance_targets(numbers, label_map, 0.1, 2)
+    (targets,) = instance_targets(numbers, label_map, 0.1, 2)
     assert (targets[0, numbers == UNKNOWN] == -1).all()
     assert (targets[3, numbers == UNKNOWN] == 0).all()
     assert (targets[0, :5] == -1).all()
-    nothing = torch.from_numpy(instance_targets(None, label_map, 0.1, 2))[None]
+    nothing = torch.from_numpy(instance_targets(None, label_map, 0.1, 2)[0])[None]
     scores = torch.randn(1, 3, *label_map.shape, requires_grad=True)
-    loss = instance_loss(scores, nothing)
+    loss = instance_loss((scores,), nothing)
     loss.backward()  # type: ignore[no-untyped-call]
     assert loss.item() == 0
     assert scores.grad is not None
@@ -137,19 +137,18 @@ def test_where_nobody_says_nothing_is_learnt() -> None:
 
 def test_the_loss_is_least_at_the_truth() -> None:
     numbers = discs([(20, 20, 9), (60, 40, 6)])
-    targets = torch.from_numpy(instance_targets(numbers, (numbers > 0).astype(np.uint8), 0.1, 2))[
-        None
-    ]
+    (drawn,) = instance_targets(numbers, (numbers > 0).astype(np.uint8), 0.1, 2)
+    targets = torch.from_numpy(drawn)[None]
     heat = targets[:, :1].clamp(1e-4, 1 - 1e-4)
     right = torch.cat([torch.logit(heat), targets[:, 1:3]], dim=1)
     wrong = right.clone()
     wrong[:, 1:] += 4
     silent = right.clone()
     silent[:, 0] = -6
-    best = instance_loss(right, targets).item()
+    best = instance_loss((right,), targets).item()
     assert best < 0.1
-    assert instance_loss(wrong, targets).item() > best + 0.2
-    assert instance_loss(silent, targets).item() > best + 0.2
+    assert instance_loss((wrong,), targets).item() > best + 0.2
+    assert instance_loss((silent,), targets).item() > best + 0.2
 
 
 def test_kinds_of_objects() -> None:
@@ -211,12 +210,12 @@ def test_pasted_objects_are_new_objects() -> None:
 
 def test_the_branch_is_optional_and_sees_any_size() -> None:
     plain = build_network(3, "tiny")
-    with_objects = build_network(3, "tiny", instances=True).eval()
+    with_objects = build_network(3, "tiny", instances="centres").eval()
     names = set(plain.state_dict())
     assert names < set(with_objects.state_dict())
     with torch.inference_mode():
         for height, width in ((64, 96), (33, 70)):
-            logits, objects = with_objects(torch.zeros(2, 3, height, width))
+            logits, (objects,) = with_objects(torch.zeros(2, 3, height, width))
             assert logits.shape == (2, 3, height, width)
             assert objects.shape == (2, 3, -(-height // 2), -(-width // 2))
 

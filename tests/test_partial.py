@@ -139,12 +139,12 @@ def test_batches_say_of_each_image_what_its_data_set_labels(shapes: Path) -> Non
     fabric = Fabric(accelerator="cpu", devices=1)
     samples = LabelledSamples([dataset, dataset], [1, 1], None, settings, 2, hidden)
     rows: list[tuple[bool, ...]] = []
-    for _, (_, _, found) in Batches(samples, settings, fabric).epoch(0):
+    for _, (_, found) in Batches(samples, settings, fabric).epoch(0):
         assert found is not None
         rows += map(tuple, found.tolist())
     assert sorted(rows) == sorted(hidden * len(dataset))
     whole = LabelledSamples([dataset], [1], None, settings, 2)
-    assert next(Batches(whole, settings, fabric).epoch(0))[1][2] is None
+    assert next(Batches(whole, settings, fabric).epoch(0))[1][1] is None
 
 
 def test_training_uses_what_the_recipe_says_is_labelled(

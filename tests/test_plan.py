@@ -134,10 +134,13 @@ def test_the_networks_keep_their_size(size: str, most: int) -> None:
     assert most / 2 < count_parameters(build_network(21, size)) <= most
 
 
+QUICK = ("--minutes", "0.02", "--encoder", "none")
+
+
 @pytest.fixture(scope="module")
 def planned(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     out = tmp_path_factory.mktemp("plan") / "run"
-    done = run("train", shapes, "--out", out, "--minutes", "0.02", "--tensorboard")
+    done = run("train", shapes, "--out", out, *QUICK, "--tensorboard")
     assert done.returncode == 0, done.stderr
     return out, done.stdout
 
@@ -150,7 +153,7 @@ def test_train_with_nothing_but_a_time(planned: tuple[Path, str], shapes: Path) 
     assert saved.settings["side"] in (64, 96)
     assert list((out / "tensorboard").iterdir())
     # The same command continues, and so does the plan it made.
-    again = run("train", shapes, "--out", out, "--minutes", "0.02")
+    again = run("train", shapes, "--out", out, *QUICK)
     assert "finished before" in again.stdout, again.stderr
     given_back = run("train", shapes, "--out", out, "--recipe", out / "plan.json")
     assert "finished before" in given_back.stdout, given_back.stderr

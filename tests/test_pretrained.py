@@ -172,7 +172,7 @@ def test_a_file_that_is_no_state_dict_is_refused(
         load_classifier()
 
 
-def untrained(n_classes: int, instances: bool = False) -> Segmenter:
+def untrained(n_classes: int, instances: str = "") -> Segmenter:
     """The network on the encoder, without its weights of ImageNet."""
     design = PRETRAINED_DESIGNS[LITE]
     options = {**design.options, "pretrained": False}
@@ -189,29 +189,31 @@ def test_stem_and_first_blocks_stay_fixed() -> None:
 
 @pytest.mark.parametrize("size", [(64, 96), (33, 70), (1, 1)])
 def test_the_network_answers_at_the_photos_size(size: tuple[int, int]) -> None:
-    network = untrained(21, instances=True).eval()
-    assert count_parameters(network) < 4_000_000
+    network = untrained(21, instances="kernels").eval()
+    assert count_parameters(network) < 4_100_000
     with torch.inference_mode():
         output = network(torch.zeros(2, 3, *size))
         small = network(torch.zeros(2, 3, *size), network.stride)
     assert output.logits.shape == (2, 21, *size)
-    assert output.instances is not None
     fourth = tuple(-(-side // 4) for side in size)
-    assert output.instances.shape == (2, 3, *fourth)
+    mask_features, cells = output.instances
+    assert mask_features.shape == (2, 8, *fourth)
+    assert cells.shape == (2, 98, sum(-(-size[0] // s) * -(-size[1] // s) for s in (8, 16, 32)))
     assert small.logits.shape == (2, 21, *fourth)
 
 
 def test_the_exported_file_gives_what_torch_gives(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = untrained(21, instances=True)
+    network = untrained(21, instances="kernels")
     card = ModelCard(
         *("made", VOC, 64, network.design, "made", "MIT", "instance"),
         stride=network.stride,
         instance_classes=tuple(range(1, 21)),
+        instance_design="kernels",
     )
     path = tmp_path / "model.onnx"
     assert export_network(network, card, path) < 1e-3
-    assert path.stat().st_size < 16e6
+    assert path.stat().st_size < 16.5e6
 
 
 def test_an_unknown_encoder_or_size_is_an_error() -> None:
@@ -243,13 +245,38 @@ def test_the_plan_goes_by_the_encoder() -> None:
 
     plain, lite = plan(), plan(encoder=LITE)
     assert plain.settings.encoder == "none"
-    assert LITE in plain.reasons["encoder"]
+    assert pretrained.PACKAGE in plain.reasons["encoder"]
     assert "encoder_rate" not in plain.reasons
     assert lite.settings.encoder == LITE
     assert lite.settings.learning_rate * lite.settings.encoder_rate == pytest.approx(1e-4)
     assert "5e-4" in lite.reasons["encoder_rate"]
-    # Its map of centres is half as fine.
-    assert lite.settings.nms_window == pytest.approx(plain.settings.nms_window / 2, abs=2)
+    assert (plain.settings.instance_design, lite.settings.instance_design) == ("centres", "kernels")
+    assert "nms_window" in plain.reasons
+    assert "nms_window" not in lite.reasons
+
+
+def test_the_encoder_is_the_default_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrained, "is_installed", lambda: True)
+    photos = DataSummary(400, 0, (360, 480), np.array([100, 120, 90]))
+    cells = replace(photos, instance_classes=(1,), instance_sizes=np.linspace(5, 30, 100))
+
+    def encoder(recipe: Recipe, summary: DataSummary = photos) -> tuple[str, str]:
+        measure = lambda _, crop: StepCost(crop, 0.02, 10**7, 16 * 10**9)  # noqa: E731
+        plan = make_plan(recipe, summary, measure)
+        return plan.settings.encoder, plan.reasons.get("encoder", "")
+
+    chosen, reason = encoder(Recipe())
+    assert chosen == LITE
+    assert "--encoder none" in reason
+    assert encoder(Recipe(settings={"size": "tiny"}))[0] == "none"
+    # What is seen under a microscope is unlike ImageNet; weights decide their own encoder.
+    instances = Recipe(settings={"task": "instance"})
+    assert encoder(instances, cells)[0] == "none"
+    assert encoder(Recipe(weights="street")) == (
+        "none",
+        "that of the weights to start from, street",
+    )
+    assert encoder(Recipe(model="hf:a/b")) == ("none", "")
 
 
 def test_the_encoder_learns_at_a_lower_rate() -> None:

@@ -7,7 +7,16 @@ import numpy as np
 from scipy import ndimage
 
 from pixelwise.classes import VOID
-from pixelwise.samples import BoolArray, Instance, Int32Array, UInt8Array, UInt16Array
+from pixelwise.samples import (
+    BoolArray,
+    Float32Array,
+    Float64Array,
+    Instance,
+    Int32Array,
+    Int64Array,
+    UInt8Array,
+    UInt16Array,
+)
 
 
 def instances_of(
@@ -44,6 +53,49 @@ def instances_of(
         corner = int(place[0].start), int(place[1].start)
         found.append(Instance(patch, corner, size, class_id, before + 1))
     return tuple(found)
+
+
+def instances_by_score(
+    owner: Int32Array,
+    scores: Float64Array | Float32Array,
+    class_ids: Int64Array,
+    threshold: float,
+) -> tuple[Instance, ...]:
+    """Return the instances of a map that score enough, best first, with the ids 1, 2, ...
+
+    Parameters
+    ----------
+    owner : (H, W) int32
+        1..K, 0 = none.
+    scores : (K,) float
+        Limited to 0..1.
+    class_ids : (K,) int64
+    threshold : float
+
+    Examples
+    --------
+    >>> owner = np.array([[1, 2, 2]], dtype=np.int32)
+    >>> found = instances_by_score(owner, np.array([0.5, 0.9]), np.array([1, 1]), 0.3)
+    >>> [(instance.id, instance.area, instance.score) for instance in found]
+    [(1, 2, 0.9), (2, 1, 0.5)]
+    """
+    found = []
+    for k, place in enumerate(ndimage.find_objects(owner)):
+        if place is not None and scores[k] >= threshold:
+            found.append((float(scores[k]), k, place))
+    found.sort(key=lambda f: (-f[0], f[1]))
+    size = owner.shape[0], owner.shape[1]
+    return tuple(
+        Instance(
+            owner[place] == k + 1,
+            (int(place[0].start), int(place[1].start)),
+            size,
+            int(class_ids[k]),
+            id_,
+            score=min(1.0, max(0.0, score)),
+        )
+        for id_, (score, k, place) in enumerate(found, start=1)
+    )
 
 
 def components(label_map: UInt8Array, class_ids: list[int], first_id: int) -> list[Instance]:

@@ -141,9 +141,9 @@ class Predictor:
         size = image.shape[0], image.shape[1]
         refine = self.card.refine_edges
         label_map = decide_along_edges(logits, image) if refine else decide(logits, size)
-        if branch is None:
+        if not branch:
             return Prediction(label_map, self.classes, logits)
-        found = find_instances(branch, logits, label_map, self.card)
+        label_map, found = find_instances(branch, logits, label_map, self.card)
         return Prediction(label_map, self.classes, logits, found)
 
     def logits(self, image: UInt8Array, tta: Sequence[str] = ()) -> Float32Array:
@@ -207,8 +207,8 @@ class Predictor:
 
     def _averaged(
         self, image: UInt8Array, tta: Sequence[str], instances: bool
-    ) -> tuple[Float32Array, Float32Array | None]:
-        """Return logits averaged over all views, and the instance branch's output of the first."""
+    ) -> tuple[Float32Array, tuple[Float32Array, ...]]:
+        """Return logits averaged over all views, and the instance branch's outputs of the first."""
         unknown = [name for name in tta if name not in TTA]
         if unknown:
             raise ArgumentError(f"unknown tta {unknown[0]!r}; there is: {', '.join(TTA)}")
@@ -224,11 +224,11 @@ class Predictor:
 
     def _run(
         self, image: UInt8Array, view: View, side: int, instances: bool
-    ) -> tuple[Float32Array, Float32Array | None]:
+    ) -> tuple[Float32Array, tuple[Float32Array, ...]]:
         scale, mirrored = view
         seen = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
         batch = prepare(seen, round(side * scale), self.card.stretch_levels)
         logits, branch = self.session.run(batch, instances)
         given = logits[0, :, :, ::-1] if mirrored else logits[0]
         # A copy: what ONNX Runtime gives may be read-only.
-        return np.array(given, dtype=np.float32, order="C"), None if branch is None else branch[0]
+        return np.array(given, dtype=np.float32, order="C"), tuple(b[0] for b in branch)

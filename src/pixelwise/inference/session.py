@@ -28,7 +28,7 @@ class Session(Protocol):
 
     def run(
         self, batch: Float32Array, instances: bool = False
-    ) -> tuple[Float32Array, Float32Array | None]:
+    ) -> tuple[Float32Array, tuple[Float32Array, ...]]:
         """Return the outputs of a batch.
 
         Parameters
@@ -41,8 +41,8 @@ class Session(Protocol):
         Returns
         -------
         logits : (N, C, h, w) float32
-        branch : (N, 3, h', w') float32, or None
-            See `pixelwise.inference.grouping.find_instances`.
+        branch : tuple of (N, ...) float32
+            The instance branch's outputs, see `pixelwise.inference.grouping`; empty if not asked.
         """
         ...
 
@@ -110,13 +110,13 @@ class OnnxSession:
 
     def run(
         self, batch: Float32Array, instances: bool = False
-    ) -> tuple[Float32Array, Float32Array | None]:
-        """Return logits, and the instance branch's output if asked for; see `Session.run`."""
+    ) -> tuple[Float32Array, tuple[Float32Array, ...]]:
+        """Return logits, and the instance branch's outputs if asked for; see `Session.run`."""
         if not instances:
-            return self.classes.run(None, {INPUT: batch})[0], None
+            return self.classes.run(None, {INPUT: batch})[0], ()
         # By position: older files call the second output objects.
-        logits, branch = self.whole.run(None, {INPUT: batch})[:2]
-        return logits, branch
+        logits, *branch = self.whole.run(None, {INPUT: batch})
+        return logits, tuple(branch)
 
     def _session(self, data: bytes) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()

@@ -32,6 +32,39 @@ def upsampled(plane: Float32Array, size: tuple[int, int]) -> Float32Array:
     )
 
 
+def enlarged(
+    plane: Float32Array, stride: int, seen: tuple[int, int], size: tuple[int, ...]
+) -> Float32Array:
+    """Resample a plane that covers its image to whole strides, and may reach beyond it.
+
+    Parameters
+    ----------
+    plane : (h, w) float32
+        At 1 / ``stride`` of ``seen``, rounded up.
+    stride : int
+    seen : (height, width)
+        Of the image as the network saw it.
+    size : (height, width)
+        Of the image itself.
+
+    Returns
+    -------
+    (height, width) float32
+
+    Examples
+    --------
+    Two columns at stride 2 stand for three; the fourth is beyond them:
+
+    >>> enlarged(np.array([[0, 2]], np.float32), 2, (2, 3), (2, 3))[0]
+    array([0. , 0.5, 1.5], dtype=float32)
+    """
+    height, width = (
+        max(whole, round(n * stride * whole / small))
+        for n, small, whole in zip(plane.shape, seen, size, strict=True)
+    )
+    return upsampled(plane, (height, width))[: size[0], : size[1]]
+
+
 def decide(logits: Float32Array, size: tuple[int, int]) -> UInt8Array:
     """Return the class of the largest upsampled logit at each pixel of the image.
 

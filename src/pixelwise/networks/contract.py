@@ -18,10 +18,9 @@ class Output(NamedTuple):
     ----------
     logits : (N, C, H, W) float
         Of the classes, at the image's size or at 1 / ``shrink`` of it.
-    instances : (N, 3, h, w) float, or None
-        At 1 / `Network.stride` of the image's size: the logit that an instance has its centre
-        there, and the way from each pixel to the centre of its instance, down and right, in
-        pixels of the image. None of a network without an instance branch.
+    instances : tuple of (N, ...) float
+        What the instance branch gives: see `pixelwise.networks.kernel_branch` and
+        `pixelwise.networks.centre_branch`. Empty of a network without one.
 
     Examples
     --------
@@ -30,11 +29,11 @@ class Output(NamedTuple):
     """
 
     logits: torch.Tensor
-    instances: torch.Tensor | None = None
+    instances: tuple[torch.Tensor, ...] = ()
 
     def tensors(self) -> tuple[torch.Tensor, ...]:
         """Return what is there, in the order of an exported file's outputs: (N, ...) float each."""
-        return (self.logits,) if self.instances is None else (self.logits, self.instances)
+        return (self.logits, *self.instances)
 
 
 class Encoder(nn.Module):
@@ -80,6 +79,8 @@ class Network(nn.Module):
         Its entry of `ENCODERS`; empty if it has none.
     stride : int
         Pixels of the image under one of its finest map's. The loss is taken at this size.
+    instance_design : str
+        One of `INSTANCE_DESIGNS`; empty without an instance branch.
     shift : (C,) float32
         Added to the logits; 0 until `pixelwise.training` sets it for validation and export.
     takes_any_size : bool
@@ -97,6 +98,7 @@ class Network(nn.Module):
 
     design: str
     encoder_name: str = ""
+    instance_design: str = ""
     stride: int
     shift: torch.Tensor
     takes_any_size: bool = True

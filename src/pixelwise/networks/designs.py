@@ -77,8 +77,11 @@ DESIGNS = {
 NO_ENCODER = "none"
 """The setting ``encoder`` of a network that starts from random weights."""
 
+PRETRAINED = "efficientnet_lite0"
+"""The pretrained encoder that training starts from if nothing else is asked."""
+
 PRETRAINED_DESIGNS = {
-    "efficientnet_lite0": Design(
+    PRETRAINED: Design(
         encoder="efficientnet_lite0",
         options={"from_stride": 4},
         width=64,

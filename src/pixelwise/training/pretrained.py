@@ -14,6 +14,7 @@ from torch import nn
 from pixelwise.errors import WeightsError
 from pixelwise.inference import Predictor
 from pixelwise.networks import Network
+from pixelwise.networks.designs import NO_ENCODER, PRETRAINED
 from pixelwise.training.checkpoint import load_checkpoint
 from pixelwise.weights import read_weights
 
@@ -74,6 +75,27 @@ def start_from(network: Network, weights: str, images: torch.Tensor, freeze: boo
     fresh = sorted({name.rpartition(".")[0] for name in learnt if name not in found})
     rest = f"; random: {', '.join(fresh)}" if fresh else ""
     return f"starting from {weights}: {share:.1%} of the weights{rest}"
+
+
+def encoder_of(weights: str) -> str:
+    """Return the setting ``encoder`` of the network that weights are of.
+
+    Parameters
+    ----------
+    weights : str
+        As for `start_from`.
+
+    Raises
+    ------
+    WeightsError
+        No such file, or none that can be read.
+    """
+    if Path(weights).suffix in (".pt", ".pth"):
+        names = [_today(name) for name in load_checkpoint(Path(weights))["average"]]
+    else:
+        names = [_today(name) for name in _read_onnx(weights)[0]]
+    pretrained = any(name.startswith("encoder.blocks.") for name in names)
+    return PRETRAINED if pretrained else NO_ENCODER
 
 
 def keep_classes(network: Network, weights: str, images: torch.Tensor) -> None:

@@ -38,8 +38,9 @@ class Source:
         How it is to be read, as for `open_dataset`.
     instances : str
         Where its instances come from, one of `training.settings.INSTANCE_SOURCES`: the data
-        itself if empty; ``areas``: each connected area of a class is one; ``one``: all that is
-        labelled in an image is one.
+        itself if empty; ``areas``: each connected area of a class is one; ``single``: an area that
+        is the only one of its class and compact is one, the others are unlabelled; ``one``: all
+        that is labelled in an image is one.
     labelled : tuple of str, or None
         The model's classes that the data set labels completely, without the background; all of
         them if None. Some pixels of the others may be labelled, too, but a background pixel does

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 
@@ -28,6 +31,7 @@ from pixelwise.training.cost import measure_cost
 from pixelwise.training.distributed import reduced
 from pixelwise.training.export.onnx import score_export, write_card
 from pixelwise.training.instance_targets import instance_loss, instance_map_of, instance_targets
+from pixelwise.training.kernel_targets import kernel_loss, kernel_targets
 from pixelwise.training.optim import pixel_loss
 from pixelwise.training.partial import partial_loss, says_something
 from pixelwise.training.plan import Plan, StepCost, make_plan, summarise_data
@@ -36,6 +40,12 @@ from pixelwise.training.settings import Settings
 from pixelwise.training.task import Loss, Say
 from pixelwise.training.validate import validate
 from pixelwise.weights.card import ModelCard
+
+INSTANCE_LOSSES: dict[str, Callable[..., torch.Tensor]] = {
+    "centres": instance_loss,
+    "kernels": kernel_loss,
+}
+"""By the setting ``instance_design``: of what the branch gives, and its targets."""
 
 
 class Segmentation:
@@ -97,7 +107,8 @@ class Segmentation:
     def _network(self, recipe: Recipe, settings: Settings) -> Network:
         if recipe.model:
             return load_hub_model(recipe.model, len(self.classes))[0]
-        return build_network(len(self.classes), settings.size, self.instances, settings.encoder)
+        design = settings.instance_design if self.instances else ""
+        return build_network(len(self.classes), settings.size, design, settings.encoder)
 
     def samples(self, plan: Plan, stride: int) -> LabelledSamples:
         """Return the training images with their label maps, and instance maps if asked."""
@@ -106,13 +117,13 @@ class Segmentation:
         )
 
     def loss(self, plan: Plan, fabric: Fabric) -> Loss:
-        """Return the cross-entropy of classes, plus the loss of centres and offsets."""
-        weights = None
+        """Return the cross-entropy of classes, plus the loss of instances."""
+        weights, instance_losses = None, INSTANCE_LOSSES[plan.settings.instance_design]
         if plan.settings.balance:
             weights = fabric.to_device(torch.tensor(plan.facts["class_weights"]))
 
         def loss(output: Output, targets: Targets) -> torch.Tensor:
-            label_maps, instances, hidden = targets
+            label_maps, hidden, *instances = targets
             if label_maps is None:
                 raise TypeError("segmentation learns from label maps; a batch came without")
             label_maps = label_maps.long()
@@ -123,9 +134,10 @@ class Segmentation:
                 total = pixel_loss(output.logits, label_maps, weights, labelled)
             else:
                 total = partial_loss(output.logits, label_maps, hidden, weights, labelled)
-            if output.instances is None or instances is None:
+            if not output.instances:
                 return total
-            return total + instance_loss(output.instances, instances)
+            known_instances = tuple(t for t in instances if t is not None)
+            return total + instance_losses(output.instances, *known_instances)
 
         return loss
 
@@ -154,6 +166,7 @@ class Segmentation:
             class_rules={name: source.rules for name, source in recipe.sources.items()},
             refine_edges=settings.refine_edges,
             instance_classes=tuple(plan.facts["instance_classes"]),
+            instance_design=settings.instance_design,
             nms_window=settings.nms_window,
             image_scale=settings.image_scale,
             stretch_levels=settings.stretch_levels,
@@ -227,9 +240,9 @@ class LabelledSamples:
         -------
         image : (side, side, 3) uint8
         targets : tuple
-            Label map, (side / stride, side / stride) uint8, 255 = void; None or the (4, side /
-            stride, side / stride) float32 of `instance_targets`; and None or (C,) bool, which
-            classes the background may contain.
+            Label map, (side / stride, side / stride) uint8, 255 = void; None or (C,) bool, which
+            classes the background may contain; and those of the instances, if asked, of
+            `instance_targets` or `kernel_targets`.
         """
         settings, stride = self._settings, self._stride
         cut = augment(self._read(number), side, stride, settings, rng)
@@ -239,9 +252,15 @@ class LabelledSamples:
         # What is pasted over an image does not change what its background says.
         hidden = None if self._hidden is None else self._hidden[self._order[number][0]]
         if self._sources is None:
-            return cut.image, (cut.label_map, None, hidden)
-        targets = instance_targets(cut.instance_map, cut.label_map, settings.centre_sigma, stride)
-        return cut.image, (cut.label_map, targets, hidden)
+            return cut.image, (cut.label_map, hidden)
+        targets: tuple[npt.NDArray[Any], ...]
+        if settings.instance_design == "kernels":
+            targets = kernel_targets(cut.instance_map, cut.label_map, stride)
+        else:
+            targets = instance_targets(
+                cut.instance_map, cut.label_map, settings.centre_sigma, stride
+            )
+        return cut.image, (cut.label_map, hidden, *targets)
 
     def _read(self, number: int) -> Labelled:
         place = self._order[number]

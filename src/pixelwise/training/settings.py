@@ -8,6 +8,7 @@ from typing import Any
 
 from pixelwise.errors import ArgumentError
 from pixelwise.networks.designs import DESIGNS, NO_ENCODER, PRETRAINED_DESIGNS, design_of
+from pixelwise.weights.card import INSTANCE_DESIGNS
 
 SIZES = tuple(DESIGNS)
 """The networks, by name."""
@@ -21,7 +22,7 @@ TASKS = ("semantic", "instance", "boundary")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 """What is learnt: classes alone, instances as well, or the boundaries that people draw."""
 
-INSTANCE_SOURCES = ("", "areas", "one")
+INSTANCE_SOURCES = ("", "areas", "single", "one")
 """Where instances come from: the data itself, connected areas of a class, or one per image."""
 
 OLD_NAMES = {
@@ -85,6 +86,9 @@ class Settings:
         Natural log of the aspect change, either way.
     colour : float
         Strength of brightness, contrast, saturation and tint changes, 0..1.
+    instance_design : str
+        How instances are learnt, one of `INSTANCE_DESIGNS`: ``kernels`` only on a pretrained
+        encoder.
     centre_sigma : float
         Standard deviation of the spot that marks an instance's centre, as a share of the
         instance's size.
@@ -142,6 +146,7 @@ class Settings:
     rotate: float = 10.0
     stretch: float = 0.2
     colour: float = 0.5
+    instance_design: str = "centres"
     centre_sigma: float = 0.1
     freeze_classes: bool = False
     nms_window: int = 5
@@ -154,11 +159,17 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, known in (("task", TASKS), ("precision", PRECISIONS)):
+        for name, known in (
+            ("task", TASKS),
+            ("precision", PRECISIONS),
+            ("instance_design", INSTANCE_DESIGNS),
+        ):
             value = getattr(self, name)
             if value not in known:
                 raise ArgumentError(f"unknown {name} {value!r}; there is: {', '.join(known)}")
         design_of(self.size, self.encoder)
+        if self.instance_design == "kernels" and self.encoder == NO_ENCODER:
+            raise ArgumentError("instance_design: 'kernels' needs a pretrained encoder (--encoder)")
         if self.task == "boundary" and self.encoder != NO_ENCODER:
             raise ArgumentError("encoder: the network of boundaries has its own; expected none")
 

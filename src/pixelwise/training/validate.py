@@ -36,13 +36,13 @@ class TorchSession:
 
     def run(
         self, batch: Float32Array, instances: bool = False
-    ) -> tuple[Float32Array, Float32Array | None]:
-        """Return the logits of (N, 3, h, w) float32, and the instance branch's output if asked."""
+    ) -> tuple[Float32Array, tuple[Float32Array, ...]]:
+        """Return the logits of (N, 3, h, w) float32, and the instance branch's outputs if asked."""
         images = self.fabric.to_device(torch.from_numpy(batch))
         with torch.inference_mode(), self.fabric.autocast():
             output = self.network(images.contiguous(memory_format=torch.channels_last))
         logits, *branch = (t.float().cpu().numpy() for t in output.tensors())
-        return logits, branch[0] if instances and branch else None
+        return logits, tuple(branch) if instances else ()
 
 
 def validate(

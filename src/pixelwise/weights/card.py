@@ -16,6 +16,9 @@ FORMAT = 4
 
 TASKS = ("semantic", "instance", "boundary")
 
+INSTANCE_DESIGNS = ("centres", "kernels")
+"""How a network finds instances: see `pixelwise.inference.grouping`."""
+
 OLD_NAMES = {
     "network": "design",
     "rules": "class_rules",
@@ -64,9 +67,11 @@ class ModelCard:
         (`pixelwise.inference.refine`).
     instance_classes : tuple of int
         Class ids whose instances are found; empty unless the task is ``"instance"``.
+    instance_design : str
+        How instances are found, one of `INSTANCE_DESIGNS`.
     nms_window : int
-        Side of the window in which an instance's centre is the only one, in outputs of the
-        instance branch; odd.
+        With the design ``"centres"``: side of the window in which an instance's centre is the
+        only one, in outputs of the instance branch; odd.
     score_threshold : float
         Instances of a lower score are left out; chosen on training images.
     image_scale : float
@@ -109,6 +114,7 @@ class ModelCard:
     class_rules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     refine_edges: bool = False
     instance_classes: tuple[int, ...] = ()
+    instance_design: str = "centres"
     nms_window: int = 5
     score_threshold: float = 0.3
     image_scale: float = 0.0
@@ -123,6 +129,11 @@ class ModelCard:
             raise ArgumentError(
                 f"instance_classes: expected ids for the task 'instance' and none for others, "
                 f"got {self.instance_classes} for {self.task!r}"
+            )
+        if self.instance_design not in INSTANCE_DESIGNS:
+            raise ArgumentError(
+                f"instance_design: expected one of {', '.join(INSTANCE_DESIGNS)}, "
+                f"got {self.instance_design!r}"
             )
         for name, least in (("side", 1), ("stride", 1), ("nms_window", 1), ("image_scale", 0)):
             if getattr(self, name) < least:

@@ -22,6 +22,9 @@ from pixelwise.weights.card import KEY, ModelCard
 PARITY_SIZES = ((1, 64, 96), (2, 97, 65), (3, 33, 128))
 """(batch, height, width) of the random inputs on which both runtimes are compared."""
 
+OUTPUT_NAMES = {"centres": ("instances",), "kernels": ("mask_features", "cells")}
+"""Of the outputs after the logits, by the design of the instance branch."""
+
 
 def export_network(network: Network, card: ModelCard, path: Path) -> float:
     """Write a network as ONNX with its card; one that cannot take every size for a single one.
@@ -74,7 +77,7 @@ def _export(network: Network, card: ModelCard, path: Path, one_image: bool = Fal
             (torch.zeros(1 if one_image else 2, 3, 64, 96),),
             beside,
             input_names=["image"],
-            output_names=["logits", "instances"] if card.instance_classes else ["logits"],
+            output_names=["logits", *OUTPUT_NAMES.get(network.instance_design, ())],
             dynamic_shapes=dynamic,
             dynamo=True,
             external_data=False,
@@ -109,8 +112,8 @@ def parity(network: Network, path: Path, one_image: bool = False) -> float:
                 torch.rand(1 if one_image else batch, 3, height, width, generator=generator) * 255
             )
             expected = network(image).tensors()
-            given = [g for g in session.run(image.numpy(), len(expected) > 1) if g is not None]
-            for one, other in zip(given, expected, strict=True):
+            logits, branch = session.run(image.numpy(), len(expected) > 1)
+            for one, other in zip((logits, *branch), expected, strict=True):
                 worst = max(worst, float(np.abs(one - other.numpy()).max()))
     return worst
 

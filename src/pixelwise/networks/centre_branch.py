@@ -12,7 +12,7 @@ REACH = 32.0
 """Pixels that an offset of 1 in the last layer stands for: its outputs stay near 1."""
 
 
-class InstanceBranch(nn.Module):
+class CentreBranch(nn.Module):
     """A decoder of its own for instances, without boxes.
 
     Cheng et al., "Panoptic-DeepLab" (2020), section 3: a heat map of centres, and from each pixel
@@ -46,12 +46,12 @@ class InstanceBranch(nn.Module):
         # Few pixels are centres; to start at a half would cost the first epochs.
         nn.init.constant_(self.head.bias[:1], -3.0)  # type: ignore[index]
 
-    def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
-        """Features, finest first, to (N, 3, h, w) of the finest one's size.
+    def forward(self, features: list[torch.Tensor]) -> tuple[torch.Tensor]:
+        """Features, finest first, to one (N, 3, h, w) of the finest one's size.
 
         Plane 0 is the logit that an instance has its centre there; 1 and 2 are the way there from
         each pixel, down and right, in pixels of the image that the network sees.
         """
         *finer, coarsest = features
         found = self.head(self.mix(self.decoder([*finer, self.outline(coarsest)])))
-        return torch.cat([found[:, :1], REACH * found[:, 1:]], dim=1)
+        return (torch.cat([found[:, :1], REACH * found[:, 1:]], dim=1),)
