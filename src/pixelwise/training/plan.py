@@ -292,6 +292,12 @@ class _Draft:
         return str(self.values.get("encoder", Settings.encoder))
 
     @property
+    def has_centres(self) -> bool:
+        """Whether instances are found by their centres."""
+        design = self.values.get("instance_design", Settings.instance_design)
+        return bool(self.summary.instance_classes) and design == "centres"
+
+    @property
     def stride(self) -> int:
         """Pixels of the image under one of the network's map of centres."""
         return design_of(self.values.get("size", Settings.size), self.encoder).stride
@@ -359,7 +365,7 @@ def _stretch_levels(draft: _Draft) -> _Choice:
 
 
 def _centre_sigma(draft: _Draft) -> _Choice:
-    if draft.values.get("instance_design") != "centres":
+    if not draft.has_centres:
         return None
     return Settings.centre_sigma, (
         f"of an instance's size around its centre; {draft.sizes_in_words}"
@@ -383,7 +389,7 @@ def _first_crop(draft: _Draft) -> _Choice:
 
 
 def _nms_window(draft: _Draft) -> _Choice:
-    if draft.values.get("instance_design") != "centres":
+    if not draft.has_centres:
         return None
     seen = draft.instance_sizes[0] * (draft.image_scale or draft.values["side"] / draft.longer)
     covered = seen / draft.stride
