@@ -6,6 +6,7 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +16,9 @@ from pixelwise.cli.options import NAMED_WEIGHTS, Data, Json, read_options
 from pixelwise.defaults import EVALUATION_SPLIT, WEIGHTS
 
 if TYPE_CHECKING:
-    from pixelwise.datasets import ReadOptions
+    from pixelwise.datasets import Dataset, ReadOptions
     from pixelwise.evaluation import Evaluation
+    from pixelwise.inference import Predictor
 
 
 @read_options
@@ -32,7 +34,16 @@ def evaluate(
             metavar="FOLDER", help="Instead of weights: label maps FOLDER/NAME.png of any tool."
         ),
     ] = None,
-    split: Annotated[str, typer.Option(help="Which split.")] = EVALUATION_SPLIT,
+    split: Annotated[
+        str | None, typer.Option(show_default=EVALUATION_SPLIT, help="Which split.")
+    ] = None,
+    only: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Only the images named there, one per line, e.g. the held_out.txt of a run.",
+        ),
+    ] = None,
     map_: Annotated[
         list[str] | None,
         typer.Option(
@@ -52,7 +63,6 @@ def evaluate(
 
     If both have instances: AP and AR of COCO, panoptic quality, AP as used for cells.
     """
-    from pixelwise.datasets import open_dataset
     from pixelwise.errors import ArgumentError
     from pixelwise.evaluation import evaluate, evaluation_page
     from pixelwise.inference import Predictor
@@ -63,15 +73,50 @@ def evaluate(
         raise ArgumentError("give --weights or --predictions, not both")
     rules = _rules(map_)
     predict = Predictor.load(weights or WEIGHTS) if predictions is None else predictions
-    dataset = open_dataset(path, split, options)
+    dataset = _opened(path, split, only, options)
     evaluation = evaluate(dataset, predict, rules)
     print_evaluation(evaluation)
+    if isinstance(predict, Predictor) and only is None:
+        _warn_of_training_images(predict, dataset)
     if json_ is not None:
         write_json(json_, evaluation.as_dict())
     if html is not None:
         with waiting("drawing the page"):
             write_text(html, evaluation_page(evaluation, dataset, predict, rules))
         print(f"wrote {html}")
+
+
+def _opened(path: Path, split: str | None, only: Path | None, options: ReadOptions) -> Dataset:
+    """Open the split to evaluate on, or the images that a file names."""
+    from pixelwise.datasets import list_splits, open_dataset
+    from pixelwise.errors import DataError
+    from pixelwise.io.text import read_text
+
+    if only is None:
+        wanted = split or EVALUATION_SPLIT
+        if split is None and wanted not in (splits := list_splits(path, options)):
+            raise DataError(
+                f"{path}: no split {wanted!r}; there is: {', '.join(splits)} (--split); the images "
+                "that a run of 'pixelwise train' held out of it: --only RUN/held_out.txt"
+            )
+        return open_dataset(path, wanted, options)
+    names = [line for line in read_text(only).splitlines() if line.strip()]
+    if not names:
+        raise DataError(f"{only}: names no image")
+    return replace(open_dataset(path, split, options).only(names), split=only.name)
+
+
+def _warn_of_training_images(predictor: Predictor, dataset: Dataset) -> None:
+    from pixelwise.datasets.splits import HELD_OUT
+
+    name = dataset.root.resolve().name
+    held_out = any(key.startswith(f"{name} {HELD_OUT}") for key in predictor.card.score)
+    if held_out and dataset.split != EVALUATION_SPLIT:
+        print(
+            f"these weights learnt from images of {name}, so the figures are too high; "
+            "'pixelwise weights FILE' has the score on images held out, --only RUN/held_out.txt "
+            "evaluates on these"
+        )
 
 
 def _rules(pairs: list[str] | None) -> dict[str, str] | None:

@@ -62,6 +62,18 @@ def train(
         float | None, typer.Option(min=0.0, max=1.0, help="How much more rare classes count.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,
+    val: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=0.5,
+            help="Share of the images to hold out and score on, if there is no val split.",
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Cross-validate: hold out each of so many parts in turn."),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of the plan."),
@@ -74,13 +86,18 @@ def train(
 ) -> None:
     """Train a network on data sets and write it as model.onnx.
 
+    Scored on the val split; a fifth of the images is held out if there is none.
+
     A plan is made from the data and printed; it keeps every option that is given here.
 
     A checkpoint is written after each epoch; the same command resumes an interrupted run.
     """
+    from pixelwise.errors import ArgumentError
     from pixelwise.progress import waiting
     from pixelwise.training import Recipe
 
+    if val is not None and folds is not None:
+        raise ArgumentError("give --val or --folds, not both: each fold is held out once")
     asked = Recipe() if recipe is None else Recipe.read(recipe)
     given: dict[str, Any] = {
         "task": task,
@@ -93,6 +110,8 @@ def train(
         "learning_rate": learning_rate,
         "balance": balance,
         "seed": seed,
+        "val": val,
+        "folds": folds,
     }
     settings = {
         **asked.settings,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
@@ -12,6 +12,7 @@ from pixelwise.classes import VOID, ClassMap
 from pixelwise.concurrency import prefetch
 from pixelwise.datasets.cache import cached_reader
 from pixelwise.datasets.reader import Entry, Reader, Truth, memory_of
+from pixelwise.errors import DataError
 from pixelwise.progress import track
 from pixelwise.samples import Sample, UInt8Array
 
@@ -207,6 +208,35 @@ class Dataset(Sequence[Sample]):
             for entry in self.entries
         )
         return replace(self, entries=tuple(bare))
+
+    def only(self, names: Iterable[str]) -> Dataset:
+        """Return the samples of these names, in the order of the split, still unread.
+
+        Parameters
+        ----------
+        names : iterable of str
+
+        Raises
+        ------
+        DataError
+            A name that the split does not have.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from pixelwise.datasets import draw_shapes, open_dataset
+        >>> with TemporaryDirectory() as folder:
+        ...     dataset = open_dataset(draw_shapes(folder), say=str)
+        >>> [entry.name for entry in dataset.only({"train_005", "train_002"}).entries]
+        ['train_002', 'train_005']
+        """
+        wanted = set(names)
+        if unknown := wanted - {entry.name for entry in self.entries}:
+            raise DataError(
+                f"{self.root}: no image {min(unknown)!r} in '{self.split}' "
+                f"({len(unknown)} of {len(wanted)} names are not there)"
+            )
+        return replace(self, entries=tuple(e for e in self.entries if e.name in wanted))
 
     def remapped(self, rules: Mapping[str, str], target: ClassMap) -> Dataset:
         """Return the same samples with their classes translated to others.

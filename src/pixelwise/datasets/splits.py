@@ -11,6 +11,9 @@ from pixelwise.errors import DataError
 WHOLE = "all"
 """The split of a data set that has none."""
 
+HELD_OUT = "held out"
+"""What a training run calls the images that it keeps aside, of a data set without ``val``."""
+
 
 def choose_split(split: str | None, known: tuple[str, ...], root: Path) -> str:
     """Return the split to open: the one asked for, else ``train``, else the only one.

@@ -8,6 +8,7 @@ import numpy as np
 
 from pixelwise.classes import VOID
 from pixelwise.datasets import Dataset
+from pixelwise.datasets.splits import HELD_OUT
 from pixelwise.drawing.confusion import draw_confusion
 from pixelwise.drawing.instances import overlay_instances
 from pixelwise.drawing.overlays import colourise
@@ -83,6 +84,11 @@ def evaluation_page(
             title += f", instances found {evaluation.image_cells[i]:.3f} (TP/(TP+FP+FN) at IoU 0.5)"
         figures_of = _figures(sample, *compared.predict(sample))
         sections.append(Section(title, "One of the ten worst.", figures_of))
+    if dataset.split == HELD_OUT:
+        own = zip(evaluation.names, evaluation.image_miou, strict=True)
+        rows = Table(["image", "mIoU"], [[name, _number(miou)] for name, miou in own])
+        text = "Of the training data, but the weights did not learn from them."
+        sections.append(Section("Images held out", text, [], rows))
     text = f"{compared.name} on {scores.source}, {scores.images:,} images at full size."
     return render_page("Evaluation", text, sections)
 

@@ -27,9 +27,11 @@ from pixelwise.networks import Network, count_parameters
 from pixelwise.progress import track
 from pixelwise.training.batches import Batches, Targets
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
+from pixelwise.training.cross_validation import cross_validate
 from pixelwise.training.distributed import make_fabric, reduced, share_batch_norms
 from pixelwise.training.edges.task import Boundaries
 from pixelwise.training.export.onnx import export_network, write_card
+from pixelwise.training.held_out import write_held_out
 from pixelwise.training.journal import Journal
 from pixelwise.training.optim import learning_rate, parameter_groups, update_average
 from pixelwise.training.plan import Plan
@@ -66,11 +68,14 @@ def train(
     Parameters
     ----------
     paths : list of Path
-        Data sets; trained on their ``train`` splits, validated on their ``val`` splits if they
-        have one. For the task ``"boundary"``, one folder of BSDS500.
+        Data sets; trained on their ``train`` splits, validated on their ``val`` splits. Of a data
+        set that has none, some images are held out (`pixelwise.training.held_out`). For the task
+        ``"boundary"``, one folder of BSDS500.
     out : Path
-        The folder of the run: ``plan.json``, ``checkpoint.pt``, ``log.csv``, ``curves.png``, and
-        at the end ``model.onnx`` and, of segmentation, ``report.html``.
+        The folder of the run: ``plan.json``, ``held_out.txt`` if images are held out,
+        ``checkpoint.pt``, ``log.csv``, ``curves.png``, and at the end ``model.onnx`` and, of
+        segmentation, ``report.html``. With the setting ``folds``, also ``folds.json`` and the
+        folders of the other runs (`pixelwise.training.cross_validation`).
     recipe : Recipe, optional
         Classes, sources and the settings that are decided; a plan is made for the others.
     say : callable
@@ -111,7 +116,20 @@ def train(
     settings = Settings.of(recipe.settings)
     fabric = make_fabric(device, settings.precision)
     say = say if fabric.is_global_zero else _quiet
-    task: Task = TASKS[settings.task](paths, recipe, say)
+
+    def run(recipe: Recipe, out: Path) -> Path:
+        return _train(paths, out, recipe, fabric, say, tensorboard)
+
+    if settings.folds and not settings.fold:
+        return cross_validate(recipe, out, run, say, fabric.is_global_zero)
+    return run(recipe, out)
+
+
+def _train(
+    paths: list[Path], out: Path, recipe: Recipe, fabric: Fabric, say: Say, tensorboard: bool
+) -> Path:
+    """Train once, or continue what is there."""
+    task: Task = TASKS[Settings.of(recipe.settings).task](paths, recipe, say)
     state = _begun(out, task, recipe)
     if state.get("finished"):
         say(f"{out}: finished before; for another run give another --out")
@@ -174,6 +192,8 @@ def prepare(
     # The plan: made now, or the one the run began with.
     if state:
         plan = Plan(Recipe.from_dict(state["plan"]), facts=state["facts"])
+        # A run of an earlier version held out nothing.
+        task.hold_out(plan.facts.get("held_out", {}))
     else:
         plan = fabric.broadcast(task.plan(fabric))
         state = {"epoch": 0, "data": task.data, "asked": recipe.as_dict()}
@@ -208,6 +228,7 @@ def prepare(
         optimizer.load_state_dict(state["optimizer"])
     elif fabric.is_global_zero:
         write_json(out / "plan.json", plan.recipe.as_dict())
+        write_held_out(out, plan.facts.get("held_out", {}))
     return run
 
 

@@ -222,7 +222,8 @@ class Recipe:
         training : list of Dataset
             The ``train`` split of each; all of a data set without splits.
         held_out : list of Dataset
-            The ``val`` splits of those that have one.
+            The ``val`` splits of those that have one. Of the others nothing is held out yet; that
+            is for `pixelwise.training.held_out`.
 
         Raises
         ------

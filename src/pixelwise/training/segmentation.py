@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 
 from pixelwise.classes import VOID
 from pixelwise.datasets import Dataset
+from pixelwise.datasets.splits import HELD_OUT
 from pixelwise.errors import ArgumentError
 from pixelwise.inference import Predictor
 from pixelwise.inference.preprocess import stretch_levels
@@ -30,6 +31,7 @@ from pixelwise.training.calibrate import choose_threshold
 from pixelwise.training.cost import measure_cost
 from pixelwise.training.distributed import reduced
 from pixelwise.training.export.onnx import score_export, write_card
+from pixelwise.training.held_out import HeldOut, choose_held_out
 from pixelwise.training.instance_targets import instance_loss, instance_map_of, instance_targets
 from pixelwise.training.kernel_targets import kernel_loss, kernel_targets
 from pixelwise.training.optim import pixel_loss
@@ -71,9 +73,10 @@ class Segmentation:
         self.data = [path.resolve().name for path in paths]
         if len(set(self.data)) < len(self.data):
             raise ArgumentError(f"folders of the same name: {', '.join(self.data)}; rename one")
-        self.recipe = recipe
+        self.recipe, self._say = recipe, say
         self.training, self.held_out = recipe.open(paths, say)
         self.classes = self.training[0].classes
+        self._names: HeldOut = {}
         self.repeats = [recipe.source(path).repeat for path in paths]
         self.instances = Settings.of(recipe.settings).task == "instance"
         sources = [recipe.source(path).instances for path in paths]
@@ -87,6 +90,9 @@ class Segmentation:
 
     def plan(self, fabric: Fabric) -> Plan:
         """Decide what the recipe leaves open, from the data and the cost of a step."""
+        # Chosen by one process, so that all of them leave out the same images.
+        names = self._choose_held_out() if fabric.is_global_zero else {}
+        self.hold_out(fabric.broadcast(names))
         with waiting("looking at the data"):
             summary = summarise_data(self.training, self.repeats, self.held_out, self.sources)
 
@@ -98,7 +104,31 @@ class Segmentation:
         plan = make_plan(self.recipe, summary, measure, fabric.world_size)
         if plan.settings.refine_edges or plan.settings.copy_paste:
             check_background(self.classes)
-        return plan
+        return replace(plan, facts={**plan.facts, "held_out": dict(self._names)})
+
+    def _choose_held_out(self) -> HeldOut:
+        """Choose images to score on from each data set that has no val split."""
+        settings = Settings.of(self.recipe.settings)
+        scored = {dataset.root for dataset in self.held_out}
+        without = {
+            name: dataset
+            for name, dataset in zip(self.data, self.training, strict=True)
+            if dataset.root not in scored
+        }
+        if settings.val != Settings.val and len(without) < len(self.data):
+            there = ", ".join(name for name in self.data if name not in without)
+            self._say(f"{there}: scored on its own val split, which --val does not change")
+        return choose_held_out(without, settings, self._say)
+
+    def hold_out(self, names: HeldOut) -> None:
+        """Score on these images instead of learning from them, by the name of the data set."""
+        self._names = names
+        for place, name in enumerate(self.data):
+            if name in names:
+                dataset, aside = self.training[place], set(names[name])
+                rest = (e.name for e in dataset.entries if e.name not in aside)
+                self.training[place] = dataset.only(rest)
+                self.held_out.append(replace(dataset.only(aside), split=HELD_OUT))
 
     def network(self, plan: Plan) -> Network:
         """Build the plan's network, or load the hub's model with a new head."""
@@ -161,7 +191,7 @@ class Segmentation:
             design=f"{network.design}, {count_parameters(network):,} parameters",
             stride=network.stride,
             encoder=describe_encoder(network.encoder_name),
-            data=recipe.data or ", ".join(f"{d.root.name} {d.split}" for d in self.training),
+            data=recipe.data or ", ".join(map(self._described, range(len(self.data)))),
             licence=recipe.licence,
             class_rules={name: source.rules for name, source in recipe.sources.items()},
             refine_edges=settings.refine_edges,
@@ -171,6 +201,12 @@ class Segmentation:
             image_scale=settings.image_scale,
             stretch_levels=settings.stretch_levels,
         )
+
+    def _described(self, place: int) -> str:
+        """Return what is learnt from a data set, in words."""
+        dataset, aside = self.training[place], len(self._names.get(self.data[place], ()))
+        words = f"{dataset.root.name} {dataset.split}"
+        return f"{words} but for {aside} images {HELD_OUT}" if aside else words
 
     def validate(self, network: Network, card: ModelCard, fabric: Fabric) -> dict[str, float]:
         """Return mIoU and the foreground's IoU, and the share of instances found."""

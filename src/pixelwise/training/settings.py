@@ -25,6 +25,9 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 INSTANCE_SOURCES = ("", "areas", "single", "one")
 """Where instances come from: the data itself, connected areas of a class, or one per image."""
 
+MOST_FOLDS = 20
+"""Runs of a cross-validation, at most."""
+
 OLD_NAMES = {
     "spread": "centre_sigma",
     "zoom": "image_scale",
@@ -110,6 +113,14 @@ class Settings:
         Epochs between two validations; the last epoch is always validated.
     cache_gb : float
         Memory for decoded images, in GB; those that do not fit are read in every epoch.
+    val : float
+        Share of the images that is held out to score the network, 0..0.5, of each data set that
+        has no ``val`` split; 0 holds out none.
+    folds : int
+        If at least 2, cross-validate instead: train once per fold, each time with another part of
+        such a data set held out, and at the end on all of it.
+    fold : int
+        The one run of a cross-validation that holds out this part, 1 to ``folds``; 0 is all of it.
     precision : str
         Of the arithmetic, one of `PRECISIONS`; ``auto`` is bfloat16 if the device has it.
     seed : int
@@ -155,6 +166,9 @@ class Settings:
     refine_edges: bool = False
     validate_every: int = 1
     cache_gb: float = 4.0
+    val: float = 0.2
+    folds: int = 0
+    fold: int = 0
     precision: str = "auto"
     seed: int = 0
 
@@ -187,10 +201,15 @@ class Settings:
             expect(0 <= getattr(self, name) <= 1, name, "0..1")
         expect(0 <= self.image_scale <= 8, "image_scale", "0..8")
         expect(0 < self.centre_sigma <= 0.5, "centre_sigma", "0 < value <= 0.5")
+        expect(0 <= self.val <= 0.5, "val", "0..0.5")
+        expect(self.folds == 0 or 2 <= self.folds <= MOST_FOLDS, "folds", f"0 or 2..{MOST_FOLDS}")
+        expect(0 <= self.fold <= self.folds, "fold", f"0..{self.folds}, the number of folds")
         odd = 3 <= self.nms_window <= 63 and self.nms_window % 2 == 1
         expect(odd, "nms_window", "an odd number 3..63")
         expect(self.learning_rate > 0, "learning_rate", "above 0")
         expect(0 < self.scale[0] <= self.scale[1], "scale", "0 < low <= high")
+        if self.folds and self.task == "boundary":
+            raise ArgumentError("folds: the task 'boundary' has a val split; leave out --folds")
         if self.freeze_classes and (self.task != "instance" or self.balance):
             raise ArgumentError("freeze_classes: expected task=instance and balance=0")
 

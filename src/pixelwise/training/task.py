@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +36,9 @@ class Task(Protocol):
 
     def plan(self, fabric: Fabric) -> Plan:
         """Decide every setting that the recipe leaves open."""
+
+    def hold_out(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Keep these images aside, as the plan of a run that is continued did."""
 
     def network(self, plan: Plan) -> Network:
         """Build the network, with random weights from torch's current seed."""

@@ -14,6 +14,7 @@ import numpy as np
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.datasets.checks.examine import SampleFacts, examine
 from pixelwise.datasets.checks.findings import KINDS, Finding, Report
+from pixelwise.datasets.checks.near_duplicates import SAME_PHOTO, Fingerprints, near_pairs
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.format import Format
 from pixelwise.datasets.options import ReadOptions
@@ -22,13 +23,7 @@ from pixelwise.datasets.registry import FORMATS, find
 from pixelwise.datasets.splits import without_unions
 from pixelwise.errors import AmbiguousError, DataError
 from pixelwise.progress import track
-from pixelwise.samples import Float32Array, Int64Array
-
-HASH_DISTANCE = 8
-"""Of 64 bits; up to it, the thumbnails of two images are compared."""
-
-ALIKE = 0.95
-"""Correlation of two thumbnails (32 x 32, grey) from which two images are nearly the same."""
+from pixelwise.samples import Int64Array
 
 
 def check(
@@ -217,26 +212,21 @@ def _alike(
     facts_a: list[SampleFacts], facts_b: list[SampleFacts]
 ) -> Iterator[tuple[int, int, float]]:
     """Yield the pairs of images that look alike."""
-    rows = [i for i, sample in enumerate(facts_a) if sample.hash is not None]
-    columns = [j for j, sample in enumerate(facts_b) if sample.hash is not None]
-    if not rows or not columns:
-        return
-    hashes_b = np.stack([_hash(facts_b[j]) for j in columns])
-    for start in range(0, len(rows), 1024):  # bounded memory, whatever the number of images
-        band = rows[start : start + 1024]
-        # Of two vectors of +1 and -1, the product is 64 less twice the number of differences.
-        near = np.stack([_hash(facts_a[i]) for i in band]) @ hashes_b.T >= 64 - 2 * HASH_DISTANCE
-        for x, y in zip(*np.nonzero(near), strict=True):
-            i, j = band[x], columns[y]
-            one, other = facts_a[i].thumbnail, facts_b[j].thumbnail
-            if one is not None and other is not None:
-                likeness = float(one.astype(np.float32) @ other.astype(np.float32))
-                if likeness >= ALIKE:
-                    yield i, j, likeness
+    (rows, first), (columns, second) = _prints(facts_a), _prints(facts_b)
+    for i, j, correlation in near_pairs(first, second, SAME_PHOTO):
+        for x, y, likeness in zip(i, j, correlation, strict=True):
+            yield rows[x], columns[y], float(likeness)
 
 
-def _hash(sample: SampleFacts) -> Float32Array:
-    return sample.hash if sample.hash is not None else np.zeros(64, np.float32)
+def _prints(facts: list[SampleFacts]) -> tuple[list[int], Fingerprints]:
+    """Return the places of the samples whose image was decoded, and their fingerprints."""
+    there = [place for place, sample in enumerate(facts) if sample.hash is not None]
+    hashes = [facts[place].hash for place in there]
+    thumbnails = [facts[place].thumbnail for place in there]
+    return there, Fingerprints(
+        np.array(hashes, np.float32).reshape(-1, 64),
+        np.array(thumbnails, np.float16).reshape(-1, 1024),
+    )
 
 
 def _absent(

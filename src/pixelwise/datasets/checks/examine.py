@@ -6,11 +6,10 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import BACKGROUND, VOID
+from pixelwise.datasets.checks.near_duplicates import Thumbnail, fingerprint
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.mask_reader import MaskReader
 from pixelwise.datasets.reader import Entry, Outlines
@@ -49,7 +48,7 @@ class SampleFacts:
     counts: Int64Array = field(default_factory=lambda: np.zeros(256, np.int64))
     digest: bytes = b""
     hash: Float32Array | None = None
-    thumbnail: npt.NDArray[np.float16] | None = None
+    thumbnail: Thumbnail | None = None
 
 
 def examine(dataset: Dataset, entry: Entry, fast: bool) -> SampleFacts:
@@ -63,7 +62,7 @@ def examine(dataset: Dataset, entry: Entry, fast: bool) -> SampleFacts:
         if cut or not fast:
             image = image_of_bytes(data, entry.image_path)
             if not fast:
-                facts.hash, facts.thumbnail = fingerprints(image)
+                facts.hash, facts.thumbnail = fingerprint(image)
     except ImageFileError as error:
         facts.faults.append(("unreadable", entry.image_path, _without(error, entry.image_path)))
         return facts
@@ -155,28 +154,6 @@ def ramp(levels: UInt8Array) -> tuple[float, int]:
         between += int(np.count_nonzero(rising | falling))
         changes += int(np.count_nonzero(before != after))
     return between / max(1, changes), between
-
-
-def fingerprints(image: UInt8Array) -> tuple[Float32Array, npt.NDArray[np.float16]]:
-    """Return the perceptual hash of an image and its thumbnail.
-
-    The hash is the sign of the 64 lowest frequencies but the mean, against their median, of the
-    cosine transform of the image at 32 x 32 in grey (pHash, Zauner 2010).
-
-    Returns
-    -------
-    hash : (64,) float32
-        +1 or -1.
-    thumbnail : (1024,) float16
-        Grey, mean 0, length 1; all 0 for an image of one colour.
-    """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
-    low = cv2.dct(small)[:8, :8].ravel()
-    hash_ = np.where(low > np.median(low[1:]), 1, -1).astype(np.float32)
-    flat = (small - small.mean()).ravel()
-    length = float(np.linalg.norm(flat))
-    return hash_, (flat / length if length > 1e-3 else np.zeros_like(flat)).astype(np.float16)
 
 
 def _outside(

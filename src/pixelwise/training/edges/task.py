@@ -19,6 +19,7 @@ from pixelwise.training.batches import Targets
 from pixelwise.training.distributed import reduced
 from pixelwise.training.edges.calibrate import calibrate_boundaries
 from pixelwise.training.edges.samples import BoundarySamples, people_share
+from pixelwise.training.held_out import HeldOut
 from pixelwise.training.plan import Plan
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.settings import Settings
@@ -77,6 +78,9 @@ class Boundaries:
         """Take the settings of the recipe, and the defaults of this task for the others."""
         settings = Settings.of({**DEFAULTS, **self.recipe.settings})
         return Plan(replace(self.recipe, settings=asdict(settings), minutes=None))
+
+    def hold_out(self, names: HeldOut) -> None:
+        """Do nothing: BSDS500 has a val split."""
 
     def network(self, plan: Plan) -> Network:  # noqa: ARG002
         """Build the boundary network."""

@@ -138,7 +138,7 @@ def score_export(
         held-out split.
     """
     if not held_out:
-        say("no val split in the data: the weights carry no held-out score")
+        say("no val split and nothing held out: the weights carry no held-out score")
         return {}
     predictor, score = Predictor.load(weights), {}
     for dataset in held_out:
