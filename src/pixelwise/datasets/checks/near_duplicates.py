@@ -45,7 +45,7 @@ SAME_SCENE = Likeness(14, 0.85)
 """The same scene a moment later.
 
 The 40 frames of a clip of DAVIS become 1, 1 and 7 groups by it (28, 11 and 36 by `SAME_PHOTO`),
-while of 1,529 photos of cats, people, COCO and VOC no two are in one group.
+while of 1,329 photos of cats, people, COCO and VOC no two are in one group.
 """
 
 
