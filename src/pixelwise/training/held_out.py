@@ -49,7 +49,7 @@ def choose_images(names: Sequence[str], groups: Sequence[int], share: float) -> 
     --------
     >>> names = [f"{i:03d}" for i in range(20)]
     >>> choose_images(names, range(20), 0.2)
-    ['002', '003', '011', '015']
+    ['002', '006', '007', '009']
     >>> choose_images(names, [0] * 20, 0.2)
     []
     """
