@@ -187,10 +187,9 @@ def test_evaluate_finds_the_held_out_images_again(
     assert "learnt from images of mine" in done.stdout
 
 
-@pytest.mark.usefixtures("quick_export")
-def test_a_continued_run_holds_out_the_same_images(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Recipe]:
+    """Train one of two epochs in ``tmp_path / "run"``; return the data and the recipe."""
     from pixelwise.training import loop
 
     class StoppedError(Exception):
@@ -206,6 +205,14 @@ def test_a_continued_run_holds_out_the_same_images(
         patch.setattr(loop, "save_checkpoint", killed)
         with pytest.raises(StoppedError):
             train([data], tmp_path / "run", recipe, str, device="cpu")
+    return data, recipe
+
+
+@pytest.mark.usefixtures("quick_export")
+def test_a_continued_run_holds_out_the_same_images(
+    stopped: tuple[Path, Recipe], tmp_path: Path
+) -> None:
+    data, recipe = stopped
     names = load_checkpoint(tmp_path / "run" / "checkpoint.pt")["facts"]["held_out"]["mine"]
     # With half of the images as copies of one, another list would be chosen now.
     first = (data / "JPEGImages" / f"{names[0]}.jpg").read_bytes()
@@ -216,6 +223,22 @@ def test_a_continued_run_holds_out_the_same_images(
     card = Predictor.load(weights).card
     assert card.score["mine held out"]["images"] == len(names)  # type: ignore[index]
     assert (tmp_path / "run" / "held_out.txt").read_text().splitlines() == names
+
+
+@pytest.mark.usefixtures("quick_export")
+def test_a_run_of_an_earlier_version_goes_on_with_all_images(
+    stopped: tuple[Path, Recipe], tmp_path: Path
+) -> None:
+    data, recipe = stopped
+    state = load_checkpoint(tmp_path / "run" / "checkpoint.pt")
+    del state["facts"]["held_out"]
+    for name in ("val", "folds", "fold"):
+        del state["plan"]["settings"][name]
+    save_checkpoint(tmp_path / "run" / "checkpoint.pt", state)
+    said: list[str] = []
+    weights = train([data], tmp_path / "run", recipe, said.append, device="cpu")
+    assert any("12 images in 3 steps" in line for line in said)
+    assert Predictor.load(weights).card.score == {}
 
 
 def test_each_data_set_without_val_holds_out_its_own(shapes: Path, tmp_path: Path) -> None:
