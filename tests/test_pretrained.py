@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from pixelwise import Predictor
-from pixelwise.classes import VOC
+from pixelwise.classes import VOC, ClassMap
 from pixelwise.errors import ArgumentError, MissingExtraError, WeightsError
 from pixelwise.networks import ENCODERS, Segmenter, build_network, count_parameters
 from pixelwise.networks import efficientnet_weights as pretrained
@@ -31,6 +31,7 @@ from pixelwise.training.checkpoint import load_checkpoint
 from pixelwise.training.export.onnx import export_network
 from pixelwise.training.optim import parameter_groups
 from pixelwise.training.plan import DataSummary, Plan, StepCost, make_plan
+from pixelwise.training.pretrained import encoder_of, start_from
 from pixelwise.weights.card import ModelCard
 
 CATS = {281, 282, 285}
@@ -214,6 +215,24 @@ def test_the_exported_file_gives_what_torch_gives(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     assert export_network(network, card, path) < 1e-3
     assert path.stat().st_size < 16.5e6
+
+
+def test_half_the_size_and_the_same_answers(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = build_network(3, "tiny").eval()
+    card = ModelCard("made", ClassMap(("a", "b", "c")), 64, network.design, "made", "MIT")
+    whole, half = tmp_path / "whole.onnx", tmp_path / "half.onnx"
+    export_network(network, card, whole)
+    assert export_network(network, card, half, half=True) < 0.01
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    one, other = Predictor.load(whole), Predictor.load(half)
+    assert other.card == card
+    image = skimage.data.chelsea()
+    assert np.abs(one.logits(image) - other.logits(image)).max() < 0.01
+    # Training starts from either.
+    assert encoder_of(str(half)) == "none"
+    started = build_network(3, "tiny")
+    assert "100.0%" in start_from(started, str(half), torch.rand(4, 3, 64, 64) * 255)
 
 
 def test_an_unknown_encoder_or_size_is_an_error() -> None:

@@ -80,7 +80,7 @@ def group_by_kernels(
     inside = is_wanted[label_map]
     if not len(masks) or not inside.any():
         return label_map, ()
-    drawn = 1 / (1 + np.exp(-masks))
+    drawn = 1 / (1 + np.exp(-np.clip(masks, -30, 30)))
     classes = _softmax(logits[:, :: card.stride, :: card.stride])[ids].reshape(len(ids), -1)
     flat = drawn.reshape(len(drawn), -1)
     areas = np.maximum(flat.sum(axis=1), 1e-6)

@@ -260,7 +260,7 @@ def finish(run: Run) -> Path:
     """Export the averaged weights, let the task calibrate and score them, and mark the end."""
     weights = run.out / "model.onnx"
     if run.fabric.is_global_zero:
-        difference = export_network(run.average, run.card, weights)
+        difference = export_network(run.average, run.card, weights, run.plan.settings.half_size)
         apart = f"largest difference between ONNX Runtime and torch {difference:.1e} (logits)"
         run.say(f"{weights}: {apart}")
         write_card(weights, run.task.finish(weights, run.average, run.card, run.say))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import onnx
 import torch
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 from torch import nn
 
 from pixelwise.errors import WeightsError
@@ -16,6 +16,7 @@ from pixelwise.inference import Predictor
 from pixelwise.networks import Network
 from pixelwise.networks.designs import NO_ENCODER, PRETRAINED
 from pixelwise.training.checkpoint import load_checkpoint
+from pixelwise.training.export.half import SUFFIX
 from pixelwise.weights import read_weights
 
 Tensors = dict[str, torch.Tensor]
@@ -162,7 +163,9 @@ def _read_onnx(weights: str) -> tuple[Tensors, Tensors]:
     except Exception as error:
         raise WeightsError(f"{weights}: not a readable ONNX file ({error})") from None
     constants = {
-        i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in graph.initializer
+        i.name.removesuffix(SUFFIX): torch.from_numpy(numpy_helper.to_array(i).copy()).float()
+        for i in graph.initializer
+        if i.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16)
     }
     biases = {
         _today(node.input[1]): constants[node.input[2]]

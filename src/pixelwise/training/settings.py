@@ -123,6 +123,9 @@ class Settings:
         The one run of a cross-validation that holds out this part, 1 to ``folds``; 0 is all of it.
     precision : str
         Of the arithmetic, one of `PRECISIONS`; ``auto`` is bfloat16 if the device has it.
+    half_size : bool
+        Store the trained weights in 16 bits: a file of half the size, with the same answers but
+        for rounding.
     seed : int
         The one source of randomness.
 
@@ -170,6 +173,7 @@ class Settings:
     folds: int = 0
     fold: int = 0
     precision: str = "auto"
+    half_size: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from pixelwise.evaluation import evaluate, evaluation_page
 from pixelwise.inference import Predictor
 from pixelwise.io.files import write_text, written_whole
 from pixelwise.networks import Network
+from pixelwise.training.export.half import store_half
 from pixelwise.weights.card import KEY, ModelCard
 
 PARITY_SIZES = ((1, 64, 96), (2, 97, 65), (3, 33, 128))
@@ -26,7 +27,7 @@ OUTPUT_NAMES = {"centres": ("instances",), "kernels": ("mask_features", "cells")
 """Of the outputs after the logits, by the design of the instance branch."""
 
 
-def export_network(network: Network, card: ModelCard, path: Path) -> float:
+def export_network(network: Network, card: ModelCard, path: Path, half: bool = False) -> float:
     """Write a network as ONNX with its card; one that cannot take every size for a single one.
 
     Parameters
@@ -35,6 +36,8 @@ def export_network(network: Network, card: ModelCard, path: Path) -> float:
     card : ModelCard
     path : Path
         Where to write. Batch, height and width of the file's input stay dynamic where possible.
+    half : bool
+        Store the weights in 16 bits (`pixelwise.training.export.half`).
 
     Returns
     -------
@@ -51,19 +54,21 @@ def export_network(network: Network, card: ModelCard, path: Path) -> float:
     # torch's exporter and ONNX Runtime fail in many ways, as on a network that counts its windows.
     try:
         if network.takes_any_size:
-            return _export(network, card, path)
+            return _export(network, card, path, half=half)
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
     try:
         if network.fix_size(card.side):
-            return _export(network, card, path, one_image=True)
+            return _export(network, card, path, half=half, one_image=True)
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
     path.unlink(missing_ok=True)
     raise WeightsError(f"{network.design}: cannot be exported ({reason})")
 
 
-def _export(network: Network, card: ModelCard, path: Path, one_image: bool = False) -> float:
+def _export(
+    network: Network, card: ModelCard, path: Path, *, half: bool, one_image: bool = False
+) -> float:
     """Do what `export_network` does, for a batch of any size or, with ``one_image``, of 1."""
     network = network.cpu().eval()
     batch = torch.export.Dim("batch")
@@ -84,6 +89,8 @@ def _export(network: Network, card: ModelCard, path: Path, one_image: bool = Fal
             verbose=False,
         )
         write_card(beside, card)
+        if half:
+            store_half(beside)
     return parity(network, path, one_image)
 
 
