@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Callable
 from functools import wraps
@@ -14,6 +15,19 @@ import typer
 
 if TYPE_CHECKING:
     from pixelwise.classes import ClassMap
+
+WAIT_POLICY = "OMP_WAIT_POLICY"
+"""The variable by which OpenMP, and with it PyTorch on a processor, is told how to wait."""
+
+
+def share_the_cores() -> None:
+    """Let PyTorch's threads sleep while they wait for each other; to be called before its import.
+
+    By default they spin, which on a machine that does other work, too, makes training several times
+    slower (``benchmarks/threads.py``).
+    """
+    os.environ.setdefault(WAIT_POLICY, "PASSIVE")
+
 
 TABLE = re.compile(r"\{([\w.]+:\w+)\}")
 """Where a metavar or a help text names a table of the library, ``{datasets:FORMATS}``."""

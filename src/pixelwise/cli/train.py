@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import DATA, TrainingDevice, choice, read_options
+from pixelwise.cli.options import DATA, TrainingDevice, choice, read_options, share_the_cores
 
 if TYPE_CHECKING:
     from pixelwise.datasets import ReadOptions
@@ -131,6 +131,7 @@ def train(
         weights=asked.weights if weights is None else weights,
         model=asked.model if model is None else model,
     )
+    share_the_cores()
     with waiting("loading PyTorch"):  # after all that may be wrong, since it takes seconds
         from pixelwise.training import train
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import TrainingDevice
+from pixelwise.cli.options import TrainingDevice, share_the_cores
 
 
 def train_edges(
@@ -36,6 +36,7 @@ def train_edges(
     from pixelwise.progress import waiting
     from pixelwise.training import Recipe
 
+    share_the_cores()
     with waiting("loading PyTorch"):
         from pixelwise.training import train
     given = {"task": "boundary", "epochs": epochs, "seed": seed}
