@@ -27,8 +27,8 @@ def measure() -> None:
     from pixelwise.networks import build_network
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    network = build_network(21, encoder="efficientnet_lite0").to(memory_format=torch.channels_last)
-    network.train()
+    network = build_network(21, encoder="efficientnet_lite0").train()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.rand(BATCH, 3, CROP, CROP).mul(255).contiguous(memory_format=torch.channels_last)
     times = []
     for _ in range(STEPS):
@@ -61,10 +61,9 @@ def main() -> None:
     print(f"{'threads':>8} {'waiting':>8} {'alone':>7} {'beside 1':>9} {f'beside {cores}':>9}")
     for threads in sorted({1, cores or 1}):
         for policy in ("ACTIVE", "PASSIVE"):
-            rates = [rate(threads, policy, n) for n in (0, 1, cores or 1)]
-            print(
-                f"{threads:>8} {policy.lower():>8} {rates[0]:7.1f} {rates[1]:9.1f} {rates[2]:9.1f}"
-            )
+            alone, beside, crowded = (rate(threads, policy, n) for n in (0, 1, cores or 1))
+            row = f"{threads:>8} {policy.lower():>8} {alone:7.1f} {beside:9.1f} {crowded:9.1f}"
+            print(row, flush=True)
 
 
 if __name__ == "__main__":

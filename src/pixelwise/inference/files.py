@@ -161,7 +161,9 @@ class _Run:
 
     def predictions(self, paths: Sequence[Path]) -> Iterator[tuple[Path, UInt8Array, Prediction]]:
         """Yield images with their predictions, but those that fail or are written in tiles."""
-        instances = not set(self.kinds) <= set(CLASS_KINDS)
+        # Instances that vote for their class change the label map, too.
+        votes = self.predictor.card.instance_design == "kernels"
+        instances = votes or not set(self.kinds) <= set(CLASS_KINDS)
         reading = prefetch(partial(_read, tile=self.tile), paths, AHEAD)
         for path, image in track(zip(paths, reading, strict=True), "predicting", len(paths)):
             try:
