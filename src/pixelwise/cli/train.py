@@ -33,7 +33,7 @@ def train(
     size: Annotated[str | None, choice("networks:DESIGNS", help="Of the network.")] = None,
     encoder: Annotated[
         str | None,
-        choice("training.settings:ENCODER_CHOICES", help="Start from a pretrained encoder."),
+        choice("training.settings:ENCODER_CHOICES", help="Pretrained, or random weights: none."),
     ] = None,
     weights: Annotated[
         str | None,

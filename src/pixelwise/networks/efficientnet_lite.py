@@ -130,6 +130,13 @@ class EfficientNetLite(Encoder):
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         """(N, 3, H, W) to one feature map per stride, finest first; sizes are rounded up."""
+        if x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            # The backward pass of depthwise convolutions is slow in bfloat16 on processors.
+            with torch.autocast("cpu", enabled=False):
+                return self._features(x.float())
+        return self._features(x)
+
+    def _features(self, x: torch.Tensor) -> list[torch.Tensor]:
         x = F.relu6(self.stem(x))
         features = []
         for number, block in enumerate(self.blocks, start=1):
