@@ -229,6 +229,10 @@ def test_the_weights_file_is_complete(trained: tuple[Path, list[str]]) -> None:
     assert card.licence == "MIT"
     assert card.data == "shapes train"
     figures = card.score["shapes val"]
+    # One val split: all together is the same.
+    ious = figures["per_class_iou"].items()  # type: ignore[index]
+    assert card.class_iou == {name: iou for name, iou in ious if iou is not None}
+    assert card.class_images["background"] == 8
     assert figures["images"] == 4  # type: ignore[index]
     assert "void excluded" in figures["definition"]  # type: ignore[index]
     assert isinstance(predictor.session, OnnxSession)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from pixelwise.classes import ClassMap
 from pixelwise.errors import ArgumentError, WeightsError
+from pixelwise.training.export.onnx import write_card
 from pixelwise.weights import ModelCard, bundled_weights, read_card, read_weights
 from pixelwise.weights.onnx_file import first_output_only, read_metadata
 from tests.conftest import run
@@ -208,3 +209,19 @@ def test_the_command_prints_a_whole_card(tmp_path: Path) -> None:
     done = run("weights", "subject")
     assert done.returncode == 2
     assert "no such weights; name a file, or one of: edges, nuclei" in done.stderr
+
+
+def test_weak_classes_are_marked(tmp_path: Path) -> None:
+    path = tmp_path / "made.onnx"
+    path.write_bytes(read_weights("street"))
+    images, iou = {"sky": 367, "sign": 12}, {"sky": 0.9, "sign": 0.3}
+    write_card(path, replace(read_card("street"), class_images=images, class_iou=iou))
+    done = run("weights", path, "--json", tmp_path / "card.json")
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[1]: line for line in done.stdout.splitlines() if line.startswith("│ s")}
+    assert "367" in rows["sky"]
+    assert "weak" not in rows["sky"]
+    assert "weak" in rows["sign"]
+    written = json.loads((tmp_path / "card.json").read_text())
+    assert written["class_images"] == images
+    assert read_card(path).class_iou == iou

@@ -80,6 +80,7 @@ def _print_card(card: ModelCard, size: int) -> None:
     from rich.table import Table
 
     from pixelwise.evaluation.figures import DEFINITIONS, TITLES
+    from pixelwise.weights.card import WEAK
 
     facts = Table(show_header=False)
     for row in _facts(card, size):
@@ -93,14 +94,20 @@ def _print_card(card: ModelCard, size: int) -> None:
         values = (_number(figures.get(key)) for figures in scores.values())
         measured.add_row(TITLES[key], *values, DEFINITIONS[key])
     ious = [figures.get("per_class_iou", {}) for figures in scores.values()]
-    classes = Table("IoU of class", *scores)
+    counted = ("training images", "all together", "") if card.class_images else ()
+    classes = Table("IoU of class", *counted, *scores)
     for name in card.classes.names:
-        classes.add_row(name, *(_number(one.get(name)) for one in ious))
+        cells = [_number(one.get(name)) for one in ious]
+        if counted:
+            iou = card.class_iou.get(name)
+            weak = "weak" if iou is not None and iou < WEAK else ""
+            cells = [str(card.class_images.get(name, "-")), _number(iou), weak, *cells]
+        classes.add_row(name, *cells)
     console = Console()
     console.print(facts)
     for table in (measured, *([classes] if any(ious) else [])):
-        for column in table.columns[1 : 1 + len(scores)]:
-            column.justify = "right"
+        for column in table.columns[1:]:
+            column.justify = "left" if column.header in ("definition", "") else "right"
         console.print(table)
     for figures in scores.values():
         console.print(figures.get("definition", ""), highlight=False)

@@ -20,11 +20,11 @@ from pixelwise.inference import Predictor
 from pixelwise.inference.preprocess import stretch_levels
 from pixelwise.inference.refine import check_background
 from pixelwise.io.image import resize_image
-from pixelwise.io.mask import resize_ids
+from pixelwise.io.mask import count_ids, resize_ids
 from pixelwise.networks import Network, Output, build_network, count_parameters
 from pixelwise.networks.encoders import describe_encoder
 from pixelwise.networks.hub import load_hub_model
-from pixelwise.progress import waiting
+from pixelwise.progress import track, waiting
 from pixelwise.training.augment import Labelled, augment, paste
 from pixelwise.training.batches import Crop, Targets
 from pixelwise.training.calibrate import choose_threshold
@@ -219,7 +219,28 @@ class Segmentation:
             card = replace(card, score_threshold=threshold)
             write_card(weights, card)
             say(f"instances count from a score of {threshold} on, chosen on training images")
-        return replace(card, score=score_export(weights, self.held_out, say))
+        score, class_iou = score_export(weights, self.held_out, say)
+        return replace(
+            card,
+            score=score,
+            class_iou=class_iou,
+            class_images=count_class_images(self.training),
+        )
+
+
+def count_class_images(datasets: list[Dataset]) -> dict[str, int]:
+    """Count the images that show each class, whatever share of them it covers.
+
+    Parameters
+    ----------
+    datasets : list of Dataset
+        With the same classes; at least one.
+    """
+    classes, counts = datasets[0].classes, np.zeros(256, dtype=np.int64)
+    entries = [(dataset, entry) for dataset in datasets for entry in dataset.entries]
+    for dataset, entry in track(entries, "counting classes", len(entries)):
+        counts += count_ids(dataset.read_labels(entry, dataset.reader.size(entry))[0]) > 0
+    return {name: int(counts[id_]) for id_, name in enumerate(classes.names)}
 
 
 class LabelledSamples:

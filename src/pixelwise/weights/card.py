@@ -16,6 +16,9 @@ FORMAT = 4
 
 TASKS = ("semantic", "instance", "boundary")
 
+WEAK = 0.35
+"""Held-out IoU below which a class is marked as weak."""
+
 INSTANCE_DESIGNS = ("centres", "kernels")
 """How a network finds instances: see `pixelwise.inference.grouping`."""
 
@@ -82,6 +85,11 @@ class ModelCard:
     boundary_model : tuple of float
         Of the network behind `pixelwise.hierarchy`: weights and bias of its
         `pixelwise.regions.boundary_model.BoundaryModel`.
+    class_images : mapping of str to int
+        How many training images show each class, by its name.
+    class_iou : mapping of str to float
+        IoU of each class, from one confusion matrix over all held-out splits; a class that is
+        neither there nor predicted has none. Below `WEAK` it is marked as weak.
     score : mapping of str to object
         The held-out score with its definition, as `SemanticScores.as_dict` gives it, by data set.
 
@@ -120,6 +128,8 @@ class ModelCard:
     image_scale: float = 0.0
     stretch_levels: bool = False
     boundary_model: tuple[float, ...] = ()
+    class_images: Mapping[str, int] = field(default_factory=dict)
+    class_iou: Mapping[str, float] = field(default_factory=dict)
     score: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +128,7 @@ def parity(network: Network, path: Path, one_image: bool = False) -> float:
 
 def score_export(
     weights: Path, held_out: list[Dataset], say: Callable[[str], object]
-) -> Mapping[str, object]:
+) -> tuple[Mapping[str, object], Mapping[str, float]]:
     """Evaluate an exported file on held-out splits, and write a page for each beside it.
 
     Parameters
@@ -140,17 +141,20 @@ def score_export(
 
     Returns
     -------
-    mapping of str to object
-        The scores with their definition, by data set, as a card has them; empty if there is no
-        held-out split.
+    score : mapping of str to object
+        With the definitions, by data set, as a card has them; empty if there is no held-out split.
+    class_iou : mapping of str to float
+        By the name of the class, from one confusion matrix over all splits.
     """
     if not held_out:
         say("no val split and nothing held out: the weights carry no held-out score")
-        return {}
+        return {}, {}
     predictor, score = Predictor.load(weights), {}
+    matrix = np.zeros((len(predictor.classes),) * 2, dtype=np.int64)
     for dataset in held_out:
         evaluation = evaluate(dataset, predictor)
         scores, name = evaluation.scores, dataset.root.resolve().name
+        matrix += scores.matrix
         instances = evaluation.instances.figures() if evaluation.instances else {}
         known = {key: value for key, value in instances.items() if np.isfinite(value)}
         score[f"{name} {dataset.split}"] = scores.as_dict() | known
@@ -160,4 +164,6 @@ def score_export(
         if known:
             line += ", AP {ap:.4f}, AP50 {ap50:.4f}, PQ {pq:.4f}".format(**instances)
         say(line)
-    return score
+    together = replace(scores, matrix=matrix).per_class_iou
+    ious = zip(predictor.classes.names, together, strict=True)
+    return score, {name: round(float(iou), 4) for name, iou in ious if np.isfinite(iou)}
