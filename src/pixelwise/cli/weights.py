@@ -53,6 +53,8 @@ def _print_list(cards: dict[str, ModelCard], sizes: dict[str, int]) -> None:
     from rich.table import Table
 
     from pixelwise.evaluation.figures import DEFINITIONS, TITLES
+    from pixelwise.weights import read_card
+    from pixelwise.weights.catalogue import ALIASES
 
     files = Table("weights", "task", "classes", "size", "licence")
     scores = Table("weights", "measured on", "images", "figure", "value")
@@ -67,6 +69,9 @@ def _print_list(cards: dict[str, ModelCard], sizes: dict[str, int]) -> None:
             for key in known:
                 images = figures.get("images", "")
                 scores.add_row(name, data, str(images), TITLES[key], _number(figures[key]))
+    for alias, (name, _) in ALIASES.items():
+        card = read_card(alias)
+        files.add_row(alias, card.task, _classes(card), f"in {name}", card.licence)
     console = Console()
     console.print(files)
     console.print(scores)

@@ -15,11 +15,12 @@ from pixelwise.inference.grouping import find_instances
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.refine import decide_along_edges
+from pixelwise.inference.restriction import RestrictedSession
 from pixelwise.inference.session import OnnxSession, Session
 from pixelwise.inference.upsample import decide, upsampled
 from pixelwise.samples import Float32Array, UInt8Array, check_image
 from pixelwise.weights.card import ModelCard
-from pixelwise.weights.catalogue import card_of, find_weights, read_weights
+from pixelwise.weights.catalogue import card_of, find_weights, read_card, read_weights
 
 View = tuple[float, bool]
 """How an image is seen: at what scale of the network's own size, and whether mirrored."""
@@ -62,6 +63,7 @@ class Predictor:
         threads: int | None = None,
         device: str = "cpu",
         instances: bool = True,
+        classes: Sequence[str] | None = None,
     ) -> Predictor:
         """Load weights that came with the package, or a file that ``pixelwise train`` wrote.
 
@@ -76,11 +78,15 @@ class Predictor:
         instances : bool
             False loads the classes alone: the card is that of a semantic network, and the
             instance branch costs neither time nor memory.
+        classes : sequence of str, optional
+            Restrict the weights to these classes, the background first: the probabilities of
+            those that are left out are added to the background's.
 
         Raises
         ------
         ArgumentError
-            An unknown device, or one that the installed ONNX Runtime cannot use.
+            An unknown device, or one that the installed ONNX Runtime cannot use; an unknown class,
+            or a first one that is not the background.
         WeightsError
             No such name or file, not an ONNX file, or not written by pixelwise.
 
@@ -90,14 +96,22 @@ class Predictor:
         (1,)
         >>> Predictor.load("nuclei", instances=False).card.instance_classes
         ()
+        >>> dogs = Predictor.load("subjects", classes=("background", "dog"))
+        >>> dogs.classes.names
+        ('background', 'dog')
         """
         where, data = str(find_weights(weights)), read_weights(weights)
-        card = card_of(data, where)
+        whole, card = card_of(data, where), read_card(weights)
+        if classes is not None:
+            card = card.restricted(classes)
         if not instances and card.instance_classes:
             card = replace(card, task="semantic", instance_classes=())
         session = OnnxSession(data, where, threads, device)
         session.load(bool(card.instance_classes))
-        return cls(card, session)
+        if card.classes.names == whole.classes.names:
+            return cls(card, session)
+        kept = tuple(whole.classes.index(name) for name in card.classes.names[1:])
+        return cls(card, RestrictedSession(session, kept))
 
     @property
     def classes(self) -> ClassMap:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from pixelwise.classes import ClassMap
+from pixelwise.classes import BACKGROUND, ClassMap
 from pixelwise.errors import ArgumentError, WeightsError
 
 KEY = "pixelwise"
@@ -157,6 +157,48 @@ class ModelCard:
         if self.image_scale:
             return max(1, round(self.image_scale * max(size[:2])))
         return self.side
+
+    def restricted(self, names: Sequence[str]) -> ModelCard:
+        """Return the card of the same weights restricted to some of their classes.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The classes that are kept, in their new order. The first one is class 0, which takes
+            what the others cover.
+
+        Raises
+        ------
+        ArgumentError
+            An unknown class, one given twice, or a first one that is not the background.
+
+        Examples
+        --------
+        >>> card = ModelCard(
+        ...     *("toy", ClassMap(("background", "cat", "dog")), 64, "one layer", "-", "MIT"),
+        ...     task="instance",
+        ...     instance_classes=(1, 2),
+        ... )
+        >>> card.restricted(("background", "dog")).instance_classes
+        (1,)
+        """
+        ids = [self.classes.index(name) for name in names]
+        if not ids or ids[0] != 0 or self.classes.names[0] not in BACKGROUND:
+            raise ArgumentError(
+                "classes: expected the background first, which takes those that are left out, "
+                f"got {', '.join(names)}"
+            )
+        colours = tuple(self.classes.colours[id_] for id_ in ids)
+        instance_classes = tuple(n for n, id_ in enumerate(ids) if id_ in self.instance_classes)
+        return replace(
+            self,
+            classes=ClassMap(tuple(names), colours),
+            task=self.task if instance_classes else "semantic",
+            instance_classes=instance_classes,
+            class_images={n: v for n, v in self.class_images.items() if n in names},
+            class_iou={n: v for n, v in self.class_iou.items() if n in names[1:]},
+            score={},
+        )
 
     def to_json(self) -> str:
         """Return the text that stands in the file's metadata."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -13,8 +14,12 @@ from pixelwise.weights.onnx_file import read_metadata
 SUFFIX = ".onnx"
 
 
+ALIASES: dict[str, tuple[str, tuple[str, ...]]] = {}
+"""Other names of bundled weights: which they are, and the classes that they are restricted to."""
+
+
 def bundled_weights() -> tuple[str, ...]:
-    """Return the names of the weights that come with the package, sorted.
+    """Return the names of the weights that come with the package, sorted; without `ALIASES`.
 
     Examples
     --------
@@ -27,7 +32,7 @@ def bundled_weights() -> tuple[str, ...]:
 
 
 def find_weights(weights: str | Path) -> Traversable:
-    """Return the file of weights: a name of `bundled_weights`, or a path.
+    """Return the file of weights: a name of `bundled_weights`, one of `ALIASES`, or a path.
 
     Raises
     ------
@@ -35,12 +40,13 @@ def find_weights(weights: str | Path) -> Traversable:
         No such name or file; the message lists the names.
     """
     names = bundled_weights()
-    if str(weights) in names:
-        return resources.files("pixelwise.weights") / f"{weights}{SUFFIX}"
+    name = ALIASES[str(weights)][0] if str(weights) in ALIASES else str(weights)
+    if name in names:
+        return resources.files("pixelwise.weights") / f"{name}{SUFFIX}"
     path = Path(weights)
     if not path.is_file():
         raise WeightsError(
-            f"{weights}: no such weights; name a file, or one of: {', '.join(names)}"
+            f"{weights}: no such weights; name a file, or one of: {', '.join([*names, *ALIASES])}"
         )
     return path
 
@@ -84,7 +90,13 @@ def read_card(weights: str | Path) -> ModelCard:
     >>> read_card("edges").task
     'boundary'
     """
-    return card_of(read_weights(weights), str(find_weights(weights)))
+    card, kept = card_of(read_weights(weights), str(find_weights(weights))), kept_by(weights)
+    return card if kept is None else replace(card.restricted(kept), name=str(weights))
+
+
+def kept_by(weights: str | Path) -> tuple[str, ...] | None:
+    """Return the classes that a name of `ALIASES` restricts its weights to; else None."""
+    return ALIASES[str(weights)][1] if str(weights) in ALIASES else None
 
 
 def card_of(data: bytes, where: str) -> ModelCard:
