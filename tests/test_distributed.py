@@ -19,6 +19,7 @@ from pixelwise.networks import build_network
 from pixelwise.training import Settings
 from pixelwise.training.batches import Batches
 from pixelwise.training.distributed import SharedBatchNorm, make_fabric, share_batch_norms
+from pixelwise.training.draws import plan_draws
 from pixelwise.training.segmentation import LabelledSamples
 from tests.conftest import run
 
@@ -47,7 +48,9 @@ def test_two_processes_get_the_losses_of_one(shapes: Path, tmp_path: Path) -> No
 
 
 def samples_of(shapes: Path, settings: Settings) -> LabelledSamples:
-    return LabelledSamples([open_dataset(shapes, say=str)], [1], None, settings, 2)
+    datasets = [open_dataset(shapes, say=str)]
+    draws = plan_draws(datasets, [1], None, 0)
+    return LabelledSamples(datasets, draws, None, settings, 2)
 
 
 def test_a_batch_that_cannot_be_dealt_out_is_refused(shapes: Path) -> None:

@@ -17,6 +17,7 @@ from pixelwise.samples import Instance
 from pixelwise.training import Recipe, Settings, Source, train
 from pixelwise.training.augment import UNKNOWN
 from pixelwise.training.batches import Batches
+from pixelwise.training.draws import plan_draws
 from pixelwise.training.instance_targets import instance_map_of
 from pixelwise.training.optim import pixel_loss
 from pixelwise.training.partial import partial_loss, says_something
@@ -137,13 +138,14 @@ def test_batches_say_of_each_image_what_its_data_set_labels(shapes: Path) -> Non
     hidden = [source.hidden(dataset.classes) for source in sources]
     settings = Settings(crop=32, first_crop=32, batch=len(dataset))
     fabric = Fabric(accelerator="cpu", devices=1)
-    samples = LabelledSamples([dataset, dataset], [1, 1], None, settings, 2, hidden)
+    draws = plan_draws([dataset, dataset], [1, 1], None, 0)
+    samples = LabelledSamples([dataset, dataset], draws, None, settings, 2, hidden)
     rows: list[tuple[bool, ...]] = []
     for _, (_, found) in Batches(samples, settings, fabric).epoch(0):
         assert found is not None
         rows += map(tuple, found.tolist())
     assert sorted(rows) == sorted(hidden * len(dataset))
-    whole = LabelledSamples([dataset], [1], None, settings, 2)
+    whole = LabelledSamples([dataset], plan_draws([dataset], [1], None, 0), None, settings, 2)
     assert next(Batches(whole, settings, fabric).epoch(0))[1][1] is None
 
 

@@ -29,6 +29,7 @@ from pixelwise.training import Recipe, Settings, Source, train
 from pixelwise.training.augment import Labelled, augment, paste
 from pixelwise.training.batches import Batches
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
+from pixelwise.training.draws import plan_draws
 from pixelwise.training.journal import Journal
 from pixelwise.training.optim import learning_rate, pixel_loss
 from pixelwise.training.segmentation import LabelledSamples
@@ -38,8 +39,9 @@ TINY = {"epochs": 2, "crop": 64, "first_crop": 32, "side": 80, "batch": 4}
 CPU = Fabric(accelerator="cpu", devices=1)
 
 
-def batches_of(datasets: list[Dataset], repeats: list[int], settings: Settings) -> Batches:
-    return Batches(LabelledSamples(datasets, repeats, None, settings, 2), settings, CPU)
+def batches_of(datasets: list[Dataset], repeats: list[float], settings: Settings) -> Batches:
+    draws = plan_draws(datasets, repeats, None, 0)
+    return Batches(LabelledSamples(datasets, draws, None, settings, 2), settings, CPU)
 
 
 SUBJECTS = Path(__file__).parents[1] / "recipes" / "subjects.json"

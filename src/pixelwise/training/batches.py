@@ -28,9 +28,13 @@ Crop = tuple[UInt8Array, tuple[npt.NDArray[Any] | None, ...]]
 
 
 class Samples(Protocol):
-    """The images that a task learns from, numbered from 0; one that repeats has several numbers."""
+    """The images that a task learns from, numbered from 0."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Return how many images an epoch draws."""
+
+    def epoch(self, rng: np.random.Generator) -> Int64Array:
+        """Return the numbers of an epoch's images, (length,) int64, in their order."""
 
     def name(self, number: int) -> str:
         """Return what the data set calls an image."""
@@ -79,7 +83,8 @@ class Batches:
 
     def names(self, epoch: int, step: int) -> list[str]:
         """Return the names of the images in one batch, of all processes."""
-        return [self.samples.name(int(number)) for number in self._numbers(epoch, step)]
+        order = self._order(epoch)
+        return [self.samples.name(int(order[place])) for place in self._places(step)]
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield this process's part of each batch of an epoch, the same for the same seed.
@@ -92,26 +97,31 @@ class Batches:
         """
         side = self.settings.crop_in(epoch)
 
-        def crop(number: int) -> Crop:
+        order = self._order(epoch)
+
+        def crop(place: int) -> Crop:
             # One generator per sample, so that the result does not depend on the threads' order.
-            rng = np.random.default_rng([self.settings.seed, epoch, number])
-            return self.samples.crop(number, side, rng)
+            rng = np.random.default_rng([self.settings.seed, epoch, place])
+            return self.samples.crop(int(order[place]), side, rng)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
 
             def batch(step: int) -> Batch:
-                numbers = self._numbers(epoch, step)[self._rank :: self._processes]
-                return _stacked(list(pool.map(crop, numbers.tolist())))
+                places = self._places(step)[self._rank :: self._processes]
+                return _stacked(list(pool.map(crop, places)))
 
             steps = range(self.steps)
             yield from (
                 prefetch(batch, steps, self.ahead, self.ahead) if self.ahead else map(batch, steps)
             )
 
-    def _numbers(self, epoch: int, step: int) -> Int64Array:
+    def _order(self, epoch: int) -> Int64Array:
+        return self.samples.epoch(np.random.default_rng([self.settings.seed, epoch]))
+
+    def _places(self, step: int) -> range:
+        """Return which draws of an epoch are in a batch."""
         size = self.settings.batch
-        order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self.samples))
-        return np.asarray(order[step * size : (step + 1) * size])
+        return range(step * size, min((step + 1) * size, len(self.samples)))
 
 
 def _stacked(crops: list[Crop]) -> Batch:

@@ -139,9 +139,10 @@ class Plan:
 
 def summarise_data(
     training: list[Dataset],
-    repeats: list[int],
+    repeats: list[float],
     held_out: list[Dataset],
     sources: list[str] | None = None,
+    hidden: list[tuple[bool, ...]] | None = None,
 ) -> DataSummary:
     """Read the sizes and label maps of some images.
 
@@ -149,12 +150,15 @@ def summarise_data(
     ----------
     training : list of Dataset
         With the same classes.
-    repeats : list of int
+    repeats : list of float
         How often an epoch goes through each.
     held_out : list of Dataset
     sources : list of str, optional
         Where each one's instances come from, of `settings.INSTANCE_SOURCES`; by default none are
         counted.
+    hidden : list of tuple of bool, optional
+        Which classes each one's background may contain (`Source.hidden`); a background that may
+        contain others is not counted as background.
 
     Raises
     ------
@@ -164,21 +168,28 @@ def summarise_data(
         Instances are to be learnt, and the data has none.
     """
     everything = [
-        (dataset, entry, repeat, source)
-        for dataset, repeat, source in zip(
-            training, repeats, sources or [""] * len(training), strict=True
+        (dataset, entry, repeat, source, sum(hides) > 1)
+        for dataset, repeat, source, hides in zip(
+            training,
+            repeats,
+            sources or [""] * len(training),
+            hidden or [(True,)] * len(training),
+            strict=True,
         )
         for entry in dataset.entries
     ]
     some = everything[:: math.ceil(len(everything) / SUMMARISED)]
-    sizes, counts = [], np.zeros(256, dtype=np.int64)
+    sizes, counts = [], np.zeros(256)
     with_instances: set[int] = set()
     instance_sizes: list[Float64Array] = []
-    for dataset, entry, repeat, source in some:
+    for dataset, entry, repeat, source, partly in some:
         size = dataset.reader.size(entry)
         sizes.append(size)
         label_map, instances = dataset.read_labels(entry, size)
-        counts += repeat * count_ids(label_map)
+        shown = count_ids(label_map)
+        if partly:
+            shown[0] = 0
+        counts += repeat * shown
         instance_map = None
         if sources is not None:
             instance_map = instance_map_of(label_map, instances, source)
@@ -197,10 +208,10 @@ def summarise_data(
     # A class that none of these images shows may well have instances.
     maybe = [c for c in range(1, n_classes) if c in with_instances or not counts[c]]
     return DataSummary(
-        sum(len(d) * repeat for d, repeat in zip(training, repeats, strict=True)),
+        round(sum(len(d) * repeat for d, repeat in zip(training, repeats, strict=True))),
         sum(map(len, held_out)),
         (round(height), round(width)),
-        counts[:n_classes],
+        np.round(counts[:n_classes]).astype(np.int64),
         tuple(maybe) if with_instances else (),
         np.concatenate(instance_sizes) if instance_sizes else np.zeros(0),
     )

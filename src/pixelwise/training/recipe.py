@@ -32,8 +32,8 @@ class Source:
     ----------
     rules : mapping of str to str
         Its class names to the model's, as for `ClassMap.remap`; identity if empty.
-    repeat : int
-        How often an epoch goes through it.
+    repeat : float
+        How often an epoch goes through it; half of it if 0.5.
     options : ReadOptions
         How it is to be read, as for `open_dataset`.
     instances : str
@@ -57,7 +57,7 @@ class Source:
     """
 
     rules: Mapping[str, str] = field(default_factory=dict)
-    repeat: int = 1
+    repeat: float = 1
     options: ReadOptions = field(default_factory=ReadOptions)
     instances: str = ""
     labelled: tuple[str, ...] | None = None

@@ -25,11 +25,13 @@ from pixelwise.networks import Network, Output, build_network, count_parameters
 from pixelwise.networks.encoders import describe_encoder
 from pixelwise.networks.hub import load_hub_model
 from pixelwise.progress import track, waiting
+from pixelwise.samples import Int64Array
 from pixelwise.training.augment import Labelled, augment, paste
 from pixelwise.training.batches import Crop, Targets
 from pixelwise.training.calibrate import choose_threshold
 from pixelwise.training.cost import measure_cost
 from pixelwise.training.distributed import reduced
+from pixelwise.training.draws import Draws, plan_draws
 from pixelwise.training.export.onnx import score_export, write_card
 from pixelwise.training.held_out import HeldOut, choose_held_out
 from pixelwise.training.instance_targets import instance_loss, instance_map_of, instance_targets
@@ -42,6 +44,16 @@ from pixelwise.training.settings import Settings
 from pixelwise.training.task import Loss, Say
 from pixelwise.training.validate import validate
 from pixelwise.weights.card import ModelCard
+
+TRIES, ENOUGH = 3, 0.02
+"""Crops that are tried to show an image's rare class, and the share of one that is enough."""
+
+PASTED_RARE, PASTED_ALIKE = 0.35, 0.45
+"""Share of the pasted crops that are of a rare class, and that show a class of the image, too.
+
+Only where rare classes are drawn more often; the latter have instances, so that two of one class
+stand side by side and are told apart.
+"""
 
 INSTANCE_LOSSES: dict[str, Callable[..., torch.Tensor]] = {
     "centres": instance_loss,
@@ -94,7 +106,9 @@ class Segmentation:
         names = self._choose_held_out() if fabric.is_global_zero else {}
         self.hold_out(fabric.broadcast(names))
         with waiting("looking at the data"):
-            summary = summarise_data(self.training, self.repeats, self.held_out, self.sources)
+            summary = summarise_data(
+                self.training, self.repeats, self.held_out, self.sources, self.hidden
+            )
 
         def measure(settings: Settings, crop: int) -> StepCost:
             network = self._network(self.recipe, settings)
@@ -142,13 +156,15 @@ class Segmentation:
 
     def samples(self, plan: Plan, stride: int) -> LabelledSamples:
         """Return the training images with their label maps, and instance maps if asked."""
+        draws = plan_draws(self.training, self.repeats, self.sources, plan.settings.rare_share)
         return LabelledSamples(
-            self.training, self.repeats, self.sources, plan.settings, stride, self.hidden
+            self.training, draws, self.sources, plan.settings, stride, self.hidden
         )
 
     def loss(self, plan: Plan, fabric: Fabric) -> Loss:
         """Return the cross-entropy of classes, plus the loss of instances."""
-        weights, instance_losses = None, INSTANCE_LOSSES[plan.settings.instance_design]
+        weights, share = None, plan.settings.instance_share
+        instance_losses = INSTANCE_LOSSES[plan.settings.instance_design]
         if plan.settings.balance:
             weights = fabric.to_device(torch.tensor(plan.facts["class_weights"]))
 
@@ -167,7 +183,7 @@ class Segmentation:
             if not output.instances:
                 return total
             known_instances = tuple(t for t in instances if t is not None)
-            return total + instance_losses(output.instances, *known_instances)
+            return total + share * instance_losses(output.instances, *known_instances)
 
         return loss
 
@@ -210,7 +226,14 @@ class Segmentation:
 
     def validate(self, network: Network, card: ModelCard, fabric: Fabric) -> dict[str, float]:
         """Return mIoU and the foreground's IoU, and the share of instances found."""
-        return validate(network, self.held_out, card, fabric) if self.held_out else {}
+        if not self.held_out:
+            return {}
+        return validate(network, self.held_out, card, fabric, self._unlabelled())
+
+    def _unlabelled(self) -> list[tuple[int, ...]]:
+        """Return of each held-out data set the classes that it does not label."""
+        hidden = [self.recipe.source(d.root).hidden(self.classes) for d in self.held_out]
+        return [tuple(c for c, is_hidden in enumerate(h) if c and is_hidden) for h in hidden]
 
     def finish(self, weights: Path, network: Network, card: ModelCard, say: Say) -> ModelCard:  # noqa: ARG002
         """Choose the score threshold of instances on training images; score the file on val."""
@@ -219,7 +242,7 @@ class Segmentation:
             card = replace(card, score_threshold=threshold)
             write_card(weights, card)
             say(f"instances count from a score of {threshold} on, chosen on training images")
-        score, class_iou = score_export(weights, self.held_out, say)
+        score, class_iou = score_export(weights, self.held_out, self._unlabelled(), say)
         return replace(
             card,
             score=score,
@@ -249,8 +272,8 @@ class LabelledSamples:
     Parameters
     ----------
     datasets : list of Dataset
-    repeats : list of int
-        How often an epoch goes through each.
+    draws : Draws
+        How often each image is drawn.
     sources : list of str, optional
         Where each one's instances come from, of `settings.INSTANCE_SOURCES`; by default none are
         read.
@@ -265,7 +288,7 @@ class LabelledSamples:
     def __init__(
         self,
         datasets: list[Dataset],
-        repeats: list[int],
+        draws: Draws,
         sources: list[str] | None,
         settings: Settings,
         stride: int,
@@ -274,20 +297,21 @@ class LabelledSamples:
         self._datasets, self._sources = datasets, sources
         self._settings, self._stride = settings, stride
         self._hidden = None if hidden is None else np.array(hidden, dtype=np.bool_)
-        self._order = [
-            (d, i)
-            for d, (dataset, repeat) in enumerate(zip(datasets, repeats, strict=True))
-            for i in list(range(len(dataset))) * repeat
-        ]
+        self._draws = draws
+        self._places = [(d, i) for d, dataset in enumerate(datasets) for i in range(len(dataset))]
         self._kept: dict[tuple[int, int], Labelled] = {}
         self._free = settings.cache_gb * 1e9
 
     def __len__(self) -> int:
-        return len(self._order)
+        return self._draws.length
+
+    def epoch(self, rng: np.random.Generator) -> Int64Array:
+        """Return the numbers of an epoch's images, (length,) int64, in their order."""
+        return self._draws.epoch(rng)
 
     def name(self, number: int) -> str:
         """Return what its data set calls an image."""
-        dataset, index = self._order[number]
+        dataset, index = self._places[number]
         return self._datasets[dataset].entries[index].name
 
     def crop(self, number: int, side: int, rng: np.random.Generator) -> Crop:
@@ -302,12 +326,11 @@ class LabelledSamples:
             `instance_targets` or `kernel_targets`.
         """
         settings, stride = self._settings, self._stride
-        cut = augment(self._read(number), side, stride, settings, rng)
+        cut = self._cut(number, side, rng)
         if rng.random() < settings.copy_paste:
-            other = self._read(int(rng.integers(len(self))))
-            cut = paste(cut, augment(other, side, stride, settings, rng))
+            cut = paste(cut, self._cut(self._other(number, rng), side, rng))
         # What is pasted over an image does not change what its background says.
-        hidden = None if self._hidden is None else self._hidden[self._order[number][0]]
+        hidden = None if self._hidden is None else self._hidden[self._places[number][0]]
         if self._sources is None:
             return cut.image, (cut.label_map, hidden)
         targets: tuple[npt.NDArray[Any], ...]
@@ -319,8 +342,26 @@ class LabelledSamples:
             )
         return cut.image, (cut.label_map, hidden, *targets)
 
+    def _cut(self, number: int, side: int, rng: np.random.Generator) -> Labelled:
+        """Cut a crop; of a few the one that shows most of the image's class if that is rare."""
+        image, rare = self._read(number), self._draws.rarest(number)
+        cut = augment(image, side, self._stride, self._settings, rng)
+        if rare is None or np.mean(cut.label_map == rare) > ENOUGH:
+            return cut
+        others = (augment(image, side, self._stride, self._settings, rng) for _ in range(TRIES - 1))
+        return max([cut, *others], key=lambda c: np.count_nonzero(c.label_map == rare))
+
+    def _other(self, number: int, rng: np.random.Generator) -> int:
+        """Draw the image whose crop is pasted: one of a rare class, one alike, or any."""
+        kind, other = rng.random(), None
+        if kind < PASTED_RARE:
+            other = self._draws.one_of_rare(rng)
+        elif kind < PASTED_RARE + PASTED_ALIKE:
+            other = self._draws.one_alike(number, rng)
+        return int(rng.integers(len(self._places))) if other is None else other
+
     def _read(self, number: int) -> Labelled:
-        place = self._order[number]
+        place = self._places[number]
         kept = self._kept.get(place)
         if kept is not None:
             return kept

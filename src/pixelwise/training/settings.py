@@ -100,6 +100,11 @@ class Settings:
     nms_window : int
         Side of the window in which an instance's centre is the only one, in pixels of the
         network's map of centres; odd.
+    instance_share : float
+        Weight of the losses of instances, against 1 of the classes'.
+    rare_share : float
+        Share of the images below which a class is drawn more often (`training.draws`), 0..1; 0
+        draws all images alike.
     copy_paste : float
         Share of the crops over which the subject of another is pasted, 0..1: everything there
         that is not class 0, the background.
@@ -164,6 +169,8 @@ class Settings:
     centre_sigma: float = 0.1
     freeze_classes: bool = False
     nms_window: int = 5
+    instance_share: float = 1.0
+    rare_share: float = 0.0
     copy_paste: float = 0.0
     balance: float = 0.0
     refine_edges: bool = False
@@ -201,7 +208,7 @@ class Settings:
             expect(32 <= getattr(self, name) <= 2048, name, "32..2048 px")
         for name in ("warmup", "ema", "colour"):
             expect(0 <= getattr(self, name) < 1, name, "0 <= value < 1")
-        for name in ("balance", "copy_paste", "encoder_rate"):
+        for name in ("balance", "copy_paste", "encoder_rate", "instance_share", "rare_share"):
             expect(0 <= getattr(self, name) <= 1, name, "0..1")
         expect(0 <= self.image_scale <= 8, "image_scale", "0..8")
         expect(0 < self.centre_sigma <= 0.5, "centre_sigma", "0 < value <= 0.5")

@@ -46,7 +46,11 @@ class TorchSession:
 
 
 def validate(
-    network: Network, datasets: list[Dataset], card: ModelCard, fabric: Fabric
+    network: Network,
+    datasets: list[Dataset],
+    card: ModelCard,
+    fabric: Fabric,
+    unlabelled: list[tuple[int, ...]],
 ) -> dict[str, float]:
     """Score a network in torch on images at their own size.
 
@@ -60,6 +64,8 @@ def validate(
     card : ModelCard
         At what size images are seen, and what comes as instances. Its refined edges are left out.
     fabric : Fabric
+    unlabelled : list of tuple of int
+        Of each data set, as for `pixelwise.evaluation.evaluate`.
 
     Returns
     -------
@@ -71,9 +77,9 @@ def validate(
     classes = datasets[0].classes
     matrix = np.zeros((len(classes), len(classes)), dtype=np.int64)
     cells = np.zeros((len(CELL_THRESHOLDS), 3), dtype=np.int64)
-    for dataset in datasets:
+    for dataset, silent in zip(datasets, unlabelled, strict=True):
         mine = dataset[fabric.global_rank :: fabric.world_size]
-        evaluation = evaluate(mine, predictor, boundaries=False)
+        evaluation = evaluate(mine, predictor, unlabelled=silent, boundaries=False)
         matrix += evaluation.scores.matrix
         if evaluation.instances is not None:
             cells += evaluation.instances.cells.counts.sum(axis=0)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.datasets.bsds import BsdsSample
-from pixelwise.samples import Float32Array, Float64Array, UInt8Array
+from pixelwise.samples import Float32Array, Float64Array, Int64Array, UInt8Array
 from pixelwise.training.augment import recolour
 from pixelwise.training.batches import Crop
 from pixelwise.training.settings import Settings
@@ -32,6 +32,10 @@ class BoundarySamples:
 
     def __len__(self) -> int:
         return len(self._samples)
+
+    def epoch(self, rng: np.random.Generator) -> Int64Array:
+        """Return the numbers of an epoch's images, (length,) int64: each once."""
+        return np.asarray(rng.permutation(len(self)), dtype=np.int64)
 
     def name(self, number: int) -> str:
         """Return the name of an image's file."""

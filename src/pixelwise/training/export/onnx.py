@@ -127,7 +127,10 @@ def parity(network: Network, path: Path, one_image: bool = False) -> float:
 
 
 def score_export(
-    weights: Path, held_out: list[Dataset], say: Callable[[str], object]
+    weights: Path,
+    held_out: list[Dataset],
+    unlabelled: list[tuple[int, ...]],
+    say: Callable[[str], object],
 ) -> tuple[Mapping[str, object], Mapping[str, float]]:
     """Evaluate an exported file on held-out splits, and write a page for each beside it.
 
@@ -136,6 +139,8 @@ def score_export(
     weights : Path
         With its card.
     held_out : list of Dataset
+    unlabelled : list of tuple of int
+        Of each data set, as for `pixelwise.evaluation.evaluate`.
     say : callable
         Takes each line of the report.
 
@@ -151,8 +156,8 @@ def score_export(
         return {}, {}
     predictor, score = Predictor.load(weights), {}
     matrix = np.zeros((len(predictor.classes),) * 2, dtype=np.int64)
-    for dataset in held_out:
-        evaluation = evaluate(dataset, predictor)
+    for dataset, silent in zip(held_out, unlabelled, strict=True):
+        evaluation = evaluate(dataset, predictor, unlabelled=silent)
         scores, name = evaluation.scores, dataset.root.resolve().name
         matrix += scores.matrix
         instances = evaluation.instances.figures() if evaluation.instances else {}

@@ -1,0 +1,138 @@
+"""Which images an epoch draws, and how often: data sets by their weight, rare classes more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pixelwise.classes import VOID
+from pixelwise.datasets import Dataset
+from pixelwise.io.mask import count_ids
+from pixelwise.progress import track
+from pixelwise.samples import BoolArray, Float64Array, Int64Array
+
+SHOWN = 0.005
+"""Share of an image from which on a class counts as shown."""
+
+WITHOUT_CLASS = 0.35
+"""Factor of an image that shows no class but the background, where rare classes are drawn more."""
+
+RARE = 2.0
+"""Factor from which on a class is rare: its images are pasted over others, too."""
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """How often each image is drawn, numbered through all data sets. Made by `plan_draws`.
+
+    Parameters
+    ----------
+    weights : (N,) float64
+        Of each image; an epoch draws in proportion to them.
+    length : int
+        Images that an epoch draws.
+    factors : (C,) float64
+        The repeat factor of each class, 0 for the background.
+    shown : (N, C) bool
+        Which classes each image shows; all False where rare classes are not drawn more often.
+    has_instances : (N,) bool
+        Whether its instances are known, or at least some; of no meaning where nothing is shown.
+    """
+
+    weights: Float64Array
+    length: int
+    factors: Float64Array
+    shown: BoolArray
+    has_instances: BoolArray
+
+    def epoch(self, rng: np.random.Generator) -> Int64Array:
+        """Return the images of an epoch, (length,) int64, in a random order.
+
+        Systematic sampling: each image is drawn as often as its weight says, but for less than
+        one draw. Equal weights give each image once.
+
+        Examples
+        --------
+        >>> nothing = np.zeros(1), np.zeros((3, 1), bool), np.zeros(3, bool)
+        >>> draws = Draws(np.array([1, 0.5, 0.5]), 4, *nothing)
+        >>> np.bincount(draws.epoch(np.random.default_rng(0))).tolist()
+        [2, 1, 1]
+        """
+        ends = np.cumsum(self.weights) / self.weights.sum()
+        places = (np.arange(self.length) + rng.uniform(0.001, 0.999)) / self.length
+        return np.asarray(rng.permutation(np.searchsorted(ends, places)), dtype=np.int64)
+
+    def rarest(self, number: int) -> int | None:
+        """Return the rarest class that an image shows, if it is drawn more often than others."""
+        factors = np.where(self.shown[number], self.factors, 0)
+        rarest = int(factors.argmax())
+        return rarest if factors[rarest] > 1 else None
+
+    def one_of_rare(self, rng: np.random.Generator) -> int | None:
+        """Draw an image of a rare class, each such class as often as another."""
+        classes = np.flatnonzero((self.factors >= RARE) & self.shown.any(axis=0))
+        if not len(classes):
+            return None
+        return int(rng.choice(np.flatnonzero(self.shown[:, rng.choice(classes)])))
+
+    def one_alike(self, number: int, rng: np.random.Generator) -> int | None:
+        """Draw an image with instances that shows a class of this one, too."""
+        classes = np.flatnonzero(self.shown[number])
+        if not len(classes):
+            return None
+        there = np.flatnonzero(self.has_instances & self.shown[:, rng.choice(classes)])
+        return int(rng.choice(there)) if len(there) else None
+
+
+def plan_draws(
+    datasets: list[Dataset], repeats: list[float], sources: list[str] | None, rare_share: float
+) -> Draws:
+    """Decide how often images are drawn.
+
+    The repeat factors of Gupta et al., "LVIS" (2019), section 3.2: a class that a share f of the
+    images shows has the factor max(1, sqrt(``rare_share`` / f)), and an image the largest factor of
+    its classes; f counts each image as often as its data set repeats.
+
+    Parameters
+    ----------
+    datasets : list of Dataset
+        With the same classes.
+    repeats : list of float
+        How often an epoch goes through each, where no class is rare.
+    sources : list of str, optional
+        Where each one's instances come from, as for `pixelwise.training.segmentation`.
+    rare_share : float
+        Share of the images below which a class is drawn more often; 0 for none.
+
+    Raises
+    ------
+    LabelError
+        A mask cannot be read; all are read if ``rare_share`` is above 0.
+    """
+    sizes = [len(dataset) for dataset in datasets]
+    base = np.repeat(np.array(repeats, dtype=np.float64), sizes)
+    length = max(1, round(float(base.sum())))
+    n_classes = len(datasets[0].classes)
+    shown = np.zeros((len(base), n_classes), dtype=np.bool_)
+    has_instances = np.zeros(len(base), dtype=np.bool_)
+    if not rare_share:
+        return Draws(base, length, np.zeros(n_classes), shown, has_instances)
+    entries = [
+        (dataset, entry, source)
+        for dataset, source in zip(datasets, sources or [""] * len(datasets), strict=True)
+        for entry in dataset.entries
+    ]
+    for number, (dataset, entry, source) in enumerate(
+        track(entries, "counting classes", len(entries))
+    ):
+        label_map, instances = dataset.read_labels(entry, dataset.reader.size(entry))
+        counts = count_ids(label_map)[:VOID]
+        shown[number] = counts[:n_classes] > SHOWN * max(1, counts.sum())
+        has_instances[number] = bool(source or instances)
+    shown[:, 0] = False
+    share = base @ shown / base.sum()
+    factors = np.maximum(1.0, np.sqrt(rare_share / np.maximum(share, 1e-9)))
+    factors[0] = 0.0
+    weights = base * np.where(shown, factors, WITHOUT_CLASS).max(axis=1)
+    return Draws(weights, length, factors, shown, has_instances)

@@ -1,0 +1,124 @@
+"""How often images are drawn: data sets by their weight, rare classes more often."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lightning_fabric import Fabric
+
+from pixelwise import evaluate, open_dataset
+from pixelwise.datasets import Dataset
+from pixelwise.errors import ArgumentError
+from pixelwise.samples import Float64Array
+from pixelwise.training.batches import Batches
+from pixelwise.training.draws import WITHOUT_CLASS, Draws, plan_draws
+from pixelwise.training.plan import summarise_data
+from pixelwise.training.segmentation import LabelledSamples
+from pixelwise.training.settings import Settings
+
+FACTORS = np.array([0, 1, 1.5, 3])
+SHOWN = np.array([[0, 1, 0, 0], [0, 1, 1, 0], [0, 1, 0, 1], [0, 0, 0, 0], [0, 0, 0, 1]], np.bool_)
+HAVE = np.array([True, False, True, True, False])
+
+
+def draws_of(weights: Float64Array, length: int) -> Draws:
+    return Draws(weights, length, FACTORS, SHOWN, HAVE)
+
+
+@given(st.lists(st.floats(0.05, 9), min_size=5, max_size=5), st.integers(1, 80), st.integers(0, 99))
+def test_an_epoch_draws_by_weight(weights: list[float], length: int, seed: int) -> None:
+    draws = draws_of(np.array(weights), length)
+    order = draws.epoch(np.random.default_rng(seed))
+    assert len(order) == length
+    expected = length * draws.weights / draws.weights.sum()
+    assert (np.abs(np.bincount(order, minlength=5) - expected) < 1 + 1e-6).all()
+    np.testing.assert_array_equal(order, draws.epoch(np.random.default_rng(seed)))
+
+
+def test_whole_repeats_are_exact(shapes: Path) -> None:
+    dataset = open_dataset(shapes, say=str)
+    draws = plan_draws([dataset, dataset], [1, 3], None, 0)
+    n = len(dataset)
+    for seed in range(20):
+        counts = np.bincount(draws.epoch(np.random.default_rng(seed)), minlength=2 * n)
+        assert counts.tolist() == [1] * n + [3] * n
+    half = plan_draws([dataset], [0.5], None, 0)
+    assert len(half.epoch(np.random.default_rng(0))) == n // 2
+
+
+def test_rare_classes_have_the_factor_of_lvis(shapes: Path) -> None:
+    dataset = open_dataset(shapes, say=str)
+    shown = np.array([[np.mean(s.label_map == c) > 0.005 for c in range(4)] for s in dataset])
+    draws = plan_draws([dataset], [1], None, 0.9)
+    np.testing.assert_array_equal(draws.shown[:, 1:], shown[:, 1:])
+    factors = np.maximum(1, np.sqrt(0.9 / np.maximum(shown[:, 1:].mean(axis=0), 1e-9)))
+    np.testing.assert_allclose(draws.factors[1:], factors)
+    own = np.where(shown[:, 1:], factors, 0).max(axis=1)
+    np.testing.assert_allclose(draws.weights, np.where(own > 0, own, WITHOUT_CLASS))
+    assert len(draws.epoch(np.random.default_rng(0))) == len(dataset)
+
+
+def test_what_is_pasted() -> None:
+    draws, rng = draws_of(np.ones(5), 5), np.random.default_rng(0)
+    assert [draws.rarest(n) for n in range(5)] == [None, 2, 3, None, 3]
+    assert {draws.one_of_rare(rng) for _ in range(40)} == {2, 4}  # class 3
+    # With instances, and a class of the first one's.
+    assert {draws.one_alike(0, rng) for _ in range(40)} == {0, 2}
+    assert {draws.one_alike(4, rng) for _ in range(40)} == {2}
+    assert draws.one_alike(3, rng) is None
+    nothing = Draws(np.ones(5), 5, np.zeros(4), np.zeros((5, 4), np.bool_), HAVE)
+    assert nothing.one_of_rare(rng) is None
+    assert nothing.rarest(2) is None
+
+
+def test_batches_with_rare_classes_are_the_same_for_the_same_seed(shapes: Path) -> None:
+    dataset = open_dataset(shapes, say=str)
+    settings = Settings(crop=32, first_crop=32, batch=4, rare_share=0.9, copy_paste=0.5)
+    draws = plan_draws([dataset], [1.5], [""], settings.rare_share)
+    fabric = Fabric(accelerator="cpu", devices=1)
+
+    def batches() -> Batches:
+        return Batches(LabelledSamples([dataset], draws, None, settings, 2), settings, fabric)
+
+    for (one, _), (other, _) in zip(batches().epoch(3), batches().epoch(3), strict=True):
+        assert (one == other).all()
+    assert batches().steps == draws.length // 4
+    assert len(batches().names(0, 0)) == 4
+
+
+def test_shares_are_checked() -> None:
+    for name in ("rare_share", "instance_share"):
+        with pytest.raises(ArgumentError, match=f"{name}: expected 0..1, got 2"):
+            Settings.of({name: 2})
+
+
+def test_background_of_partly_labelled_sets_is_not_counted(shapes: Path) -> None:
+    dataset = open_dataset(shapes, say=str)
+
+    def counts(hidden: tuple[bool, ...]) -> list[int]:
+        return list(summarise_data([dataset], [1], [], None, [hidden]).counts)
+
+    whole, partly = counts((True, False, False, False)), counts((True, True, False, False))
+    assert partly[0] == 0
+    assert partly[1:] == whole[1:]
+
+
+def test_unlabelled_classes_are_no_errors_over_the_background(shapes: Path) -> None:
+    dataset: Dataset = open_dataset(shapes, "val", say=str)
+
+    def predict(sample: object) -> tuple[object, None]:
+        labels = sample.label_map.copy()  # type: ignore[attr-defined]
+        labels[:10][labels[:10] == 0] = 1  # a disc that nobody labelled
+        labels[10:20][labels[10:20] == 0] = 2
+        return labels, None
+
+    matrix = evaluate(dataset, predict, unlabelled=(1,), boundaries=False).scores.matrix  # type: ignore[arg-type]
+    literal = evaluate(dataset, predict, boundaries=False).scores.matrix  # type: ignore[arg-type]
+    assert literal[0, 1] > 0
+    assert matrix[0, 1] == 0
+    literal[0, 1] = 0
+    np.testing.assert_array_equal(matrix, literal)
