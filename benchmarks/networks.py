@@ -53,7 +53,8 @@ class Headed(Network):
         )
         self.register_buffer("shift", torch.zeros(n_classes), persistent=False)
 
-    def forward(self, image: torch.Tensor, shrink: int = 1) -> Output:
+    def forward(self, image: torch.Tensor, shrink: int | None = None) -> Output:
+        shrink = shrink or self.logits_stride
         logits = self.head(self.body((image - self.mean) / ResidualEncoder.deviation[0]))
         logits = logits + self.shift[:, None, None]
         height, width = image.shape[2], image.shape[3]

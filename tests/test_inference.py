@@ -132,6 +132,8 @@ def test_working_size_keeps_the_aspect() -> None:
     assert working_size((480, 640), 288) == (216, 288)
     assert working_size((100, 50), 200) == (200, 100)
     assert working_size((1, 4000), 256) == (16, 256)
+    assert working_size((333, 500), 288, 4) == (192, 288)
+    assert working_size((1, 4000), 254, 4) == (16, 256)
     assert prepare(np.zeros((10, 20, 3), np.uint8), 64).shape == (1, 3, 32, 64)
 
 

@@ -128,6 +128,20 @@ def test_nothing_found_leaves_the_label_map() -> None:
     assert find_instances(silent, logits_of(nothing), cows, CARD)[1] == ()
 
 
+def test_logits_may_be_as_coarse_as_the_masks() -> None:
+    both = areas((4, 2, 14, 12), (4, 12, 14, 24))
+    label_map = (both > 0).astype(np.uint8)
+    branch = branch_of([(both == 1) * both, (both == 2) * both], [0.9, 0.8])
+    whole = np.kron(label_map, np.ones((4, 4), np.uint8))
+    fine = logits_of(label_map)
+    expected = find_instances(branch, fine, whole, CARD)[1]
+    coarse = replace(CARD, logits_stride=4)
+    found = find_instances(branch, np.ascontiguousarray(fine[:, ::4, ::4]), whole, coarse)[1]
+    assert [(i.area, i.box, i.class_id) for i in found] == [
+        (i.area, i.box, i.class_id) for i in expected
+    ]
+
+
 def test_low_scores_are_left_out() -> None:
     one = areas((4, 2, 14, 22))
     label_map = np.kron(one, np.ones((4, 4), np.uint8)).astype(np.uint8)

@@ -195,8 +195,10 @@ def test_the_network_answers_at_the_photos_size(size: tuple[int, int]) -> None:
     with torch.inference_mode():
         output = network(torch.zeros(2, 3, *size))
         small = network(torch.zeros(2, 3, *size), network.stride)
-    assert output.logits.shape == (2, 21, *size)
+        whole = network(torch.zeros(2, 3, *size), 1)
     fourth = tuple(-(-side // 4) for side in size)
+    assert whole.logits.shape == (2, 21, *size)
+    assert output.logits.shape == (2, 21, *fourth)
     mask_features, cells = output.instances
     assert mask_features.shape == (2, 8, *fourth)
     assert cells.shape == (2, 98, sum(-(-size[0] // s) * -(-size[1] // s) for s in (8, 16, 32)))
@@ -209,6 +211,7 @@ def test_the_exported_file_gives_what_torch_gives(tmp_path: Path) -> None:
     card = ModelCard(
         *("made", VOC, 64, network.design, "made", "MIT", "instance"),
         stride=network.stride,
+        logits_stride=network.logits_stride,
         instance_classes=tuple(range(1, 21)),
         instance_design="kernels",
     )

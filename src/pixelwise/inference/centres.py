@@ -92,7 +92,7 @@ def group_by_centres(
     ).reshape(-1, n_classes)
     class_ids = votes.argmax(axis=1)
     # Some of the pixels give the mean well enough.
-    step = max(card.stride, int(np.sqrt(logits[0].size / SAMPLED)))
+    step = max(card.stride // card.logits_stride, int(np.sqrt(logits[0].size / SAMPLED)))
     some = np.ascontiguousarray(logits[:, ::step, ::step])
     small = cv2.resize(owner.astype(np.float32), some.shape[:0:-1], interpolation=cv2.INTER_NEAREST)
     shares = _probabilities(some, small.astype(np.int32), class_ids, card.instance_classes)

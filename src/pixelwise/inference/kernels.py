@@ -81,7 +81,8 @@ def group_by_kernels(
     if not len(masks) or not inside.any():
         return label_map, ()
     drawn = 1 / (1 + np.exp(-np.clip(masks, -30, 30)))
-    classes = _softmax(logits[:, :: card.stride, :: card.stride])[ids].reshape(len(ids), -1)
+    step = card.stride // card.logits_stride
+    classes = _softmax(logits[:, ::step, ::step])[ids].reshape(len(ids), -1)
     flat = drawn.reshape(len(drawn), -1)
     areas = np.maximum(flat.sum(axis=1), 1e-6)
     shares = (flat @ classes.T) / areas[:, None]
@@ -90,7 +91,7 @@ def group_by_kernels(
     certain = (flat * sure).sum(axis=1) / np.maximum(counts, 1)
     scores = chances * certain * shares.max(axis=1)
     kept = _kept(sure, scores)
-    seen = logits.shape[1], logits.shape[2]
+    seen = logits.shape[1] * card.logits_stride, logits.shape[2] * card.logits_stride
     owner = _owners((enlarged(m, card.stride, seen, inside.shape) for m in masks[kept]), inside)
     class_ids = np.array(ids)[shares[kept].argmax(axis=1)]
     voted = np.where(owner > 0, np.append(0, class_ids)[owner], label_map).astype(np.uint8)

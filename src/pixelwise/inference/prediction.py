@@ -36,7 +36,7 @@ class Prediction:
     classes : ClassMap
         What the ids mean.
     logits : (C, h, w) float32
-        At the size the network saw.
+        At the size the network saw, or at a fraction of it (`ModelCard.logits_stride`).
     instances : tuple of Instance, or None
         Best score first; None if the weights find no instances.
 

@@ -175,7 +175,7 @@ class Predictor:
         Returns
         -------
         (C, h, w) float32
-            At the size the network saw.
+            At the size the network saw, or at 1 / ``card.logits_stride`` of it.
 
         Raises
         ------
@@ -241,7 +241,8 @@ class Predictor:
     ) -> tuple[Float32Array, tuple[Float32Array, ...]]:
         scale, mirrored = view
         seen = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
-        batch = prepare(seen, round(side * scale), self.card.stretch_levels)
+        card = self.card
+        batch = prepare(seen, round(side * scale), card.stretch_levels, card.logits_stride)
         logits, branch = self.session.run(batch, instances)
         given = logits[0, :, :, ::-1] if mirrored else logits[0]
         # A copy: what ONNX Runtime gives may be read-only.

@@ -14,7 +14,7 @@ LEAST_RANGE = 16
 """Levels between the darkest and the brightest of an image that are taken for signal."""
 
 
-def working_size(size: tuple[int, ...], side: int) -> tuple[int, int]:
+def working_size(size: tuple[int, ...], side: int, multiple: int = 1) -> tuple[int, int]:
     """Return the (height, width) at which the network sees an image.
 
     Parameters
@@ -23,13 +23,17 @@ def working_size(size: tuple[int, ...], side: int) -> tuple[int, int]:
         Of the image, in pixels.
     side : int
         What its longer side becomes; the aspect is kept.
+    multiple : int
+        Both become the nearest multiple of this.
 
     Examples
     --------
-    >>> working_size((480, 640), 288)
-    (216, 288)
+    >>> working_size((480, 640), 288), working_size((333, 500), 288, multiple=4)
+    ((216, 288), (192, 288))
     """
-    height, width = fit_within(size, side, enlarge=True)
+    height, width = (
+        multiple * max(1, round(n / multiple)) for n in fit_within(size, side, enlarge=True)
+    )
     return max(SMALLEST, height), max(SMALLEST, width)
 
 
@@ -59,7 +63,7 @@ def stretch_levels(image: UInt8Array) -> UInt8Array:
     return np.asarray(levels.round().clip(0, 255).astype(np.uint8)[image])
 
 
-def prepare(image: UInt8Array, side: int, stretch: bool = False) -> Float32Array:
+def prepare(image: UInt8Array, side: int, stretch: bool = False, multiple: int = 1) -> Float32Array:
     """Resize an image and arrange it as the networks take it.
 
     Parameters
@@ -70,6 +74,8 @@ def prepare(image: UInt8Array, side: int, stretch: bool = False) -> Float32Array
         Pixels of the longer side at the network.
     stretch : bool
         Stretch its levels first, see `stretch_levels`.
+    multiple : int
+        As for `working_size`.
 
     Returns
     -------
@@ -82,5 +88,5 @@ def prepare(image: UInt8Array, side: int, stretch: bool = False) -> Float32Array
     (1, 3, 216, 288)
     """
     image = stretch_levels(image) if stretch else image
-    small = resize_image(image, working_size(image.shape, side))
+    small = resize_image(image, working_size(image.shape, side, multiple))
     return np.ascontiguousarray(small.transpose(2, 0, 1)[None], dtype=np.float32)

@@ -17,7 +17,7 @@ class Output(NamedTuple):
     Parameters
     ----------
     logits : (N, C, H, W) float
-        Of the classes, at the image's size or at 1 / ``shrink`` of it.
+        Of the classes, at 1 / ``shrink`` of the image's size.
     instances : tuple of (N, ...) float
         What the instance branch gives: see `pixelwise.networks.kernel_branch` and
         `pixelwise.networks.centre_branch`. Empty of a network without one.
@@ -79,6 +79,9 @@ class Network(nn.Module):
         Its entry of `ENCODERS`; empty if it has none.
     stride : int
         Pixels of the image under one of its finest map's. The loss is taken at this size.
+    logits_stride : int
+        Pixels of the image under one of the logits that it gives if not asked otherwise: 1, or
+        `stride` of a network that leaves it to the prediction to upsample them.
     instance_design : str
         One of `INSTANCE_DESIGNS`; empty without an instance branch.
     shift : (C,) float32
@@ -99,20 +102,22 @@ class Network(nn.Module):
     design: str
     encoder_name: str = ""
     instance_design: str = ""
+    logits_stride: int = 1
     stride: int
     shift: torch.Tensor
     takes_any_size: bool = True
 
     @abstractmethod
-    def forward(self, image: torch.Tensor, shrink: int = 1) -> Output:
+    def forward(self, image: torch.Tensor, shrink: int | None = None) -> Output:
         """Segment a batch.
 
         Parameters
         ----------
         image : (N, 3, H, W) float32
             RGB, 0..255. H and W need not be multiples of anything.
-        shrink : int
-            1 or `stride`: give logits at 1 / shrink of the image's size, rounded up.
+        shrink : int, optional
+            1 or `stride`: give logits at 1 / shrink of the image's size, rounded up. By default
+            `logits_stride`.
 
         Returns
         -------

@@ -107,7 +107,7 @@ class HubSegmenter(Network):
         self.fixed = self.fixed or self.preprocessing.size or (side, side)
         return True
 
-    def forward(self, image: torch.Tensor, shrink: int = 1) -> Output:
+    def forward(self, image: torch.Tensor, shrink: int | None = None) -> Output:
         """(N, 3, H, W) float32 in 0..255 to logits; see `Network.forward`."""
         height, width = image.shape[2], image.shape[3]
         x = image * self.scale - self.offset
@@ -115,6 +115,7 @@ class HubSegmenter(Network):
             x = F.interpolate(x, size=self.fixed, mode="bilinear", align_corners=False)
         found = self.model(pixel_values=x)
         logits = found.logits if hasattr(found, "logits") else _logits_of_queries(found)
+        shrink = shrink or self.logits_stride
         size = (height + shrink - 1) // shrink, (width + shrink - 1) // shrink
         logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
         return Output(logits + self.shift[:, None, None])

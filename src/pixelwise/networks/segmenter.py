@@ -60,6 +60,8 @@ class Segmenter(Network):
         super().__init__()
         self.design, self.encoder_name = design, encoder_name
         self.stride = encoder.strides[0]
+        # A map of all classes at the image's size would cost a sixth of the network's time.
+        self.logits_stride = self.stride if self.stride > 2 else 1
         self.instance_branch = branch
         if branch is not None:
             self.instance_design = "kernels" if isinstance(branch, KernelBranch) else "centres"
@@ -82,11 +84,12 @@ class Segmenter(Network):
         for part in (self.encoder, self.decoder, self.head):
             part.requires_grad_(False).eval()
 
-    def forward(self, image: torch.Tensor, shrink: int = 1) -> Output:
+    def forward(self, image: torch.Tensor, shrink: int | None = None) -> Output:
         """(N, 3, H, W) float32 in 0..255 to logits and instances; see `Network.forward`."""
         features = self.encoder((image - self.mean) / self.deviation)
         logits = self.head(self.decoder(features)) + self.shift[:, None, None]
         height, width = image.shape[2], image.shape[3]
+        shrink = shrink or self.logits_stride
         size = (height + shrink - 1) // shrink, (width + shrink - 1) // shrink
         logits = enlarge(logits, self.stride // shrink, size)
         branch = self.instance_branch

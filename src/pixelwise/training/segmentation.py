@@ -206,6 +206,7 @@ class Segmentation:
             side=settings.side,
             design=f"{network.design}, {count_parameters(network):,} parameters",
             stride=network.stride,
+            logits_stride=network.logits_stride,
             encoder=describe_encoder(network.encoder_name),
             data=recipe.data or ", ".join(map(self._described, range(len(self.data)))),
             licence=recipe.licence,

@@ -60,6 +60,9 @@ class ModelCard:
         `pixelwise.inference.grouping`) or ``"boundary"``.
     stride : int
         Pixels of the image, as the network sees it, per output of the instance branch.
+    logits_stride : int
+        Pixels of the image, as the network sees it, per logit; images are resized to multiples of
+        it.
     encoder : str
         The encoder and what it was pretrained on; empty if there is none of its own.
     class_rules : mapping of str to (mapping of str to str)
@@ -118,6 +121,7 @@ class ModelCard:
     licence: str
     task: str = "semantic"
     stride: int = 2
+    logits_stride: int = 1
     encoder: str = ""
     class_rules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     refine_edges: bool = False
@@ -145,7 +149,13 @@ class ModelCard:
                 f"instance_design: expected one of {', '.join(INSTANCE_DESIGNS)}, "
                 f"got {self.instance_design!r}"
             )
-        for name, least in (("side", 1), ("stride", 1), ("nms_window", 1), ("image_scale", 0)):
+        for name, least in (
+            ("side", 1),
+            ("stride", 1),
+            ("logits_stride", 1),
+            ("nms_window", 1),
+            ("image_scale", 0),
+        ):
             if getattr(self, name) < least:
                 raise ArgumentError(f"{name}: expected {least} or more, got {getattr(self, name)}")
         strange = [i for i in self.instance_classes if not 0 <= i < len(self.classes)]

@@ -20,9 +20,9 @@ from pixelwise.inference.session import INPUT
 from pixelwise.io.files import written_whole
 from pixelwise.metrics import SemanticScores
 from pixelwise.progress import track
-from pixelwise.samples import Float32Array
+from pixelwise.samples import Float32Array, UInt8Array
 from pixelwise.training.export.onnx import write_card
-from pixelwise.weights import read_weights
+from pixelwise.weights import ModelCard, read_weights
 
 Batch = dict[str, Float32Array]
 
@@ -77,7 +77,7 @@ def quantise(
     entries = [images.entries[i] for i in places]
     card = predictor.card
     photos = map(images.reader.image, track(entries, "measuring ranges", len(entries)))
-    batches = ({INPUT: prepare(i, card.side_of(i.shape), card.stretch_levels)} for i in photos)
+    batches = ({INPUT: _seen(i, card)} for i in photos)
     small = replace(card, design=f"{card.design}, 8-bit", score={})
     logging.getLogger("root").setLevel(logging.ERROR)  # it advises steps that are taken here
     with tempfile.TemporaryDirectory() as folder, written_whole(out) as beside:
@@ -101,6 +101,10 @@ def quantise(
     )
     write_card(out, replace(small, score={after.source: after.as_dict()}))
     return before, after
+
+
+def _seen(image: UInt8Array, card: ModelCard) -> Float32Array:
+    return prepare(image, card.side_of(image.shape), card.stretch_levels, card.logits_stride)
 
 
 class _Calibration(CalibrationDataReader):  # type: ignore[misc]  # it comes without types
