@@ -14,6 +14,7 @@ from pixelwise import evaluate, open_dataset
 from pixelwise.datasets import Dataset
 from pixelwise.errors import ArgumentError
 from pixelwise.samples import Float64Array
+from pixelwise.training import Source
 from pixelwise.training.batches import Batches
 from pixelwise.training.draws import WITHOUT_CLASS, Draws, plan_draws
 from pixelwise.training.plan import summarise_data
@@ -37,6 +38,15 @@ def test_an_epoch_draws_by_weight(weights: list[float], length: int, seed: int) 
     expected = length * draws.weights / draws.weights.sum()
     assert (np.abs(np.bincount(order, minlength=5) - expected) < 1 + 1e-6).all()
     np.testing.assert_array_equal(order, draws.epoch(np.random.default_rng(seed)))
+
+
+def test_the_mean_of_many_draws_is_the_weight() -> None:
+    draws, rng = draws_of(np.array([0.3, 1, 2, 0.5, 1.2]), 7), np.random.default_rng(0)
+    expected = draws.weights / draws.weights.sum()
+    epochs = np.concatenate([draws.epoch(rng) for _ in range(1000)])
+    singles = np.array([draws.one(rng) for _ in range(7000)])
+    for order in (epochs, singles):
+        np.testing.assert_allclose(np.bincount(order) / 7000, expected, atol=0.02)
 
 
 def test_whole_repeats_are_exact(shapes: Path) -> None:
@@ -88,6 +98,22 @@ def test_batches_with_rare_classes_are_the_same_for_the_same_seed(shapes: Path) 
         assert (one == other).all()
     assert batches().steps == draws.length // 4
     assert len(batches().names(0, 0)) == 4
+
+
+def test_what_is_pasted_where_no_class_is_rare_follows_the_repeats(shapes: Path) -> None:
+    dataset = open_dataset(shapes, say=str)
+    draws = plan_draws([dataset[:2], dataset[2:]], [9, 1], None, 0)
+    samples = LabelledSamples([dataset[:2], dataset[2:]], draws, None, Settings(), 2)
+    rng = np.random.default_rng(0)
+    share = np.mean([samples._other(5, rng) < 2 for _ in range(500)])
+    assert share == pytest.approx(18 / (18 + len(dataset) - 2), abs=0.08)
+
+
+@pytest.mark.parametrize("repeat", [0, -1.0, float("nan"), float("inf"), "2"])
+def test_a_repeat_is_a_number_above_0(repeat: float) -> None:
+    with pytest.raises(ArgumentError, match="repeat: expected a number above 0, got"):
+        Source(repeat=repeat)
+    assert Source.from_dict({"repeat": 2}) == Source(repeat=2.0)  # as older recipes have it
 
 
 def test_shares_are_checked() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -59,9 +60,19 @@ class Draws:
         >>> np.bincount(draws.epoch(np.random.default_rng(0))).tolist()
         [2, 1, 1]
         """
-        ends = np.cumsum(self.weights) / self.weights.sum()
+        # Not from 0 to 1: at a whole number of draws, rounding could take one to the neighbour.
         places = (np.arange(self.length) + rng.uniform(0.001, 0.999)) / self.length
-        return np.asarray(rng.permutation(np.searchsorted(ends, places)), dtype=np.int64)
+        return np.asarray(rng.permutation(np.searchsorted(self._ends, places)), dtype=np.int64)
+
+    def one(self, rng: np.random.Generator) -> int:
+        """Draw any image, by its weight."""
+        return int(np.searchsorted(self._ends, rng.random(), side="right"))
+
+    @cached_property
+    def _ends(self) -> Float64Array:
+        """(N,): where each image's part of 0..1 ends."""
+        ends = np.cumsum(self.weights)
+        return np.asarray(ends / ends[-1], dtype=np.float64)
 
     def rarest(self, number: int) -> int | None:
         """Return the rarest class that an image shows, if it is drawn more often than others."""

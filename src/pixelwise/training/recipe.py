@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -33,7 +34,7 @@ class Source:
     rules : mapping of str to str
         Its class names to the model's, as for `ClassMap.remap`; identity if empty.
     repeat : float
-        How often an epoch goes through it; half of it if 0.5.
+        How often an epoch goes through it, above 0: at 0.5, half of its images are drawn.
     options : ReadOptions
         How it is to be read, as for `open_dataset`.
     instances : str
@@ -46,6 +47,11 @@ class Source:
         them if None. Some pixels of the others may be labelled, too, but a background pixel does
         not say that it is none of them (`pixelwise.training.partial`). If empty, a background
         pixel says nothing at all.
+
+    Raises
+    ------
+    ArgumentError
+        A value out of its range; the message names the field and what was expected.
 
     Examples
     --------
@@ -67,6 +73,11 @@ class Source:
             raise ArgumentError(
                 f"instances: expected one of {', '.join(filter(None, INSTANCE_SOURCES))}, "
                 f"got {self.instances!r}"
+            )
+        if not (isinstance(self.repeat, int | float) and 0 < self.repeat < math.inf):
+            raise ArgumentError(
+                f"repeat: expected a number above 0, got {self.repeat!r}; to leave a data set "
+                "out, leave its folder out of the command"
             )
 
     def hidden(self, classes: ClassMap) -> tuple[bool, ...]:

@@ -359,7 +359,7 @@ class LabelledSamples:
             other = self._draws.one_of_rare(rng)
         elif kind < PASTED_RARE + PASTED_ALIKE:
             other = self._draws.one_alike(number, rng)
-        return int(rng.integers(len(self._places))) if other is None else other
+        return self._draws.one(rng) if other is None else other
 
     def _read(self, number: int) -> Labelled:
         place = self._places[number]
