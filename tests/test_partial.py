@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 
 from pixelwise import open_dataset
-from pixelwise.classes import VOC, ClassMap
+from pixelwise.classes import VOC, VOID, ClassMap
 from pixelwise.errors import ArgumentError
 from pixelwise.samples import Instance
 from pixelwise.training import Recipe, Settings, Source, train
@@ -20,7 +20,7 @@ from pixelwise.training.batches import Batches
 from pixelwise.training.draws import plan_draws
 from pixelwise.training.instance_targets import instance_map_of
 from pixelwise.training.optim import pixel_loss
-from pixelwise.training.partial import partial_loss, says_something
+from pixelwise.training.partial import main_box_only, partial_loss, says_something
 from pixelwise.training.segmentation import LabelledSamples
 
 CLASSES = ClassMap(("background", "person", "cat", "chair"))
@@ -100,6 +100,28 @@ def test_a_batch_that_says_nothing_has_loss_and_gradient_zero() -> None:
     assert not logits.grad.any()
 
 
+def test_outside_the_box_of_the_main_instance_nothing_is_known(shapes: Path) -> None:
+    label_map = np.zeros((40, 60), np.uint8)
+    label_map[10:30, 20:30] = 2
+    label_map[12, 22] = VOID
+    found = main_box_only(label_map)
+    expected = np.full_like(label_map, VOID)
+    expected[8:32, 18:32] = label_map[8:32, 18:32]
+    np.testing.assert_array_equal(found, expected)
+    assert (main_box_only(np.zeros((3, 4), np.uint8)) == VOID).all()
+    # The batches of such a data set have void where the others have background.
+    dataset = open_dataset(shapes, say=str)
+    settings = Settings(crop=32, first_crop=32, batch=len(dataset), scale=(2, 2))
+    draws, fabric = plan_draws([dataset], [1], None, 0), Fabric(accelerator="cpu", devices=1)
+    void = []
+    for main_only in (False, True):
+        samples = LabelledSamples([dataset], draws, None, settings, 2, None, [main_only])
+        ((_, (label_maps, _)),) = Batches(samples, settings, fabric).epoch(0)
+        assert label_maps is not None
+        void.append(int((label_maps == VOID).sum()))
+    assert void[1] > void[0]
+
+
 def test_a_recipe_keeps_what_is_labelled() -> None:
     sources = {"a": Source(labelled=("cat",)), "b": Source(labelled=()), "c": Source()}
     recipe = Recipe(sources=sources)
@@ -177,6 +199,7 @@ def test_the_recipe_of_the_weights_voc() -> None:
     hidden = {name: source.hidden(recipe.classes) for name, source in recipe.sources.items()}
     assert sum(hidden["voc2012"]) == 1
     assert not hidden["coco_person"][VOC.index("person")]
-    assert all(hidden["furniture"])
-    assert recipe.sources["people"].instances == "one"
+    assert not hidden["furniture"][VOC.index("chair")]
+    mains = {name for name, source in recipe.sources.items() if source.main_only}
+    assert mains == {"people", "furniture"}
     assert recipe.sources["coco_extra"].options.format == "voc"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from pixelwise.classes import VOID
+from pixelwise.samples import UInt8Array
+
+MARGIN = 0.1
+"""Of a main instance's box, by its longer side, within which the background is known."""
 
 
 def partial_loss(
@@ -68,6 +73,40 @@ def partial_loss(
     if weights is not None:
         counted = counted * weights[label_maps.where(label_maps != VOID, 0)]
     return (losses * counted).sum() / labelled.clamp(min=1)
+
+
+def main_box_only(label_map: UInt8Array) -> UInt8Array:
+    """Make void what lies outside the box of all that is labelled, widened by a tenth.
+
+    For images in which only the main instance is labelled: near it the background is background,
+    which is what its outline is learnt from; elsewhere there may be others like it.
+
+    Parameters
+    ----------
+    label_map : (H, W) uint8
+        0 = background, 255 = void.
+
+    Returns
+    -------
+    (H, W) uint8
+
+    Examples
+    --------
+    >>> label_map = np.zeros((1, 9), np.uint8)
+    >>> label_map[0, 4] = 1
+    >>> main_box_only(label_map)[0]
+    array([255, 255, 255,   0,   1,   0, 255, 255, 255], dtype=uint8)
+    """
+    found = np.full_like(label_map, VOID)
+    rows, columns = np.nonzero((label_map > 0) & (label_map < VOID))
+    if len(rows):
+        more = 1 + int(MARGIN * max(np.ptp(rows), np.ptp(columns)))
+        box = (
+            slice(max(0, rows.min() - more), rows.max() + more + 1),
+            slice(max(0, columns.min() - more), columns.max() + more + 1),
+        )
+        found[box] = label_map[box]
+    return found
 
 
 def says_something(label_maps: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:

@@ -41,7 +41,8 @@ class Source:
         Where its instances come from, one of `training.settings.INSTANCE_SOURCES`: the data
         itself if empty; ``areas``: each connected area of a class is one; ``single``: an area that
         is the only one of its class and compact is one, the others are unlabelled; ``one``: all
-        that is labelled in an image is one.
+        that is labelled in an image is one, and it may show others that are not labelled, so that
+        nothing is learnt outside its box.
     labelled : tuple of str, or None
         The model's classes that the data set labels completely, without the background; all of
         them if None. Some pixels of the others may be labelled, too, but a background pixel does
@@ -79,6 +80,11 @@ class Source:
                 f"repeat: expected a number above 0, got {self.repeat!r}; to leave a data set "
                 "out, leave its folder out of the command"
             )
+
+    @property
+    def main_only(self) -> bool:
+        """Whether only the main instance of each image is labelled."""
+        return self.instances == "one"
 
     def hidden(self, classes: ClassMap) -> tuple[bool, ...]:
         """Return for each of the model's classes whether the background here may contain it.

@@ -37,7 +37,7 @@ from pixelwise.training.held_out import HeldOut, choose_held_out
 from pixelwise.training.instance_targets import instance_loss, instance_map_of, instance_targets
 from pixelwise.training.kernel_targets import kernel_loss, kernel_targets
 from pixelwise.training.optim import pixel_loss
-from pixelwise.training.partial import partial_loss, says_something
+from pixelwise.training.partial import main_box_only, partial_loss, says_something
 from pixelwise.training.plan import Plan, StepCost, make_plan, summarise_data
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.settings import Settings
@@ -96,6 +96,7 @@ class Segmentation:
         if self.instances and recipe.model:
             raise ArgumentError("--model: hub models learn classes only; leave out --task instance")
         asked = [recipe.source(path) for path in paths]
+        self.main_only = [source.main_only for source in asked]
         partly = any(source.labelled is not None for source in asked)
         self.hidden = [source.hidden(self.classes) for source in asked] if partly else None
         self.figures = ("miou", "foreground_iou", *(("cell_ap50",) if self.instances else ()))
@@ -158,7 +159,8 @@ class Segmentation:
         """Return the training images with their label maps, and instance maps if asked."""
         draws = plan_draws(self.training, self.repeats, self.sources, plan.settings.rare_share)
         return LabelledSamples(
-            self.training, draws, self.sources, plan.settings, stride, self.hidden
+            *(self.training, draws, self.sources, plan.settings, stride),
+            *(self.hidden, self.main_only),
         )
 
     def loss(self, plan: Plan, fabric: Fabric) -> Loss:
@@ -284,6 +286,8 @@ class LabelledSamples:
     hidden : list of tuple of bool, optional
         Which classes each one's background may contain (`Source.hidden`); by default all data sets
         label every class.
+    main_only : list of bool, optional
+        Whether each one labels only the main instance of its images (`Source.main_only`).
     """
 
     def __init__(
@@ -294,11 +298,12 @@ class LabelledSamples:
         settings: Settings,
         stride: int,
         hidden: list[tuple[bool, ...]] | None = None,
+        main_only: list[bool] | None = None,
     ) -> None:
         self._datasets, self._sources = datasets, sources
         self._settings, self._stride = settings, stride
         self._hidden = None if hidden is None else np.array(hidden, dtype=np.bool_)
-        self._draws = draws
+        self._draws, self._main_only = draws, main_only or [False] * len(datasets)
         self._places = [(d, i) for d, dataset in enumerate(datasets) for i in range(len(dataset))]
         self._kept: dict[tuple[int, int], Labelled] = {}
         self._free = settings.cache_gb * 1e9
@@ -373,7 +378,10 @@ class LabelledSamples:
             complete = self._hidden is None or self._hidden[place[0]].sum() == 1
             instance_map = instance_map_of(sample.label_map, sample.instances, source, complete)
         image = stretch_levels(sample.image) if self._settings.stretch_levels else sample.image
-        labelled = self._shrunk(Labelled(image, sample.label_map, instance_map))
+        label_map = sample.label_map
+        if self._main_only[place[0]]:
+            label_map = main_box_only(label_map)
+        labelled = self._shrunk(Labelled(image, label_map, instance_map))
         if self._free > 0:
             self._free -= sum(a.nbytes for a in labelled if a is not None)
             self._kept[place] = labelled
