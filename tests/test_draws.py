@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from lightning_fabric import Fabric
@@ -14,9 +17,10 @@ from pixelwise import evaluate, open_dataset
 from pixelwise.datasets import Dataset
 from pixelwise.errors import ArgumentError
 from pixelwise.samples import Float64Array
-from pixelwise.training import Source
+from pixelwise.training import Recipe, Source, train
 from pixelwise.training.batches import Batches
-from pixelwise.training.draws import WITHOUT_CLASS, Draws, plan_draws
+from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
+from pixelwise.training.draws import WITHOUT_CLASS, Draws, plan_draws, read_shown
 from pixelwise.training.plan import summarise_data
 from pixelwise.training.segmentation import LabelledSamples
 from pixelwise.training.settings import Settings
@@ -51,19 +55,19 @@ def test_the_mean_of_many_draws_is_the_weight() -> None:
 
 def test_whole_repeats_are_exact(shapes: Path) -> None:
     dataset = open_dataset(shapes, say=str)
-    draws = plan_draws([dataset, dataset], [1, 3], None, 0)
+    draws = plan_draws([dataset, dataset], [1, 3])
     n = len(dataset)
     for seed in range(20):
         counts = np.bincount(draws.epoch(np.random.default_rng(seed)), minlength=2 * n)
         assert counts.tolist() == [1] * n + [3] * n
-    half = plan_draws([dataset], [0.5], None, 0)
+    half = plan_draws([dataset], [0.5])
     assert len(half.epoch(np.random.default_rng(0))) == n // 2
 
 
 def test_rare_classes_have_the_factor_of_lvis(shapes: Path) -> None:
     dataset = open_dataset(shapes, say=str)
     shown = np.array([[np.mean(s.label_map == c) > 0.005 for c in range(4)] for s in dataset])
-    draws = plan_draws([dataset], [1], None, 0.9)
+    draws = plan_draws([dataset], [1], 0.9, read_shown([dataset], None))
     np.testing.assert_array_equal(draws.shown[:, 1:], shown[:, 1:])
     factors = np.maximum(1, np.sqrt(0.9 / np.maximum(shown[:, 1:].mean(axis=0), 1e-9)))
     np.testing.assert_allclose(draws.factors[1:], factors)
@@ -85,24 +89,68 @@ def test_what_is_pasted() -> None:
     assert nothing.rarest(2) is None
 
 
-def test_batches_with_rare_classes_are_the_same_for_the_same_seed(shapes: Path) -> None:
+def test_batches_with_rare_classes_depend_on_seed_and_epoch_alone(shapes: Path) -> None:
     dataset = open_dataset(shapes, say=str)
     settings = Settings(crop=32, first_crop=32, batch=4, rare_share=0.9, copy_paste=0.5)
-    draws = plan_draws([dataset], [1.5], [""], settings.rare_share)
-    fabric = Fabric(accelerator="cpu", devices=1)
+    draws = plan_draws([dataset], [1.5], 0.9, read_shown([dataset], [""]))
 
-    def batches() -> Batches:
-        return Batches(LabelledSamples([dataset], draws, None, settings, 2), settings, fabric)
+    def images(epoch: int, ahead: int = 0, rank: int = 0, processes: int = 1) -> torch.Tensor:
+        device = SimpleNamespace(type="cpu")
+        fabric = SimpleNamespace(device=device, global_rank=rank, world_size=processes)
+        samples = LabelledSamples([dataset], draws, None, settings, 2)
+        batches = Batches(samples, settings, cast(Fabric, fabric))
+        batches.ahead = ahead
+        assert batches.steps == draws.length // 4
+        assert len(batches.names(epoch, 0)) == 4
+        return torch.stack([batch for batch, _ in batches.epoch(epoch)])
 
-    for (one, _), (other, _) in zip(batches().epoch(3), batches().epoch(3), strict=True):
-        assert (one == other).all()
-    assert batches().steps == draws.length // 4
-    assert len(batches().names(0, 0)) == 4
+    first = images(3)
+    assert torch.equal(images(3), first)
+    assert torch.equal(images(3, ahead=2), first)  # prepared by threads
+    assert torch.equal(images(3, rank=1, processes=2), first[:, 1::2])
+    assert not torch.equal(images(4), first)
+
+
+def test_a_stopped_run_goes_on_without_looking_for_rare_classes_again(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop(path: Path, state: dict[str, object]) -> None:
+        save_checkpoint(path, state)
+        raise StoppedError
+
+    settings = {"epochs": 2, "crop": 32, "first_crop": 32, "side": 64, "batch": 4, "size": "tiny"}
+    settings |= {"rare_share": 0.9, "copy_paste": 0.5}
+    recipe = Recipe(sources={shapes.name: Source(repeat=1.5)}, settings=settings)
+    monkeypatch.setattr("pixelwise.training.loop.finish", lambda run: run.out)  # no export
+    train([shapes], tmp_path / "whole", recipe, lambda _: None)
+    with monkeypatch.context() as patch:
+        patch.setattr("pixelwise.training.loop.save_checkpoint", stop)
+        with pytest.raises(StoppedError):
+            train([shapes], tmp_path / "stopped", recipe, lambda _: None)
+    read: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr("pixelwise.training.draws.count_ids", read.append)
+        train([shapes], tmp_path / "stopped", recipe, lambda _: None)
+    assert not read
+    one, other = (load_checkpoint(tmp_path / n / "checkpoint.pt") for n in ("whole", "stopped"))
+    assert one["facts"] == other["facts"]
+    assert all(torch.equal(one["average"][n], value) for n, value in other["average"].items())
+
+
+def test_images_that_were_added_are_looked_at(shapes: Path) -> None:
+    dataset = open_dataset(shapes, say=str)
+    shown = read_shown([dataset], None)
+    few = [{name: shown[0][name] for name in list(shown[0])[:3]}]
+    assert read_shown([dataset], None, few) == shown
+    assert list(read_shown([dataset[:2]], None, shown)[0]) == [e.name for e in dataset[:2].entries]
 
 
 def test_what_is_pasted_where_no_class_is_rare_follows_the_repeats(shapes: Path) -> None:
     dataset = open_dataset(shapes, say=str)
-    draws = plan_draws([dataset[:2], dataset[2:]], [9, 1], None, 0)
+    draws = plan_draws([dataset[:2], dataset[2:]], [9, 1])
     samples = LabelledSamples([dataset[:2], dataset[2:]], draws, None, Settings(), 2)
     rng = np.random.default_rng(0)
     share = np.mean([samples._other(5, rng) < 2 for _ in range(500)])

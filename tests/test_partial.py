@@ -112,7 +112,7 @@ def test_outside_the_box_of_the_main_instance_nothing_is_known(shapes: Path) -> 
     # The batches of such a data set have void where the others have background.
     dataset = open_dataset(shapes, say=str)
     settings = Settings(crop=32, first_crop=32, batch=len(dataset), scale=(2, 2))
-    draws, fabric = plan_draws([dataset], [1], None, 0), Fabric(accelerator="cpu", devices=1)
+    draws, fabric = plan_draws([dataset], [1]), Fabric(accelerator="cpu", devices=1)
     void = []
     for main_only in (False, True):
         samples = LabelledSamples([dataset], draws, None, settings, 2, None, [main_only])
@@ -160,14 +160,14 @@ def test_batches_say_of_each_image_what_its_data_set_labels(shapes: Path) -> Non
     hidden = [source.hidden(dataset.classes) for source in sources]
     settings = Settings(crop=32, first_crop=32, batch=len(dataset))
     fabric = Fabric(accelerator="cpu", devices=1)
-    draws = plan_draws([dataset, dataset], [1, 1], None, 0)
+    draws = plan_draws([dataset, dataset], [1, 1])
     samples = LabelledSamples([dataset, dataset], draws, None, settings, 2, hidden)
     rows: list[tuple[bool, ...]] = []
     for _, (_, found) in Batches(samples, settings, fabric).epoch(0):
         assert found is not None
         rows += map(tuple, found.tolist())
     assert sorted(rows) == sorted(hidden * len(dataset))
-    whole = LabelledSamples([dataset], plan_draws([dataset], [1], None, 0), None, settings, 2)
+    whole = LabelledSamples([dataset], plan_draws([dataset], [1]), None, settings, 2)
     assert next(Batches(whole, settings, fabric).epoch(0))[1][1] is None
 
 

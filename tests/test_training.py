@@ -40,7 +40,7 @@ CPU = Fabric(accelerator="cpu", devices=1)
 
 
 def batches_of(datasets: list[Dataset], repeats: list[float], settings: Settings) -> Batches:
-    draws = plan_draws(datasets, repeats, None, 0)
+    draws = plan_draws(datasets, repeats)
     return Batches(LabelledSamples(datasets, draws, None, settings, 2), settings, CPU)
 
 

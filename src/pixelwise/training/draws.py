@@ -22,6 +22,10 @@ WITHOUT_CLASS = 0.35
 RARE = 2.0
 """Factor from which on a class is rare: its images are pasted over others, too."""
 
+Shown = dict[str, tuple[list[int], bool]]
+"""Of the images of a data set, by name: ids of the classes that one shows, without the background,
+and whether any of its instances are known."""
+
 
 @dataclass(frozen=True, eq=False)
 class Draws:
@@ -96,14 +100,74 @@ class Draws:
         return int(rng.choice(there)) if len(there) else None
 
 
+def read_shown(
+    datasets: list[Dataset], sources: list[str] | None, known: list[Shown] | None = None
+) -> list[Shown]:
+    """Read which classes each image shows.
+
+    Parameters
+    ----------
+    datasets : list of Dataset
+        With the same classes.
+    sources : list of str, optional
+        Where each one's instances come from, of `settings.INSTANCE_SOURCES`.
+    known : list of dict, optional
+        What was read before, of the same data sets; only images that are new are read.
+
+    Returns
+    -------
+    list of dict
+        Of each data set.
+
+    Raises
+    ------
+    LabelError
+        A mask cannot be read.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise import open_dataset
+    >>> from pixelwise.datasets import draw_shapes
+    >>> with TemporaryDirectory() as folder:
+    ...     shapes = open_dataset(draw_shapes(folder, train=2), say=str)
+    ...     read_shown([shapes], None)
+    [{'train_000': ([1], False), 'train_001': ([1, 2], False)}]
+    """
+    known = known or [{} for _ in datasets]
+    sources = sources or [""] * len(datasets)
+    shown: list[Shown] = [
+        {entry.name: before[entry.name] for entry in dataset.entries if entry.name in before}
+        for dataset, before in zip(datasets, known, strict=True)
+    ]
+    new = [
+        (place, entry)
+        for place, dataset in enumerate(datasets)
+        for entry in dataset.entries
+        if entry.name not in shown[place]
+    ]
+    for place, entry in track(new, "looking for rare classes", len(new)):
+        dataset = datasets[place]
+        label_map, instances = dataset.read_labels(entry, dataset.reader.size(entry))
+        counts = count_ids(label_map)[:VOID]
+        ids = np.flatnonzero(counts > SHOWN * max(1, counts.sum())).tolist()
+        has_instances = bool(sources[place] or instances)
+        shown[place][entry.name] = [id_ for id_ in ids if id_], has_instances
+    return shown
+
+
 def plan_draws(
-    datasets: list[Dataset], repeats: list[float], sources: list[str] | None, rare_share: float
+    datasets: list[Dataset],
+    repeats: list[float],
+    rare_share: float = 0.0,
+    shown: list[Shown] | None = None,
 ) -> Draws:
     """Decide how often images are drawn.
 
-    The repeat factors of Gupta et al., "LVIS" (2019), section 3.2: a class that a share f of the
-    images shows has the factor max(1, sqrt(``rare_share`` / f)), and an image the largest factor of
-    its classes; f counts each image as often as its data set repeats.
+    The repeat factors of Gupta et al., "LVIS: a dataset for large vocabulary instance
+    segmentation" (2019): a class that a share f of the images shows has the factor
+    max(1, sqrt(``rare_share`` / f)), and an image the largest factor of its classes; one that
+    shows none has `WITHOUT_CLASS`. f counts each image as often as its data set repeats.
 
     Parameters
     ----------
@@ -111,39 +175,37 @@ def plan_draws(
         With the same classes.
     repeats : list of float
         How often an epoch goes through each, where no class is rare.
-    sources : list of str, optional
-        Where each one's instances come from, as for `pixelwise.training.segmentation`.
     rare_share : float
         Share of the images below which a class is drawn more often; 0 for none.
+    shown : list of dict, optional
+        Of `read_shown`; needed if ``rare_share`` is above 0.
 
-    Raises
-    ------
-    LabelError
-        A mask cannot be read; all are read if ``rare_share`` is above 0.
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise import open_dataset
+    >>> from pixelwise.datasets import draw_shapes
+    >>> with TemporaryDirectory() as folder:
+    ...     shapes = open_dataset(draw_shapes(folder, train=2), say=str)
+    >>> shown = {"train_000": ([1], False), "train_001": ([1, 2], False)}
+    >>> draws = plan_draws([shapes], [1], 0.9, [shown])
+    >>> draws.factors.round(2).tolist()[:3]  # of the background, discs and squares
+    [0.0, 1.0, 1.34]
+    >>> draws.weights.round(2).tolist()
+    [1.0, 1.34]
     """
-    sizes = [len(dataset) for dataset in datasets]
-    base = np.repeat(np.array(repeats, dtype=np.float64), sizes)
-    length = max(1, round(float(base.sum())))
-    n_classes = len(datasets[0].classes)
-    shown = np.zeros((len(base), n_classes), dtype=np.bool_)
+    base = np.repeat(np.array(repeats, dtype=np.float64), [len(dataset) for dataset in datasets])
+    length, n_classes = max(1, round(float(base.sum()))), len(datasets[0].classes)
+    shows = np.zeros((len(base), n_classes), dtype=np.bool_)
     has_instances = np.zeros(len(base), dtype=np.bool_)
-    if not rare_share:
-        return Draws(base, length, np.zeros(n_classes), shown, has_instances)
-    entries = [
-        (dataset, entry, source)
-        for dataset, source in zip(datasets, sources or [""] * len(datasets), strict=True)
-        for entry in dataset.entries
-    ]
-    for number, (dataset, entry, source) in enumerate(
-        track(entries, "counting classes", len(entries))
-    ):
-        label_map, instances = dataset.read_labels(entry, dataset.reader.size(entry))
-        counts = count_ids(label_map)[:VOID]
-        shown[number] = counts[:n_classes] > SHOWN * max(1, counts.sum())
-        has_instances[number] = bool(source or instances)
-    shown[:, 0] = False
-    share = base @ shown / base.sum()
+    if not rare_share or shown is None:
+        return Draws(base, length, np.zeros(n_classes), shows, has_instances)
+    names = [(place, entry.name) for place, d in enumerate(datasets) for entry in d.entries]
+    for number, (place, name) in enumerate(names):
+        ids, has_instances[number] = shown[place][name]
+        shows[number, ids] = True
+    share = base @ shows / base.sum()
     factors = np.maximum(1.0, np.sqrt(rare_share / np.maximum(share, 1e-9)))
     factors[0] = 0.0
-    weights = base * np.where(shown, factors, WITHOUT_CLASS).max(axis=1)
-    return Draws(weights, length, factors, shown, has_instances)
+    weights = base * np.where(shows, factors, WITHOUT_CLASS).max(axis=1)
+    return Draws(weights, length, factors, shows, has_instances)

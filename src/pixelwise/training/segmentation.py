@@ -31,7 +31,7 @@ from pixelwise.training.batches import Crop, Targets
 from pixelwise.training.calibrate import choose_threshold
 from pixelwise.training.cost import measure_cost
 from pixelwise.training.distributed import reduced
-from pixelwise.training.draws import Draws, plan_draws
+from pixelwise.training.draws import Draws, plan_draws, read_shown
 from pixelwise.training.export.onnx import score_export, write_card
 from pixelwise.training.held_out import HeldOut, choose_held_out
 from pixelwise.training.instance_targets import instance_loss, instance_map_of, instance_targets
@@ -119,7 +119,11 @@ class Segmentation:
         plan = make_plan(self.recipe, summary, measure, fabric.world_size)
         if plan.settings.refine_edges or plan.settings.copy_paste:
             check_background(self.classes)
-        return replace(plan, facts={**plan.facts, "held_out": dict(self._names)})
+        facts = {**plan.facts, "held_out": dict(self._names)}
+        # Read by one process: the loop gives its plan to all of them.
+        if plan.settings.rare_share and fabric.is_global_zero:
+            facts["shown"] = read_shown(self.training, self.sources)
+        return replace(plan, facts=facts)
 
     def _choose_held_out(self) -> HeldOut:
         """Choose images to score on from each data set that has no val split."""
@@ -157,7 +161,11 @@ class Segmentation:
 
     def samples(self, plan: Plan, stride: int) -> LabelledSamples:
         """Return the training images with their label maps, and instance maps if asked."""
-        draws = plan_draws(self.training, self.repeats, self.sources, plan.settings.rare_share)
+        shown, rare_share = None, plan.settings.rare_share
+        if rare_share:
+            # The plan knows all images, unless some were added to the data of a run that goes on.
+            shown = read_shown(self.training, self.sources, plan.facts.get("shown"))
+        draws = plan_draws(self.training, self.repeats, rare_share, shown)
         return LabelledSamples(
             *(self.training, draws, self.sources, plan.settings, stride),
             *(self.hidden, self.main_only),
