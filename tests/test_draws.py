@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from lightning_fabric import Fabric
+from PIL import Image
 
 from pixelwise import evaluate, open_dataset
 from pixelwise.datasets import Dataset
@@ -25,7 +26,7 @@ from pixelwise.training.plan import summarise_data
 from pixelwise.training.segmentation import LabelledSamples
 from pixelwise.training.settings import Settings
 
-FACTORS = np.array([0, 1, 1.5, 3])
+FACTORS = np.array([0, 1.4, 1.5, 3])
 SHOWN = np.array([[0, 1, 0, 0], [0, 1, 1, 0], [0, 1, 0, 1], [0, 0, 0, 0], [0, 0, 0, 1]], np.bool_)
 HAVE = np.array([True, False, True, True, False])
 
@@ -76,9 +77,33 @@ def test_rare_classes_have_the_factor_of_lvis(shapes: Path) -> None:
     assert len(draws.epoch(np.random.default_rng(0))) == len(dataset)
 
 
+def test_crops_show_the_rarest_class_of_their_image(tmp_path: Path) -> None:
+    # In the first image a square of class 2 in a corner, in the others discs of class 1 all over.
+    labels = np.ones((4, 60, 90), np.uint8)
+    labels[0], labels[0, :12, :12] = 0, 2
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    for number, label_map in enumerate(labels):
+        for kind, array in (("images", np.zeros((60, 90, 3), np.uint8)), ("masks", label_map)):
+            Image.fromarray(array).save(tmp_path / kind / f"{number}.png")
+    dataset = open_dataset(tmp_path, say=str)
+    settings = Settings(crop=32, scale=(3, 3), rotate=0)
+
+    def shares(rare_share: float) -> Float64Array:
+        draws = plan_draws([dataset], [1], rare_share, read_shown([dataset], None))
+        samples = LabelledSamples([dataset], draws, None, settings, 2)
+        crops = (samples.crop(0, 32, np.random.default_rng(seed)) for seed in range(200))
+        return np.array([np.mean(targets[0] == 2) for _, targets in crops])
+
+    alike, sought = shares(0.4), shares(0.9)  # factors of 1.26 and 1.9
+    assert (sought >= alike).all()
+    seen, chance = np.mean(sought > 0), np.mean(alike > 0)
+    assert seen == pytest.approx(1 - (1 - chance) ** 3, abs=0.1)
+
+
 def test_what_is_pasted() -> None:
     draws, rng = draws_of(np.ones(5), 5), np.random.default_rng(0)
-    assert [draws.rarest(n) for n in range(5)] == [None, 2, 3, None, 3]
+    assert [draws.sought(n) for n in range(5)] == [None, 2, 3, None, 3]
     assert {draws.one_of_rare(rng) for _ in range(40)} == {2, 4}  # class 3
     # With instances, and a class of the first one's.
     assert {draws.one_alike(0, rng) for _ in range(40)} == {0, 2}
@@ -86,7 +111,7 @@ def test_what_is_pasted() -> None:
     assert draws.one_alike(3, rng) is None
     nothing = Draws(np.ones(5), 5, np.zeros(4), np.zeros((5, 4), np.bool_), HAVE)
     assert nothing.one_of_rare(rng) is None
-    assert nothing.rarest(2) is None
+    assert nothing.sought(2) is None
 
 
 def test_batches_with_rare_classes_depend_on_seed_and_epoch_alone(shapes: Path) -> None:

@@ -19,8 +19,8 @@ SHOWN = 0.005
 WITHOUT_CLASS = 0.35
 """Factor of an image that shows no class but the background, where rare classes are drawn more."""
 
-RARE = 2.0
-"""Factor from which on a class is rare: its images are pasted over others, too."""
+SOUGHT, RARE = 1.5, 2.0
+"""Factors of a class from which on crops are chosen to show it, and from which on it is pasted."""
 
 Shown = dict[str, tuple[list[int], bool]]
 """Of the images of a data set, by name: ids of the classes that one shows, without the background,
@@ -78,11 +78,11 @@ class Draws:
         ends = np.cumsum(self.weights)
         return np.asarray(ends / ends[-1], dtype=np.float64)
 
-    def rarest(self, number: int) -> int | None:
-        """Return the rarest class that an image shows, if it is drawn more often than others."""
+    def sought(self, number: int) -> int | None:
+        """Return the rarest class that an image shows, if crops shall be chosen to show it."""
         factors = np.where(self.shown[number], self.factors, 0)
         rarest = int(factors.argmax())
-        return rarest if factors[rarest] > 1 else None
+        return rarest if factors[rarest] >= SOUGHT else None
 
     def one_of_rare(self, rng: np.random.Generator) -> int | None:
         """Draw an image of a rare class, each such class as often as another."""

@@ -46,7 +46,7 @@ from pixelwise.training.validate import validate
 from pixelwise.weights.card import ModelCard
 
 TRIES, ENOUGH = 3, 0.02
-"""Crops that are tried to show an image's rare class, and the share of one that is enough."""
+"""Crops that are tried to show an image's rarest class, and the share of one that is enough."""
 
 PASTED_RARE, PASTED_ALIKE = 0.35, 0.45
 """Share of the pasted crops that are of a rare class, and that show a class of the image, too.
@@ -357,13 +357,13 @@ class LabelledSamples:
         return cut.image, (cut.label_map, hidden, *targets)
 
     def _cut(self, number: int, side: int, rng: np.random.Generator) -> Labelled:
-        """Cut a crop; of a few the one that shows most of the image's class if that is rare."""
-        image, rare = self._read(number), self._draws.rarest(number)
+        """Cut a crop; of a few the one that shows most of the image's class if that is sought."""
+        image, sought = self._read(number), self._draws.sought(number)
         cut = augment(image, side, self._stride, self._settings, rng)
-        if rare is None or np.mean(cut.label_map == rare) > ENOUGH:
+        if sought is None or np.mean(cut.label_map == sought) > ENOUGH:
             return cut
         others = (augment(image, side, self._stride, self._settings, rng) for _ in range(TRIES - 1))
-        return max([cut, *others], key=lambda c: np.count_nonzero(c.label_map == rare))
+        return max([cut, *others], key=lambda c: np.count_nonzero(c.label_map == sought))
 
     def _other(self, number: int, rng: np.random.Generator) -> int:
         """Draw the image whose crop is pasted: one of a rare class, one alike, or any."""
