@@ -173,6 +173,16 @@ def test_images_that_were_added_are_looked_at(shapes: Path) -> None:
     assert list(read_shown([dataset[:2]], None, shown)[0]) == [e.name for e in dataset[:2].entries]
 
 
+def test_what_is_pasted_is_rare_or_alike_or_any(shapes: Path) -> None:
+    samples = LabelledSamples(
+        [open_dataset(shapes, say=str)[:5]], draws_of(np.ones(5), 5), None, Settings(), 2
+    )
+    rng = np.random.default_rng(0)
+    share = np.bincount([samples._other(0, rng) for _ in range(4000)]) / 4000
+    rare, alike = np.array([0, 0, 1, 0, 1]) / 2, np.array([1, 0, 1, 0, 0]) / 2
+    np.testing.assert_allclose(share, 0.35 * rare + 0.45 * alike + 0.2 / 5, atol=0.03)
+
+
 def test_what_is_pasted_where_no_class_is_rare_follows_the_repeats(shapes: Path) -> None:
     dataset = open_dataset(shapes, say=str)
     draws = plan_draws([dataset[:2], dataset[2:]], [9, 1])
