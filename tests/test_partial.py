@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -203,3 +204,8 @@ def test_the_recipe_of_the_weights_voc() -> None:
     mains = {name for name, source in recipe.sources.items() if source.main_only}
     assert mains == {"people", "furniture"}
     assert recipe.sources["coco_extra"].options.format == "voc"
+    assert recipe.sources["voc2012_aug"].instances == "single"
+    assert (recipe.sources["coco"].repeat, recipe.sources["pets"].repeat) == (3.5, 0.5)
+    settings = Settings.of(recipe.settings)
+    assert (settings.rare_share, settings.copy_paste, settings.instance_share) == (0.2, 0.3, 0.5)
+    assert [replace(settings, epochs=60).crop_in(epoch) for epoch in (0, 59)] == [224, 320]
