@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from lightning_fabric import Fabric
 from PIL import Image
 
-from pixelwise import evaluate, open_dataset
-from pixelwise.datasets import Dataset
+from pixelwise import open_dataset
 from pixelwise.errors import ArgumentError
 from pixelwise.samples import Float64Array
 from pixelwise.training import Recipe, Source, train
@@ -214,20 +213,3 @@ def test_background_of_partly_labelled_sets_is_not_counted(shapes: Path) -> None
     whole, partly = counts((True, False, False, False)), counts((True, True, False, False))
     assert partly[0] == 0
     assert partly[1:] == whole[1:]
-
-
-def test_unlabelled_classes_are_no_errors_over_the_background(shapes: Path) -> None:
-    dataset: Dataset = open_dataset(shapes, "val", say=str)
-
-    def predict(sample: object) -> tuple[object, None]:
-        labels = sample.label_map.copy()  # type: ignore[attr-defined]
-        labels[:10][labels[:10] == 0] = 1  # a disc that nobody labelled
-        labels[10:20][labels[10:20] == 0] = 2
-        return labels, None
-
-    matrix = evaluate(dataset, predict, unlabelled=(1,), boundaries=False).scores.matrix  # type: ignore[arg-type]
-    literal = evaluate(dataset, predict, boundaries=False).scores.matrix  # type: ignore[arg-type]
-    assert literal[0, 1] > 0
-    assert matrix[0, 1] == 0
-    literal[0, 1] = 0
-    np.testing.assert_array_equal(matrix, literal)

@@ -425,6 +425,8 @@ def test_the_least_score_is_the_one_that_tells_most_right(
     monkeypatch.setattr(Predictor, "predict", lambda _self, _image: answer)
     data = [open_dataset(tmp_path, "train", say=str)]
     assert choose_threshold(predictor, data) == 0.32
+    # If the data set does not label all of them, the two on its background are not wrong.
+    assert choose_threshold(predictor, data, [(1,)]) == 0
     shapes = draw_shapes(tmp_path / "shapes", train=2, val=1, size=(64, 80))
     semantic = [open_dataset(shapes, "train", say=str)]
     assert choose_threshold(predictor, semantic) == predictor.card.score_threshold

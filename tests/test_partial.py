@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from pixelwise import open_dataset
+from pixelwise import evaluate, open_dataset
 from pixelwise.classes import VOC, VOID, ClassMap
 from pixelwise.errors import ArgumentError
-from pixelwise.samples import Instance
+from pixelwise.evaluation.unlabelled import leave_out_instances
+from pixelwise.samples import Instance, UInt8Array
 from pixelwise.training import Recipe, Settings, Source, train
 from pixelwise.training.augment import UNKNOWN
 from pixelwise.training.batches import Batches
@@ -23,6 +25,7 @@ from pixelwise.training.instance_targets import instance_map_of
 from pixelwise.training.optim import pixel_loss
 from pixelwise.training.partial import main_box_only, partial_loss, says_something
 from pixelwise.training.segmentation import LabelledSamples
+from tests.made import mask, photo, write
 
 CLASSES = ClassMap(("background", "person", "cat", "chair"))
 SHARES = torch.tensor([0.4, 0.3, 0.2, 0.1])
@@ -209,3 +212,75 @@ def test_the_recipe_of_the_weights_voc() -> None:
     settings = Settings.of(recipe.settings)
     assert (settings.rare_share, settings.copy_paste, settings.instance_share) == (0.2, 0.3, 0.5)
     assert [replace(settings, epochs=60).crop_in(epoch) for epoch in (0, 59)] == [224, 320]
+
+
+def by_hand(folder: Path, label_map: UInt8Array) -> Path:
+    """Write a data set of one image, of the size of `label_map`, with the names of `CLASSES`."""
+    for split in ("train", "val"):
+        photo(folder / split / "images" / "a.png", 0, label_map.shape)
+        mask(folder / split / "masks" / "a.png", label_map)
+    write(folder / "classes.txt", "\n".join(CLASSES.names))
+    return folder
+
+
+TRUTH = np.array([[0, 0, 0, 0, 0, 1, 1, 1, 255, 255]] * 8, np.uint8)
+FOUND = np.array([[0, 1, 2, 2, 3, 1, 2, 0, 2, 1]] * 8, np.uint8)
+"""Against `TRUTH`, in columns: where person and cat are labelled, a chair there says nothing."""
+
+
+@pytest.mark.parametrize(
+    ("labelled", "errors"),
+    [
+        (None, {(0, 1): 1, (0, 2): 2, (0, 3): 1}),
+        (("person",), {(0, 1): 1}),
+        (("person", "cat"), {(0, 1): 1, (0, 2): 2}),
+        ((), {}),
+    ],
+)
+def test_a_background_pixel_counts_only_for_classes_that_are_labelled(
+    tmp_path: Path, labelled: tuple[str, ...] | None, errors: dict[tuple[int, int], int]
+) -> None:
+    dataset = open_dataset(by_hand(tmp_path, TRUTH), "val", say=str)
+    hidden = Source(labelled=labelled).hidden(CLASSES)
+    unlabelled = [c for c in range(1, 4) if hidden[c]]
+    evaluation = evaluate(dataset, lambda _: (FOUND, None), unlabelled=unlabelled)
+    # What is labelled as something always counts: a person found, one taken for a cat, one missed.
+    right = {(0, 0): 1, (1, 1): 1, (1, 2): 1, (1, 0): 1}
+    columns = {at: int(n) // 8 for at, n in np.ndenumerate(evaluation.scores.matrix) if n}
+    assert columns == right | errors
+    assert evaluation.void_pixels == 8 * (2 + 4 - sum(errors.values()))
+
+
+def test_found_instances_count_only_if_their_class_is_labelled() -> None:
+    truth = np.zeros((4, 10), np.uint8)
+    truth[:, :2], truth[:, 2] = 1, VOID
+
+    def at(left: int, right: int, class_id: int) -> Instance:
+        there = np.zeros(truth.shape, np.bool_)
+        there[:, left:right] = True
+        return Instance.of(there, class_id, 10 * class_id + left)
+
+    found = [at(0, 2, 1), at(0, 2, 2), at(5, 8, 1), at(5, 8, 2), at(1, 6, 2), at(1, 3, 3)]
+    left = leave_out_instances(truth, found, [2, 3])
+    # A cat in the background or mostly there says nothing; on a person it is wrong.
+    assert [i.id for i in left] == [10, 20, 15, 31]
+    assert leave_out_instances(truth, found, []) == tuple(found)
+
+
+def test_a_run_validates_by_what_the_recipe_says_is_labelled(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+
+    def validate(*args: object) -> dict[str, float]:
+        seen.append(args[-1])
+        return {}
+
+    monkeypatch.setattr("pixelwise.training.segmentation.validate", validate)
+    monkeypatch.setattr("pixelwise.training.loop.finish", lambda run: run.out)  # no export
+    # The data set lies below the folder that is given, and that the recipe names.
+    shutil.copytree(shapes, tmp_path / "mine" / "below")
+    settings = {"epochs": 1, "crop": 32, "first_crop": 32, "side": 64, "batch": 4, "size": "tiny"}
+    recipe = Recipe(sources={"mine": Source(labelled=("square",))}, settings=settings)
+    train([tmp_path / "mine"], tmp_path / "run", recipe, lambda _: None)
+    assert seen == [[(1, 3)]]

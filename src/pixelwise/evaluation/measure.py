@@ -12,6 +12,7 @@ from pixelwise.concurrency import prefetch
 from pixelwise.datasets import Dataset
 from pixelwise.evaluation.figures import DEFINITIONS
 from pixelwise.evaluation.predictions import Comparison, Source
+from pixelwise.evaluation.unlabelled import leave_out_instances, leave_out_pixels
 from pixelwise.metrics import BoundaryScores, SemanticScores, boundary_counts, confusion_matrix
 from pixelwise.metrics.boundaries import COLUMNS
 from pixelwise.metrics.instance_scores import InstanceCounter, InstanceScores
@@ -143,7 +144,8 @@ def evaluate(
         function.
     unlabelled : sequence of int
         Classes that the data set does not label, or not completely: where its label is class 0
-        and the prediction one of these, the label says nothing, and the pixel is left out as void.
+        and the prediction one of these, the label says nothing, and the pixel is left out as void;
+        so are found instances of these classes of which more than half lies there.
     boundaries : bool
         Compare boundaries too: about 10 ms for an image of 500 x 375.
 
@@ -181,9 +183,7 @@ def evaluate(
     samples = prefetch(dataset.__getitem__, range(len(dataset)))
     for sample in track(samples, f"evaluating {dataset.split}", len(dataset)):
         label_map, instances = compared.predict(sample)
-        truth = sample.label_map
-        if unlabelled:
-            truth = np.where((truth == 0) & np.isin(label_map, unlabelled), np.uint8(VOID), truth)
+        truth = leave_out_pixels(sample.label_map, label_map, unlabelled)
         own = confusion_matrix(truth, label_map, n)
         matrix += own
         if boundaries:
@@ -193,6 +193,7 @@ def evaluate(
         void_pixels += int(np.count_nonzero(truth == VOID))
         image_cells.append(float("nan"))
         if compared.instance_classes and instances is not None and sample.instances is not None:
+            instances = leave_out_instances(sample.label_map, instances, unlabelled)
             counter.add((truth, sample.instances), (label_map, instances))
             image_cells[-1] = counter.last
     source = f"{dataset.root.resolve().name} {dataset.split}"

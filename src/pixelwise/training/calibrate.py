@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pixelwise.datasets import Dataset
+from pixelwise.evaluation.unlabelled import leave_out_instances
 from pixelwise.inference import Predictor
 from pixelwise.metrics.cells import CELL_THRESHOLDS
 from pixelwise.metrics.mask_iou import mask_ious
@@ -19,7 +20,9 @@ STEP = 0.02
 """Between two scores that are tried."""
 
 
-def choose_threshold(predictor: Predictor, training: list[Dataset]) -> float:
+def choose_threshold(
+    predictor: Predictor, training: list[Dataset], unlabelled: list[tuple[int, ...]] | None = None
+) -> float:
     """Choose the score threshold with which most instances are right.
 
     Right means TP / (TP + FP + FN) at IoU 0.5, whatever the class, as in
@@ -30,22 +33,27 @@ def choose_threshold(predictor: Predictor, training: list[Dataset]) -> float:
     predictor : Predictor
     training : list of Dataset
         Images without instances count for nothing.
+    unlabelled : list of tuple of int, optional
+        Of each data set, the classes that it does not label, as for
+        `pixelwise.evaluation.evaluate`.
 
     Returns
     -------
     float
         0..1; the threshold of the predictor's card if no image has instances.
     """
-    images = [(d, i) for d in training for i in range(len(d))]
+    silent = unlabelled or [()] * len(training)
+    images = [(d, i, c) for d, c in zip(training, silent, strict=True) for i in range(len(d))]
     images = images[:: max(1, len(images) // IMAGES)]
     every = Predictor(replace(predictor.card, score_threshold=0.0), predictor.session)
     scores, right, there = [np.zeros(0)], [np.zeros(0, np.bool_)], 0
-    for dataset, i in track(images, "calibrating", len(images)):
+    for dataset, i, classes in track(images, "calibrating", len(images)):
         sample = dataset[i]
         if sample.instances is None:
             continue
         truth = [t for t in sample.instances if not t.crowd]
         found = every.predict(sample.image).instances or ()
+        found = leave_out_instances(sample.label_map, found, classes)
         in_crowd = mask_ious(found, [t for t in sample.instances if t.crowd]).max(axis=1, initial=0)
         counted = [f for f, share in zip(found, in_crowd, strict=True) if share <= 0.5]
         ious = mask_ious(counted, truth)

@@ -98,7 +98,13 @@ class Segmentation:
         asked = [recipe.source(path) for path in paths]
         self.main_only = [source.main_only for source in asked]
         partly = any(source.labelled is not None for source in asked)
-        self.hidden = [source.hidden(self.classes) for source in asked] if partly else None
+        hidden = [source.hidden(self.classes) for source in asked]
+        self.hidden = hidden if partly else None
+        # By its own folder, which may lie below the one that was given, under another name.
+        self._unlabelled = {
+            dataset.root: tuple(np.flatnonzero(hides)[1:].tolist())
+            for dataset, hides in zip(self.training, hidden, strict=True)
+        }
         self.figures = ("miou", "foreground_iou", *(("cell_ap50",) if self.instances else ()))
 
     def plan(self, fabric: Fabric) -> Plan:
@@ -239,21 +245,19 @@ class Segmentation:
         """Return mIoU and the foreground's IoU, and the share of instances found."""
         if not self.held_out:
             return {}
-        return validate(network, self.held_out, card, fabric, self._unlabelled())
-
-    def _unlabelled(self) -> list[tuple[int, ...]]:
-        """Return of each held-out data set the classes that it does not label."""
-        hidden = [self.recipe.source(d.root).hidden(self.classes) for d in self.held_out]
-        return [tuple(c for c, is_hidden in enumerate(h) if c and is_hidden) for h in hidden]
+        unlabelled = [self._unlabelled[dataset.root] for dataset in self.held_out]
+        return validate(network, self.held_out, card, fabric, unlabelled)
 
     def finish(self, weights: Path, network: Network, card: ModelCard, say: Say) -> ModelCard:  # noqa: ARG002
         """Choose the score threshold of instances on training images; score the file on val."""
         if self.instances:
-            threshold = choose_threshold(Predictor.load(weights), self.training)
+            unlabelled = [self._unlabelled[dataset.root] for dataset in self.training]
+            threshold = choose_threshold(Predictor.load(weights), self.training, unlabelled)
             card = replace(card, score_threshold=threshold)
             write_card(weights, card)
             say(f"instances count from a score of {threshold} on, chosen on training images")
-        score, class_iou = score_export(weights, self.held_out, self._unlabelled(), say)
+        unlabelled = [self._unlabelled[dataset.root] for dataset in self.held_out]
+        score, class_iou = score_export(weights, self.held_out, unlabelled, say)
         return replace(
             card,
             score=score,
