@@ -53,7 +53,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[
 def quick_export(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write the toy network instead of the trained one: exports take most of a tiny run."""
 
-    def write(network: object, card: ModelCard, path: Path) -> float:  # noqa: ARG001
+    def write(network: object, card: ModelCard, path: Path, half: bool) -> float:  # noqa: ARG001
         write_toy(path, card)
         return 0.0
 

@@ -52,7 +52,7 @@ PASTED_RARE, PASTED_ALIKE = 0.35, 0.45
 """Share of the pasted crops that are of a rare class, and that show a class of the image, too.
 
 Only where rare classes are drawn more often; the latter have instances, so that two of one class
-stand side by side and are told apart.
+stand side by side and are found separately.
 """
 
 INSTANCE_LOSSES: dict[str, Callable[..., torch.Tensor]] = {
