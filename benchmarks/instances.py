@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -17,6 +17,7 @@ import numpy as np
 from timing import VOC, machine, paired
 
 from pixelwise import Predictor, open_dataset
+from pixelwise.datasets import Dataset
 from pixelwise.evaluation import translated
 from pixelwise.inference.grouping import find_instances
 from pixelwise.inference.preprocess import prepare
@@ -93,15 +94,13 @@ def drawn_pairs(n: int) -> Iterator[Pair]:
             yield photo, (Instance.of(masks[0], 1, 1), Instance.of(masks[1], 1, 2))
 
 
-def photo_pairs(folder: Path, predictor: Predictor, name: str, n: int) -> Iterator[Pair]:
-    """Yield images of two subjects of one class, cut out of val photos and set side by side.
+def photo_pairs(dataset: Dataset, class_id: int, n: int) -> Iterator[Pair]:
+    """Yield images of two subjects of one class, cut out of photos and set side by side.
 
     The second stands beside the first so that their outlines just meet, on the first one's photo
     continued by its mirror image.
     """
     rng = np.random.default_rng(0)
-    dataset, _ = translated(open_dataset(folder, "val", say=str), predictor.card)
-    class_id = predictor.classes.index(name)
     cut: list[tuple[UInt8Array, Instance]] = []
     for sample in dataset:
         areas = [
@@ -147,20 +146,15 @@ def photo_pairs(folder: Path, predictor: Predictor, name: str, n: int) -> Iterat
 def measure_touching(
     predictor: Predictor, pairs: Iterator[Pair], what: str, out: Path | None
 ) -> None:
-    """Count the pairs whose two instances are found separately, each with an IoU of 0.5 or more.
-
-    If the classes miss half of one of the two, no grouping of their pixels can find it: such pairs
-    are counted separately.
-    """
+    """Count the pairs whose two instances are found separately, see `come_apart`."""
     apart, joined, seen, n = 0, 0, 0, 0
     for photo, truth in pairs:
         prediction = predictor.predict(photo)
         found = prediction.instances or ()
         areas = components(prediction.label_map, list(predictor.card.instance_classes), 1)
-        labelled = np.isin(prediction.label_map, predictor.card.instance_classes)
-        seen += all(2 * np.count_nonzero(labelled & one.mask) >= one.area for one in truth)
-        apart += _both(found, truth)
-        joined += _both(areas, truth)
+        seen += covered(prediction.label_map, predictor.card.instance_classes, truth)
+        apart += come_apart(found, truth)
+        joined += come_apart(areas, truth)
         if out is not None and n < 8:
             from PIL import Image
 
@@ -175,7 +169,14 @@ def measure_touching(
         print(f"of which {100 * apart / max(1, seen):.1f} % come apart")
 
 
-def _both(found: tuple[Instance, ...] | list[Instance], truth: tuple[Instance, ...]) -> bool:
+def covered(label_map: UInt8Array, class_ids: Sequence[int], truth: tuple[Instance, ...]) -> bool:
+    """Tell whether the classes cover half of each of two; if not, no grouping can find both."""
+    labelled = np.isin(label_map, class_ids)
+    return all(2 * np.count_nonzero(labelled & one.mask) >= one.area for one in truth)
+
+
+def come_apart(found: Sequence[Instance], truth: tuple[Instance, ...]) -> bool:
+    """Tell whether two instances are found separately, each with an IoU of 0.5 or more."""
     ious = mask_ious(found, truth)
     good = (ious >= 0.5).any(axis=0) if len(found) else np.zeros(2, np.bool_)
     return bool(good.all() and len(set(ious.argmax(axis=0))) == 2)
@@ -230,8 +231,9 @@ def main() -> None:
     elif options.photos is None:
         measure_touching(predictor, drawn_pairs(options.pairs), "drawn", options.out)
     else:
+        dataset, _ = translated(open_dataset(options.photos, "val", say=str), predictor.card)
         for name in options.classes or predictor.classes.names[1:]:
-            pairs = photo_pairs(options.photos, predictor, name, options.pairs)
+            pairs = photo_pairs(dataset, predictor.classes.index(name), options.pairs)
             measure_touching(predictor, pairs, name, options.out)
 
 
