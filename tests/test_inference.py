@@ -18,9 +18,7 @@ from pixelwise.inference.preprocess import prepare, working_size
 from pixelwise.inference.refine import check_background, decide_along_edges
 from pixelwise.inference.session import OnnxSession
 from pixelwise.inference.upsample import decide, probability, upsampled
-from pixelwise.weights import bundled_weights, read_card, read_weights
 from pixelwise.weights.card import KEY
-from pixelwise.weights.catalogue import ALIASES
 from tests.conftest import real
 from tests.toy import CARD, write_toy
 
@@ -218,68 +216,3 @@ def test_a_card_may_not_promise_instances_that_the_file_has_not(tmp_path: Path) 
     onnx.save(model, path)
     with pytest.raises(WeightsError, match="its card names instances, but it has one output"):
         Predictor.load(path)
-
-
-def test_left_out_classes_are_background(tmp_path: Path) -> None:
-    path = write_toy(tmp_path / "toy.onnx")
-    # Of the network's own size, since interpolated logits are not those of summed probabilities.
-    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    whole = Predictor.load(path).predict(image)
-    green = Predictor.load(path, classes=("background", "green")).predict(image)
-    assert green.classes.names == ("background", "green")
-    assert green.classes.colours[1] == CARD.classes.colours[2]
-    np.testing.assert_allclose(green.probability("green"), whole.probability("green"), atol=1e-5)
-    rest = whole.probability("background", "red")
-    np.testing.assert_allclose(green.probability("background"), rest, atol=1e-5)
-    assert (green.mask("green") <= whole.mask("green")).all()
-    # Another order is no more than that.
-    turned = Predictor.load(path, classes=("background", "green", "red")).predict(image)
-    order = np.array([0, 2, 1], np.uint8)
-    untied = whole.logits[1] != whole.logits[2]  # of equals the lowest id wins
-    np.testing.assert_array_equal(order[turned.label_map][untied], whole.label_map[untied])
-
-
-def test_instances_of_left_out_classes_are_left_out(tmp_path: Path) -> None:
-    card = replace(CARD, task="instance", instance_classes=(1, 2), score_threshold=0.1)
-    path = write_toy(tmp_path / "toy.onnx", card)
-    image = np.zeros((40, 40, 3), np.uint8)
-    image[:16, :16] = 255, 230, 0  # red and green enough for a centre, and red
-    image[24:, 24:] = 0, 255, 0
-    both = Predictor.load(path).predict(image).instances
-    one = Predictor.load(path, classes=("background", "green")).predict(image).instances
-    assert both is not None
-    assert one is not None
-    assert {i.class_id for i in both} == {1, 2}
-    assert {i.class_id for i in one} == {1}
-    assert all(i.corner[0] >= 20 for i in one)
-    only = Predictor.load(write_toy(tmp_path / "b.onnx"), classes=("background", "red"))
-    assert only.card.task == "semantic"
-
-
-def test_classes_start_with_the_background(tmp_path: Path) -> None:
-    path = write_toy(tmp_path / "toy.onnx")
-    for classes, message in (
-        (("red", "background"), "expected the background first"),
-        (("background", "blue"), "unknown class 'blue'"),
-        (("background", "red", "red"), "given twice"),
-        ((), "expected the background first"),
-    ):
-        with pytest.raises(ArgumentError, match=message):
-            Predictor.load(path, classes=classes)
-
-
-def test_an_alias_is_weights_restricted_to_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("background", "person", "dog")
-    monkeypatch.setitem(ALIASES, "walkers", ("subjects", names))
-    card = read_card("walkers")
-    assert (card.name, card.classes.names, card.score) == ("walkers", names, {})
-    assert "walkers" not in bundled_weights()
-    assert read_weights("walkers") == read_weights("subjects")
-    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
-    found = Predictor.load("walkers").predict(image)
-    same = Predictor.load("subjects", classes=names).predict(image)
-    assert found.classes.names == names
-    np.testing.assert_array_equal(found.label_map, same.label_map)
-    assert Predictor.load("walkers", instances=False).predict(image).instances is None
-    with pytest.raises(WeightsError, match=r"or one of: .*walkers"):
-        read_card("runners")

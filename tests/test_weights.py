@@ -19,6 +19,7 @@ from pixelwise.classes import ClassMap
 from pixelwise.errors import ArgumentError, WeightsError
 from pixelwise.training.export.onnx import write_card
 from pixelwise.weights import ModelCard, bundled_weights, read_card, read_weights
+from pixelwise.weights.catalogue import ALIASES
 from pixelwise.weights.onnx_file import first_output_only, read_metadata
 from tests.conftest import run
 from tests.toy import CARD, write_toy
@@ -188,7 +189,7 @@ def test_the_command_lists_all_weights(tmp_path: Path) -> None:
     done = run("weights", "--json", tmp_path / "all.json", COLUMNS="160")
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
-    assert tuple(content) == bundled_weights()
+    assert tuple(content) == (*bundled_weights(), *ALIASES)
     for name, card in content.items():
         assert card["bytes"] == len(read_weights(name))
         for word in (name, card["task"], card["classes"]["names"][0], "MIT", *card["score"]):

@@ -6,7 +6,7 @@ The records check themselves when they are made.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -148,6 +148,29 @@ class Instance:
     def area(self) -> int:
         """Number of its pixels."""
         return int(np.count_nonzero(self.patch))
+
+    def cut(self, patch: BoolArray) -> Instance:
+        """Return the same instance with some of its pixels.
+
+        Parameters
+        ----------
+        patch : (h, w) bool
+            Those that stay, within the box of this one; at least one.
+
+        Raises
+        ------
+        ArgumentError
+            An empty patch.
+
+        Examples
+        --------
+        >>> instance = Instance.of(np.array([[False, True, True]]), class_id=1, id=7)
+        >>> instance.cut(np.array([[False, True]])).box
+        (0, 2, 1, 3)
+        """
+        left = Instance.of(patch, self.class_id, self.id)
+        (top, beside), (down, across) = self.corner, left.corner
+        return replace(self, patch=left.patch, corner=(top + down, beside + across))
 
     def within(self, array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """Return the view of an (H, W) array of any dtype that lies in this instance's box."""

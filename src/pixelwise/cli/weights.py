@@ -33,17 +33,20 @@ def weights(
     """List the bundled weights, or print the model card of one weights file."""
     from pixelwise.io.files import write_json
     from pixelwise.weights import bundled_weights, read_card, read_weights
+    from pixelwise.weights.catalogue import ALIASES
 
-    cards = {each: read_card(each) for each in ([name] if name else bundled_weights())}
+    cards = {each: read_card(each) for each in ([name] if name else (*bundled_weights(), *ALIASES))}
     sizes = {each: len(read_weights(each)) for each in cards}
     if json_ is not None:
         content = {
-            each: json.loads(card.to_json()) | {"bytes": sizes[each]}
+            each: json.loads(card.to_json())
+            | {"bytes": sizes[each]}
+            | ({"alias_of": ALIASES[each][0]} if each in ALIASES else {})
             for each, card in cards.items()
         }
         write_json(json_, content[name] if name else content)
     if name:
-        _print_card(cards[name], sizes[name])
+        _print_card(cards[name], _size(name, sizes[name]))
     else:
         _print_list(cards, sizes)
 
@@ -53,8 +56,6 @@ def _print_list(cards: dict[str, ModelCard], sizes: dict[str, int]) -> None:
     from rich.table import Table
 
     from pixelwise.evaluation.figures import DEFINITIONS, TITLES
-    from pixelwise.weights import read_card
-    from pixelwise.weights.catalogue import ALIASES
 
     files = Table("weights", "task", "classes", "size", "licence")
     scores = Table("weights", "measured on", "images", "figure", "value")
@@ -62,16 +63,13 @@ def _print_list(cards: dict[str, ModelCard], sizes: dict[str, int]) -> None:
         table.columns[column].justify = "right"
     named = set()
     for name, card in cards.items():
-        files.add_row(name, card.task, _classes(card), _megabytes(sizes[name]), card.licence)
+        files.add_row(name, card.task, _classes(card), _size(name, sizes[name]), card.licence)
         for data, figures in _figures(card).items():
             known = [key for key in HEADLINES[card.task] if figures.get(key) is not None]
             named.update(known)
             for key in known:
                 images = figures.get("images", "")
                 scores.add_row(name, data, str(images), TITLES[key], _number(figures[key]))
-    for alias, (name, _) in ALIASES.items():
-        card = read_card(alias)
-        files.add_row(alias, card.task, _classes(card), f"in {name}", card.licence)
     console = Console()
     console.print(files)
     console.print(scores)
@@ -80,7 +78,7 @@ def _print_list(cards: dict[str, ModelCard], sizes: dict[str, int]) -> None:
     console.print("the whole card of one: pixelwise weights NAME", highlight=False)
 
 
-def _print_card(card: ModelCard, size: int) -> None:
+def _print_card(card: ModelCard, size: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -110,7 +108,7 @@ def _print_card(card: ModelCard, size: int) -> None:
         classes.add_row(name, *cells)
     console = Console()
     console.print(facts)
-    for table in (measured, *([classes] if any(ious) else [])):
+    for table in (measured, *([classes] if counted or any(ious) else [])):
         for column in table.columns[1:]:
             column.justify = "left" if column.header in ("definition", "") else "right"
         console.print(table)
@@ -118,7 +116,7 @@ def _print_card(card: ModelCard, size: int) -> None:
         console.print(figures.get("definition", ""), highlight=False)
 
 
-def _facts(card: ModelCard, size: int) -> list[tuple[str, str]]:
+def _facts(card: ModelCard, size: str) -> list[tuple[str, str]]:
     """Return what a card says, as rows of a name and a text; what does not apply is left out."""
     names = card.classes.names
     rules = [
@@ -135,7 +133,8 @@ def _facts(card: ModelCard, size: int) -> list[tuple[str, str]]:
         ("score threshold", f"{card.score_threshold:g}" if card.instance_classes else ""),
         ("centre window", f"{card.nms_window} px" if card.instance_classes else ""),
         ("boundary model", ", ".join(f"{value:.3g}" for value in card.boundary_model)),
-        ("size", _megabytes(size)),
+        ("left out", ", ".join(card.left_out)),
+        ("size", size),
         ("design", card.design),
         ("encoder", card.encoder),
         ("stride", f"{card.stride} px"),
@@ -162,5 +161,8 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
+def _size(name: str, size: int) -> str:
+    """Return the size of a file, or whose file it is if the name is an alias."""
+    from pixelwise.weights.catalogue import ALIASES
+
+    return f"alias of {ALIASES[name][0]}" if name in ALIASES else f"{size / 1e6:.1f} MB"

@@ -51,7 +51,7 @@ def translated(
     if rules is None:
         if dataset.classes.names == target.names:
             return dataset, ""
-        rules = card.class_rules.get(dataset.root.resolve().name)
+        rules = _known(dataset, card)
     if rules is None:
         missing = [name for name in target.names if name not in dataset.classes.names]
         if missing:
@@ -62,3 +62,15 @@ def translated(
         rules = {name: name for name in target.names} | {"*": target.names[0]}
     said = ", ".join(f"{here} -> {there}" for here, there in rules.items() if here != there)
     return dataset.remapped(rules, target), said
+
+
+def _known(dataset: Dataset, card: ModelCard) -> dict[str, str] | None:
+    """Return the rules that the weights were trained with; what they leave out is background."""
+    rules = card.class_rules.get(dataset.root.resolve().name)
+    if rules is None:
+        return None
+    if not card.left_out:
+        return dict(rules)
+    there = {name: rules.get(name, rules.get("*", name)) for name in dataset.classes.names}
+    background = card.classes.names[0]
+    return {n: background if other in card.left_out else other for n, other in there.items()}

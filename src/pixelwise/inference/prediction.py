@@ -96,11 +96,7 @@ class Prediction:
             same = instance.within(label_map) == instance.within(self.label_map)
             stays = instance.patch & same
             if np.count_nonzero(stays) >= max(1, min_area):
-                left = Instance.of(stays, instance.class_id, instance.id)
-                (top, beside), (down, across) = instance.corner, left.corner
-                kept.append(
-                    replace(instance, patch=left.patch, corner=(top + down, beside + across))
-                )
+                kept.append(instance.cut(stays))
         return replace(self, label_map=label_map, instances=tuple(kept))
 
     def mask(self, *names: str) -> BoolArray:

@@ -15,7 +15,7 @@ from pixelwise.inference.grouping import find_instances
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.refine import decide_along_edges
-from pixelwise.inference.restriction import RestrictedSession
+from pixelwise.inference.restriction import Restriction
 from pixelwise.inference.session import OnnxSession, Session
 from pixelwise.inference.upsample import decide, upsampled
 from pixelwise.samples import Float32Array, UInt8Array, check_image
@@ -44,6 +44,8 @@ class Predictor:
         What the weights file says about itself.
     session : Session
         The network. It runs the instance branch only if ``card.instance_classes`` are any.
+    restriction : Restriction, optional
+        From the network's classes to those of the card, if these are only some of them.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class Predictor:
 
     card: ModelCard
     session: Session
+    restriction: Restriction | None = None
 
     @classmethod
     def load(
@@ -80,7 +83,9 @@ class Predictor:
             instance branch costs neither time nor memory.
         classes : sequence of str, optional
             Restrict the weights to these classes, the background first: the probabilities of
-            those that are left out are added to the background's.
+            those that are left out are added to the background's, so that a pixel is background
+            if those together are likelier than its class. Instances of classes that are left out
+            are left out; the others are those of the whole network.
 
         Raises
         ------
@@ -110,8 +115,8 @@ class Predictor:
         session.load(bool(card.instance_classes))
         if card.classes.names == whole.classes.names:
             return cls(card, session)
-        kept = tuple(whole.classes.index(name) for name in card.classes.names[1:])
-        return cls(card, RestrictedSession(session, kept))
+        kept = tuple(whole.classes.index(name) for name in card.classes.names)
+        return cls(card, session, Restriction(whole, kept))
 
     @property
     def classes(self) -> ClassMap:
@@ -151,13 +156,17 @@ class Predictor:
         """
         check_image(image)
         wanted = instances and bool(self.card.instance_classes)
-        logits, branch = self._averaged(image, tta, wanted)
-        size = image.shape[0], image.shape[1]
-        refine = self.card.refine_edges
-        label_map = decide_along_edges(logits, image) if refine else decide(logits, size)
+        whole, branch = self._averaged(image, tta, wanted)
+        logits = self._merged(whole)
+        label_map = self._decided(logits, image)
         if not branch:
             return Prediction(label_map, self.classes, logits)
-        label_map, found = find_instances(branch, logits, label_map, self.card)
+        if self.restriction is None:
+            label_map, found = find_instances(branch, logits, label_map, self.card)
+        else:
+            card = self.restriction.grouping_card(self.card)
+            whole_map, found = find_instances(branch, whole, self._decided(whole, image), card)
+            label_map, found = self.restriction.translated(label_map, whole_map, found)
         return Prediction(label_map, self.classes, logits, found)
 
     def logits(self, image: UInt8Array, tta: Sequence[str] = ()) -> Float32Array:
@@ -188,7 +197,7 @@ class Predictor:
         (2, 80, 120)
         """
         check_image(image)
-        return self._averaged(image, tta, False)[0]
+        return self._merged(self._averaged(image, tta, False)[0])
 
     def views(
         self, image: UInt8Array, views: Sequence[View], side: int | None = None
@@ -217,7 +226,16 @@ class Predictor:
         """
         check_image(image)
         for view in views:
-            yield self._run(image, view, side or self.card.side_of(image.shape), False)[0]
+            side_seen = side or self.card.side_of(image.shape)
+            yield self._merged(self._run(image, view, side_seen, False)[0])
+
+    def _merged(self, logits: Float32Array) -> Float32Array:
+        return logits if self.restriction is None else self.restriction.merged(logits)
+
+    def _decided(self, logits: Float32Array, image: UInt8Array) -> UInt8Array:
+        if self.card.refine_edges:
+            return decide_along_edges(logits, image)
+        return decide(logits, (image.shape[0], image.shape[1]))
 
     def _averaged(
         self, image: UInt8Array, tta: Sequence[str], instances: bool

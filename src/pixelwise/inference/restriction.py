@@ -2,46 +2,98 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pixelwise.inference.session import Session
-from pixelwise.samples import Float32Array
+from pixelwise.samples import Float32Array, Instance, UInt8Array
+from pixelwise.weights.card import ModelCard
 
 
-@dataclass(frozen=True, eq=False)
-class RestrictedSession:
-    """A `Session` whose class 0 stands for all classes that are left out, too.
+@dataclass(frozen=True)
+class Restriction:
+    """Which classes of a network are kept; class 0 stands for all the others, too.
 
     Parameters
     ----------
-    session : Session
+    whole : ModelCard
         Of the whole network.
     kept : tuple of int
-        The classes that are kept, in their new order, without class 0.
+        Ids of the classes that are kept, in their new order; 0 first.
 
     Examples
     --------
-    >>> class Constant:
-    ...     def run(self, batch, instances=False):
-    ...         return np.log(np.array([0.3, 0.3, 0.4], np.float32)).reshape(1, 3, 1, 1), ()
-    >>> logits, _ = RestrictedSession(Constant(), (2,)).run(np.zeros((1, 3, 1, 1), np.float32))
-    >>> np.exp(logits).ravel().round(2)
-    array([0.6, 0.4], dtype=float32)
+    >>> from pixelwise.weights import read_card
+    >>> restriction = Restriction(read_card("subjects"), (0, 5))
+    >>> logits = np.zeros((8, 1, 1), np.float32)
+    >>> np.exp(restriction.merged(logits)).ravel().round(2)
+    array([7., 1.], dtype=float32)
     """
 
-    session: Session
+    whole: ModelCard
     kept: tuple[int, ...]
 
-    def run(
-        self, batch: Float32Array, instances: bool = False
-    ) -> tuple[Float32Array, tuple[Float32Array, ...]]:
-        """Return the outputs of a batch; the logit of class 0 is that of its summed probability."""
-        logits, branch = self.session.run(batch, instances)
-        rest = [c for c in range(logits.shape[1]) if c not in self.kept]
-        others = logits[:, rest]
-        highest = others.max(axis=1, keepdims=True)
-        summed = np.log(np.exp(others - highest).sum(axis=1, keepdims=True))
-        summed += highest
-        return np.concatenate([summed, logits[:, list(self.kept)]], axis=1), branch
+    def merged(self, logits: Float32Array) -> Float32Array:
+        """Return logits whose softmax adds the classes that are left out to class 0.
+
+        Parameters
+        ----------
+        logits : (C, h, w) float32
+            Of the whole network.
+
+        Returns
+        -------
+        (K, h, w) float32
+            Of the kept classes; that of class 0 is the logarithm of the sum of its exponential
+            and theirs.
+        """
+        rest = [0, *(c for c in range(len(logits)) if c not in self.kept)]
+        highest = logits[rest].max(axis=0)
+        total = np.zeros_like(highest)
+        for c in rest:
+            total += np.exp(logits[c] - highest)
+        return np.stack([np.log(total) + highest, *logits[list(self.kept[1:])]])
+
+    def grouping_card(self, card: ModelCard) -> ModelCard:
+        """Return a card of the restricted network with the classes of the whole one."""
+        whole = self.whole
+        return replace(card, classes=whole.classes, instance_classes=whole.instance_classes)
+
+    def translated(
+        self, label_map: UInt8Array, whole_map: UInt8Array, instances: Iterable[Instance]
+    ) -> tuple[UInt8Array, tuple[Instance, ...]]:
+        """Translate the instances of the whole network; those of other classes are left out.
+
+        They are found among all classes first, since an instance that had only the kept classes
+        to choose from would turn from a chair into a person.
+
+        Parameters
+        ----------
+        label_map : (H, W) uint8
+            What the merged logits say; changed in place.
+        whole_map : (H, W) uint8
+            In which each instance of the whole network has its class.
+        instances : iterable of Instance
+            Of the whole network, best score first.
+
+        Returns
+        -------
+        label_map : (H, W) uint8
+            With the whole network's classes in the instances that are left.
+        instances : tuple of Instance
+            Without the pixels whose class is left out; ids 1, 2, ...
+        """
+        new_ids = np.zeros(256, dtype=np.uint8)
+        new_ids[list(self.kept)] = np.arange(len(self.kept))
+        found: list[Instance] = []
+        for instance in instances:
+            class_ids = new_ids[instance.within(whole_map)]
+            pixels = instance.patch & (class_ids > 0)
+            if new_ids[instance.class_id] and pixels.any():
+                instance.within(label_map)[pixels] = class_ids[pixels]
+                renamed = replace(
+                    instance, class_id=int(new_ids[instance.class_id]), id=len(found) + 1
+                )
+                found.append(renamed.cut(pixels))
+        return label_map, tuple(found)

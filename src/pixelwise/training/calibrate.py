@@ -45,7 +45,7 @@ def choose_threshold(
     silent = unlabelled or [()] * len(training)
     images = [(d, i, c) for d, c in zip(training, silent, strict=True) for i in range(len(d))]
     images = images[:: max(1, len(images) // IMAGES)]
-    every = Predictor(replace(predictor.card, score_threshold=0.0), predictor.session)
+    every = replace(predictor, card=replace(predictor.card, score_threshold=0.0))
     scores, right, there = [np.zeros(0)], [np.zeros(0, np.bool_)], 0
     for dataset, i, classes in track(images, "calibrating", len(images)):
         sample = dataset[i]

@@ -93,6 +93,8 @@ class ModelCard:
     class_iou : mapping of str to float
         IoU of each class, from one confusion matrix over all held-out splits; a class that is
         neither there nor predicted has none. Below `WEAK` it is marked as weak.
+    left_out : tuple of str
+        Classes of the weights that are background here: see `restricted`. Empty in a file.
     score : mapping of str to object
         The held-out score with its definition, as `SemanticScores.as_dict` gives it, by data set.
 
@@ -134,6 +136,7 @@ class ModelCard:
     boundary_model: tuple[float, ...] = ()
     class_images: Mapping[str, int] = field(default_factory=dict)
     class_iou: Mapping[str, float] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
     score: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -171,6 +174,9 @@ class ModelCard:
     def restricted(self, names: Sequence[str]) -> ModelCard:
         """Return the card of the same weights restricted to some of their classes.
 
+        What it says about single classes is what was measured with all of them; `score` is empty,
+        since its figures are not those of fewer classes.
+
         Parameters
         ----------
         names : sequence of str
@@ -180,7 +186,7 @@ class ModelCard:
         Raises
         ------
         ArgumentError
-            An unknown class, one given twice, or a first one that is not the background.
+            An unknown class, one given twice, a first one that is not the background, or no other.
 
         Examples
         --------
@@ -193,10 +199,10 @@ class ModelCard:
         (1,)
         """
         ids = [self.classes.index(name) for name in names]
-        if not ids or ids[0] != 0 or self.classes.names[0] not in BACKGROUND:
+        if len(ids) < 2 or ids[0] != 0 or self.classes.names[0] not in BACKGROUND:
             raise ArgumentError(
                 "classes: expected the background first, which takes those that are left out, "
-                f"got {', '.join(names)}"
+                f"and others after it, got {', '.join(names) or 'none'}"
             )
         colours = tuple(self.classes.colours[id_] for id_ in ids)
         instance_classes = tuple(n for n, id_ in enumerate(ids) if id_ in self.instance_classes)
@@ -207,6 +213,7 @@ class ModelCard:
             instance_classes=instance_classes,
             class_images={n: v for n, v in self.class_images.items() if n in names},
             class_iou={n: v for n, v in self.class_iou.items() if n in names[1:]},
+            left_out=(*self.left_out, *(n for n in self.classes.names if n not in names)),
             score={},
         )
 
@@ -235,7 +242,7 @@ class ModelCard:
             colours = tuple(tuple(c) for c in classes["colours"])
             if format_ < 4:
                 values = _renamed(values, classes["names"])
-            for name in ("instance_classes", "boundary_model"):
+            for name in ("instance_classes", "boundary_model", "left_out"):
                 values[name] = tuple(values.get(name, ()))
             return cls(classes=ClassMap(tuple(classes["names"]), colours), **values)
         except (ValueError, TypeError, KeyError, AttributeError, ArgumentError) as error:

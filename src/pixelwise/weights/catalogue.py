@@ -40,7 +40,7 @@ def find_weights(weights: str | Path) -> Traversable:
         No such name or file; the message lists the names.
     """
     names = bundled_weights()
-    name = ALIASES[str(weights)][0] if str(weights) in ALIASES else str(weights)
+    name = str(whole_weights(weights))
     if name in names:
         return resources.files("pixelwise.weights") / f"{name}{SUFFIX}"
     path = Path(weights)
@@ -51,8 +51,19 @@ def find_weights(weights: str | Path) -> Traversable:
     return path
 
 
+def whole_weights(weights: str | Path) -> str | Path:
+    """Return the name of the weights that a name of `ALIASES` is of; other weights as given.
+
+    Examples
+    --------
+    >>> whole_weights("edges")
+    'edges'
+    """
+    return ALIASES[str(weights)][0] if str(weights) in ALIASES else weights
+
+
 def read_weights(weights: str | Path) -> bytes:
-    """Return the bytes of a weights file.
+    """Return the bytes of a weights file; of a name of `ALIASES`, those of the whole file.
 
     Parameters
     ----------
@@ -90,13 +101,10 @@ def read_card(weights: str | Path) -> ModelCard:
     >>> read_card("edges").task
     'boundary'
     """
-    card, kept = card_of(read_weights(weights), str(find_weights(weights))), kept_by(weights)
-    return card if kept is None else replace(card.restricted(kept), name=str(weights))
-
-
-def kept_by(weights: str | Path) -> tuple[str, ...] | None:
-    """Return the classes that a name of `ALIASES` restricts its weights to; else None."""
-    return ALIASES[str(weights)][1] if str(weights) in ALIASES else None
+    card = card_of(read_weights(weights), str(find_weights(weights)))
+    if str(weights) not in ALIASES:
+        return card
+    return replace(card.restricted(ALIASES[str(weights)][1]), name=str(weights))
 
 
 def card_of(data: bytes, where: str) -> ModelCard:

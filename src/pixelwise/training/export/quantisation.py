@@ -23,6 +23,7 @@ from pixelwise.progress import track
 from pixelwise.samples import Float32Array, UInt8Array
 from pixelwise.training.export.onnx import write_card
 from pixelwise.weights import ModelCard, read_weights
+from pixelwise.weights.catalogue import whole_weights
 
 Batch = dict[str, Float32Array]
 
@@ -72,6 +73,7 @@ def quantise(
     ...     data = open_dataset(draw_shapes(Path(folder, "shapes")), say=str)
     ...     quantise("nuclei", data, Path(folder, "small.onnx"), count=2)
     """
+    weights = whole_weights(weights)  # what is written has all classes of the file
     predictor, out = Predictor.load(weights), Path(out)
     places = np.unique(np.linspace(0, len(images) - 1, min(count, len(images)), dtype=int))
     entries = [images.entries[i] for i in places]
