@@ -34,6 +34,14 @@ def draws_of(weights: Float64Array, length: int) -> Draws:
     return Draws(weights, length, FACTORS, SHOWN, HAVE)
 
 
+def test_any_two_images_meet_in_some_epoch() -> None:
+    draws = Draws(
+        np.full(8, 0.5), 4, np.zeros(1), np.zeros((8, 1), np.bool_), np.zeros(8, np.bool_)
+    )
+    epochs = {frozenset(draws.epoch(np.random.default_rng(seed)).tolist()) for seed in range(400)}
+    assert all(any({a, b} <= epoch for epoch in epochs) for a in range(8) for b in range(a))
+
+
 @given(st.lists(st.floats(0.05, 9), min_size=5, max_size=5), st.integers(1, 80), st.integers(0, 99))
 def test_an_epoch_draws_by_weight(weights: list[float], length: int, seed: int) -> None:
     draws = draws_of(np.array(weights), length)
@@ -207,9 +215,12 @@ def test_shares_are_checked() -> None:
 def test_background_of_partly_labelled_sets_is_not_counted(shapes: Path) -> None:
     dataset = open_dataset(shapes, say=str)
 
-    def counts(hidden: tuple[bool, ...]) -> list[int]:
-        return list(summarise_data([dataset], [1], [], None, [hidden]).counts)
+    def counts(*hidden: tuple[bool, ...]) -> list[int]:
+        return list(summarise_data([dataset, dataset], [1, 1], [], None, list(hidden)).counts)
 
-    whole, partly = counts((True, False, False, False)), counts((True, True, False, False))
-    assert partly[0] == 0
-    assert partly[1:] == whole[1:]
+    whole, partly = (True, False, False, False), (True, True, False, False)
+    both, alone = counts(whole, whole), counts(whole, partly)
+    assert 2 * alone[0] == both[0]
+    assert alone[1:] == both[1:]
+    # Where no data set shows real background, that of all of them counts.
+    assert counts(partly, partly) == both

@@ -64,9 +64,13 @@ class Draws:
         >>> np.bincount(draws.epoch(np.random.default_rng(0))).tolist()
         [2, 1, 1]
         """
+        # In another order each time, so that any two images may be drawn in the same epoch.
+        order = rng.permutation(len(self.weights))
+        ends = np.cumsum(self.weights[order])
         # Not from 0 to 1: at a whole number of draws, rounding could take one to the neighbour.
         places = (np.arange(self.length) + rng.uniform(0.001, 0.999)) / self.length
-        return np.asarray(rng.permutation(np.searchsorted(self._ends, places)), dtype=np.int64)
+        drawn = order[np.searchsorted(ends / ends[-1], places)]
+        return np.asarray(rng.permutation(drawn), dtype=np.int64)
 
     def one(self, rng: np.random.Generator) -> int:
         """Draw any image, by its weight."""

@@ -158,7 +158,7 @@ def summarise_data(
         counted.
     hidden : list of tuple of bool, optional
         Which classes each one's background may contain (`Source.hidden`); a background that may
-        contain others is not counted as background.
+        contain others is not counted as background, unless there is no other.
 
     Raises
     ------
@@ -167,13 +167,15 @@ def summarise_data(
     DataError
         Instances are to be learnt, and the data has none.
     """
+    hidden = hidden or [(True,)] * len(training)
+    is_partly = any(sum(hides) == 1 for hides in hidden)
     everything = [
-        (dataset, entry, repeat, source, sum(hides) > 1)
+        (dataset, entry, repeat, source, is_partly and sum(hides) > 1)
         for dataset, repeat, source, hides in zip(
             training,
             repeats,
             sources or [""] * len(training),
-            hidden or [(True,)] * len(training),
+            hidden,
             strict=True,
         )
         for entry in dataset.entries
