@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from pixelwise import evaluate, open_dataset
 from pixelwise.classes import VOC, VOID, ClassMap
 from pixelwise.errors import ArgumentError
+from pixelwise.evaluation import evaluation_page
 from pixelwise.evaluation.unlabelled import leave_out_instances
 from pixelwise.samples import Instance, UInt8Array
 from pixelwise.training import Recipe, Settings, Source, train
@@ -249,6 +250,9 @@ def test_a_background_pixel_counts_only_for_classes_that_are_labelled(
     columns = {at: int(n) // 8 for at, n in np.ndenumerate(evaluation.scores.matrix) if n}
     assert columns == right | errors
     assert evaluation.void_pixels == 8 * (2 + 4 - sum(errors.values()))
+    page = evaluation_page(evaluation, dataset, lambda _: (FOUND, None))
+    wrong = 2 + sum(errors.values())
+    assert f"{100 * wrong / sum(columns.values()):.1f} % of the labelled pixels are wrong" in page
 
 
 def test_found_instances_count_only_if_their_class_is_labelled() -> None:

@@ -43,6 +43,8 @@ class Evaluation:
         If the data and the predictions have instances.
     translation : str
         How the data set's classes were translated to the weights'; empty if they were not.
+    unlabelled : tuple of int
+        As given to `evaluate`.
 
     Examples
     --------
@@ -66,6 +68,7 @@ class Evaluation:
     boundaries: BoundaryScores | None = None
     instances: InstanceScores | None = None
     translation: str = ""
+    unlabelled: tuple[int, ...] = ()
 
     @property
     def per_image_miou(self) -> float:
@@ -206,4 +209,5 @@ def evaluate(
         BoundaryScores(counts, dataset.classes) if boundaries else None,
         counter.scores(),
         compared.translation,
+        tuple(unlabelled),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from pixelwise.drawing.page import Figure, Section, Table, render_page
 from pixelwise.evaluation.figures import DEFINITIONS, TITLES
 from pixelwise.evaluation.measure import Evaluation
 from pixelwise.evaluation.predictions import Comparison, Source
+from pixelwise.evaluation.unlabelled import leave_out_instances, leave_out_pixels
 from pixelwise.io.image import fit_within, resize_image
 from pixelwise.io.mask import count_ids, resize_ids
 from pixelwise.metrics.instance_scores import InstanceScores
@@ -82,7 +84,11 @@ def evaluation_page(
         title = f"{sample.name}: mIoU {evaluation.image_miou[i]:.3f}"
         if np.isfinite(evaluation.image_cells[i]):
             title += f", instances found {evaluation.image_cells[i]:.3f} (TP/(TP+FP+FN) at IoU 0.5)"
-        figures_of = _figures(sample, *compared.predict(sample))
+        label_map, found = compared.predict(sample)
+        truth = leave_out_pixels(sample.label_map, label_map, evaluation.unlabelled)
+        if found is not None:
+            found = leave_out_instances(sample.label_map, found, evaluation.unlabelled)
+        figures_of = _figures(replace(sample, label_map=truth), label_map, found)
         sections.append(Section(title, "One of the ten worst.", figures_of))
     if dataset.split == HELD_OUT:
         own = zip(evaluation.names, evaluation.image_miou, strict=True)
