@@ -12,7 +12,8 @@ from pixelwise.classes import VOID, ClassMap
 from pixelwise.errors import ArgumentError
 from pixelwise.inference import kernels
 from pixelwise.inference.grouping import find_instances
-from pixelwise.networks.kernel_branch import CELLS, FEATURES, PARAMETERS, cells_of, draw_masks
+from pixelwise.inference.kernels import cells_of
+from pixelwise.networks.kernel_branch import FEATURES, PARAMETERS, draw_masks
 from pixelwise.samples import Float32Array, UInt8Array, UInt16Array
 from pixelwise.training.augment import UNKNOWN
 from pixelwise.training.kernel_targets import IGNORED, SMALLEST, kernel_loss, kernel_targets
@@ -44,9 +45,9 @@ def branch_of(
 ) -> tuple[Float32Array, Float32Array]:
     """What a perfect branch gives: each mask is a plane of its own, found at its centre."""
     features = np.zeros((FEATURES, *SIZE), np.float32)
-    cells = np.zeros((1 + PARAMETERS, len(cells_of(SIZE).places)), np.float32)
+    cells = np.zeros((1 + PARAMETERS, len(cells_of(SIZE)[0])), np.float32)
     cells[0] = -9
-    places, sides = (t.numpy() for t in cells_of(SIZE))
+    places, sides = cells_of(SIZE)
     for plane, (mask, chance) in enumerate(zip(masks, chances, strict=True)):
         features[plane] = np.where(mask > 0, 1, 0)
         centre = np.argwhere(mask).mean(axis=0)
@@ -161,14 +162,13 @@ def test_both_runtimes_draw_the_same_masks() -> None:
     many = torch.from_numpy(features).expand(5, -1, -1, -1)
     other = draw_masks(many, *(torch.from_numpy(a) for a in (parameters, places, sides)))
     np.testing.assert_allclose(one, other.numpy(), atol=1e-4)
-    assert kernels.CELLS == CELLS
 
 
 @pytest.mark.parametrize("size", [(24, 32), (9, 13), (1, 1)])
 def test_cells_lie_over_the_whole_map(size: tuple[int, int]) -> None:
     places, sides = cells_of(size)
     for side in (2, 4, 8):
-        own = places[sides == side].numpy()
+        own = places[sides == side]
         pixels = np.argwhere(np.ones(size))
         near = np.abs(pixels[:, None] - own[None]).max(axis=2).min(axis=1)
         assert near.max() <= side / 2
@@ -176,7 +176,7 @@ def test_cells_lie_over_the_whole_map(size: tuple[int, int]) -> None:
 
 def test_each_size_has_its_level() -> None:
     small, large = areas((2, 2, 6, 6)), areas((0, 0, 24, 32))
-    sides = cells_of(SIZE).sizes.numpy()
+    sides = cells_of(SIZE)[1]
     for numbers, expected in ((small, {2}), (large, {4, 8})):
         _, cells = kernel_targets(numbers, (numbers > 0).astype(np.uint8), 4)
         assert set(sides[cells == 1].astype(int)) == expected
@@ -196,7 +196,7 @@ def test_what_is_unlabelled_is_ignored() -> None:
     assert (own[22:, :20] == IGNORED).all()
     assert (own[20, 20:22] == IGNORED).all()
     assert set(np.unique(own)) == {IGNORED, 0, 1}
-    places = cells_of(SIZE).places.numpy()
+    places = cells_of(SIZE)[0]
     assert (cells[places[:, 1] > 25] == IGNORED).all()
     everywhere = kernel_targets(None, label_map, 4)
     assert all((part == IGNORED).all() for part in everywhere)
@@ -233,7 +233,7 @@ def test_the_loss_is_least_at_the_truth() -> None:
 
 def test_a_batch_without_instances_has_a_loss_and_gradients() -> None:
     features = torch.randn(1, FEATURES, *SIZE, requires_grad=True)
-    cells = torch.randn(1, 1 + PARAMETERS, len(cells_of(SIZE).places), requires_grad=True)
+    cells = torch.randn(1, 1 + PARAMETERS, len(cells_of(SIZE)[0]), requires_grad=True)
     nothing = kernel_targets(None, np.zeros(SIZE, np.uint8), 4)
     loss = kernel_loss((features, cells), *(torch.from_numpy(a)[None] for a in nothing))
     loss.backward()  # type: ignore[no-untyped-call]

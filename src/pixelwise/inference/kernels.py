@@ -26,7 +26,7 @@ MOST_MASKS = 60
 """Masks that are drawn for an image, those of the likeliest cells."""
 
 CELLS = 8
-"""Cells of a level that a way of 1 stands for in a mask's network, as in training."""
+"""Cells of a level that a way of 1 stands for in a mask's network."""
 
 SAME = 0.5
 """Intersection over union of two masks, or share of one in a better one, that are of one."""
@@ -98,30 +98,56 @@ def group_by_kernels(
     return voted, instances_by_score(owner, scores[kept], class_ids, card.score_threshold)
 
 
+def cells_of(size: tuple[int, int], levels: int = 3) -> tuple[Float32Array, Float32Array]:
+    """Return where the cells are that a network gives for mask features of this size.
+
+    Parameters
+    ----------
+    size : (height, width)
+        Of the map of mask features.
+    levels : int
+        Each has half the size of the one before, rounded up; the first half of the map's.
+
+    Returns
+    -------
+    places : (L, 2) float32
+        Row and column of each one's centre, in pixels of the map; finest level first, each row by
+        row.
+    sides : (L,) float32
+        Of each one, in the same pixels.
+
+    Examples
+    --------
+    >>> cells_of((3, 4), levels=1)[0].tolist()
+    [[0.5, 0.5], [0.5, 2.5], [2.5, 0.5], [2.5, 2.5]]
+    """
+    height, width = size
+    places, sides = [], []
+    for level in range(1, levels + 1):
+        height, width, side = (height + 1) // 2, (width + 1) // 2, 2**level
+        corners = np.indices((height, width)).reshape(2, -1).T * side
+        places.append(corners + (side - 1) / 2)
+        sides.append(np.full(len(corners), side))
+    return np.concatenate(places).astype(np.float32), np.concatenate(sides).astype(np.float32)
+
+
 def _masks(features: Float32Array, cells: Float32Array) -> tuple[Float32Array, Float32Array]:
     """Return the masks of the likeliest cells, (K, h, w) logits, and their probabilities, (K,)."""
-    heat, places, sides = [], [], []
+    heat: list[Float32Array] = []
     height, width = features.shape[1:]
-    start, side = 0, 1
+    start = 0
     while start < cells.shape[1]:
-        height, width, side = (height + 1) // 2, (width + 1) // 2, 2 * side
+        height, width = (height + 1) // 2, (width + 1) // 2
         level = cells[0, start : start + height * width].reshape(height, width)
         # Neighbours find the same instance: the likeliest of nine stands for them.
         highest = cv2.dilate(level, np.ones((3, 3), np.uint8))
         heat.append(np.where(level == highest, level, -np.inf).ravel())
-        rows, columns = np.indices((height, width)).reshape(2, -1)
-        places.append(np.stack([rows, columns], axis=1) * side + (side - 1) / 2)
-        sides.append(np.full(height * width, side))
         start += height * width
+    places, sides = cells_of((features.shape[1], features.shape[2]), len(heat))
     chance = 1 / (1 + np.exp(-np.concatenate(heat)))
     chosen = np.argsort(-chance, kind="stable")[:MOST_MASKS]
     chosen = chosen[chance[chosen] >= LEAST_CHANCE]
-    masks = draw_masks(
-        features,
-        cells[1:, chosen].T,
-        np.concatenate(places)[chosen].astype(np.float32),
-        np.concatenate(sides)[chosen].astype(np.float32),
-    )
+    masks = draw_masks(features, cells[1:, chosen].T, places[chosen], sides[chosen])
     return masks, chance[chosen].astype(np.float32)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from pixelwise.inference.kernels import CELLS
 from pixelwise.networks.blocks import ResidualBlock, conv_norm, enlarge
 from pixelwise.networks.decoder import PyramidDecoder
 
@@ -16,9 +15,6 @@ FEATURES, HIDDEN = 8, 8
 
 PARAMETERS = HIDDEN * (FEATURES + 2) + HIDDEN + HIDDEN + 1
 """Of the network that draws one mask: two layers with biases, on the features and two ways."""
-
-CELLS = 8
-"""Cells of a level that a way of 1 stands for in a mask's network."""
 
 
 class KernelBranch(nn.Module):
@@ -89,48 +85,8 @@ class KernelBranch(nn.Module):
         return shared, torch.cat(cells[::-1], dim=2)
 
 
-class Cells(NamedTuple):
-    """Where the cells of an image's levels are.
-
-    Parameters
-    ----------
-    places : (L, 2) float
-        Row and column of each one's centre, in pixels of the map of mask features.
-    sizes : (L,) float
-        Side of each one, in the same pixels.
-    """
-
-    places: torch.Tensor
-    sizes: torch.Tensor
-
-
-def cells_of(size: tuple[int, int], levels: int = 3) -> Cells:
-    """Return where the cells are that `KernelBranch` gives for mask features of this size.
-
-    Parameters
-    ----------
-    size : (height, width)
-        Of the map of mask features.
-    levels : int
-        Each has half the size of the one before, rounded up; the first half of the map's.
-
-    Examples
-    --------
-    >>> cells_of((3, 4), levels=1).places.tolist()
-    [[0.5, 0.5], [0.5, 2.5], [2.5, 0.5], [2.5, 2.5]]
-    """
-    height, width = size
-    places, sizes = [], []
-    for level in range(1, levels + 1):
-        height, width, side = (height + 1) // 2, (width + 1) // 2, 2**level
-        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-        places.append(torch.stack([rows, columns], dim=-1).reshape(-1, 2) * side + (side - 1) / 2)
-        sizes.append(torch.full((height * width,), float(side)))
-    return Cells(torch.cat(places), torch.cat(sizes))
-
-
 def draw_masks(
-    features: torch.Tensor, parameters: torch.Tensor, places: torch.Tensor, sizes: torch.Tensor
+    features: torch.Tensor, parameters: torch.Tensor, places: torch.Tensor, sides: torch.Tensor
 ) -> torch.Tensor:
     """Run the networks of some masks; `pixelwise.inference.kernels` does the same without torch.
 
@@ -142,8 +98,8 @@ def draw_masks(
         Of each one's network: the hidden layer's weights for the features, those for the ways down
         and right, its biases; the last layer's weights and its bias.
     places : (K, 2) float
-    sizes : (K,) float
-        Of each one's cell; see `Cells`.
+    sides : (K,) float
+        Of each one's cell; see `pixelwise.inference.kernels.cells_of`.
 
     Returns
     -------
@@ -154,9 +110,9 @@ def draw_masks(
     ways = torch.stack(torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")).to(
         features
     )
-    ways = (ways[None] - places[:, :, None, None]) / (CELLS * sizes[:, None, None, None])
-    sizes_of_parts = [HIDDEN * FEATURES, HIDDEN * 2, HIDDEN, HIDDEN, 1]
-    own, way, bias, last, offset = torch.split(parameters, sizes_of_parts, dim=1)
+    ways = (ways[None] - places[:, :, None, None]) / (CELLS * sides[:, None, None, None])
+    counts = [HIDDEN * FEATURES, HIDDEN * 2, HIDDEN, HIDDEN, 1]
+    own, way, bias, last, offset = torch.split(parameters, counts, dim=1)
     weight = torch.cat([own.view(count, HIDDEN, -1), way.view(count, HIDDEN, -1)], dim=2)
     inputs = torch.cat([features, ways], dim=1).flatten(2)
     hidden = F.relu(torch.baddbmm(bias[:, :, None], weight, inputs))

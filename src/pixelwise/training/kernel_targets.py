@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from pixelwise.classes import VOID
-from pixelwise.networks.kernel_branch import cells_of, draw_masks
+from pixelwise.inference.kernels import cells_of
+from pixelwise.networks.kernel_branch import draw_masks
 from pixelwise.samples import Int32Array, UInt8Array, UInt16Array
 from pixelwise.training.augment import UNKNOWN
 
@@ -47,7 +48,8 @@ def kernel_targets(
     cells : (L,) int32
         The instance that each cell of `KernelBranch` shall find; 0 = none, -1 = any answer will do.
     """
-    places, sides = (t.numpy() for t in cells_of(label_map.shape, len(LEVEL_SIZES)))
+    height, width = label_map.shape
+    places, sides = cells_of((height, width), len(LEVEL_SIZES))
     if instance_map is None:
         everywhere = np.full(label_map.shape, IGNORED, dtype=np.int32)
         return everywhere, np.full(len(places), IGNORED, dtype=np.int32)
@@ -106,8 +108,9 @@ def kernel_loss(
     if not len(image):
         # All outputs take part in every step, which several processes need.
         return there + 0 * (features.sum() + found.sum())
-    places, sizes = (t.to(features)[cell] for t in cells_of((features.shape[2], features.shape[3])))
-    masks = draw_masks(features[image], found[image, 1:, cell], places, sizes)
+    size = features.shape[2], features.shape[3]
+    places, sides = (torch.from_numpy(a).to(features)[cell] for a in cells_of(size))
+    masks = draw_masks(features[image], found[image, 1:, cell], places, sides)
     own = numbers[image]
     labelled = (own != IGNORED).float()
     mask = (own == cells[image, cell][:, None, None]).float()

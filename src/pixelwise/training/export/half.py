@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import onnx
@@ -31,7 +32,7 @@ def store_half(path: Path) -> None:
     model = onnx.load(path)
     nodes = []
     for tensor in model.graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT and _count(tensor) >= LEAST:
+        if tensor.data_type == TensorProto.FLOAT and math.prod(tensor.dims) >= LEAST:
             values: Float32Array = numpy_helper.to_array(tensor)
             name = tensor.name
             tensor.CopyFrom(numpy_helper.from_array(values.astype("float16"), name + SUFFIX))
@@ -41,10 +42,3 @@ def store_half(path: Path) -> None:
     model.graph.node.extend([*nodes, *rest])
     with written_whole(path) as beside:
         onnx.save(model, beside)
-
-
-def _count(tensor: TensorProto) -> int:
-    count = 1
-    for side in tensor.dims:
-        count *= int(side)
-    return count
