@@ -57,3 +57,11 @@ def run(
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
+
+
+def case(name: str) -> Path:
+    """Return a small drawn example of what people's files look like, or skip the test."""
+    path = SHARED.parent / "cases" / name
+    if not path.exists():
+        pytest.skip(f"example absent: {path} (set PIXELWISE_TEST_DATA)")
+    return path

@@ -9,6 +9,7 @@
     │   ├── ImageFileError       an image file that cannot be read whole
     │   ├── VideoFileError       a clip of which nothing can be read
     │   └── LabelError           a label map that does not fit its image or its classes
+    │       └── ColourError          a mask in colours that stand for no class
     ├── WeightsError         a weights file of another program, or one that does not fit
     ├── ArgumentError        a value out of its range, an unknown name
     └── MissingExtraError    a part of pixelwise that needs an optional install
@@ -44,6 +45,10 @@ class VideoFileError(DataError):
 
 class LabelError(DataError):
     """A label map that does not fit its photo, its encoding or its classes."""
+
+
+class ColourError(LabelError):
+    """A mask whose areas are painted in colours that stand for no class."""
 
 
 class WeightsError(PixelwiseError):

@@ -9,12 +9,9 @@ from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from pixelwise.classes import ClassMap
 
 WAIT_POLICY = "OMP_WAIT_POLICY"
 """The variable by which OpenMP, and with it PyTorch on a processor, is told how to wait."""
@@ -99,7 +96,11 @@ READ_OPTIONS: dict[str, Any] = {
     ],
     "classes": Annotated[
         str | None,
-        typer.Option(metavar="NAMES|FILE", help="Class names: a,b,c or a file, one per line."),
+        typer.Option(
+            metavar="NAMES|FILE",
+            help="Class names: a,b,c or a file, one per line or with numbers or colours as tools "
+            "write it (labelmap.txt, class_dict.csv).",
+        ),
     ],
 }
 """The options that become a `ReadOptions`, by the names of its fields."""
@@ -123,10 +124,15 @@ def read_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(**given: Any) -> None:
+        from pixelwise.classes import ClassMap
         from pixelwise.datasets import ReadOptions
 
         values = {name: given.pop(name, None) for name in READ_OPTIONS}
-        values["classes"] = class_map(values["classes"])
+        classes = values.pop("classes")
+        if classes is not None and Path(classes).is_file():
+            values["class_list"] = classes
+        elif classes is not None:
+            values["classes"] = ClassMap.of(n.strip() for n in classes.split(",") if n.strip())
         command(**given, options=ReadOptions(**values))
 
     seen: Any = run
@@ -134,14 +140,3 @@ def read_options(command: Callable[..., None]) -> Callable[..., None]:
     # Typer looks at both.
     seen.__annotations__ = {p.name: p.annotation for p in (*own, *added)}
     return run
-
-
-def class_map(classes: str | None) -> ClassMap | None:
-    """Return the classes that ``--classes`` gives: a file of names, or names with commas."""
-    from pixelwise.classes import ClassMap
-    from pixelwise.io.text import read_text
-
-    if classes is None:
-        return None
-    names = read_text(Path(classes)).splitlines() if Path(classes).is_file() else classes.split(",")
-    return ClassMap.of(name.strip() for name in names if name.strip())

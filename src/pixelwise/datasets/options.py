@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from pixelwise.classes import ClassMap
@@ -32,6 +32,9 @@ class ReadOptions:
         The folder of label maps, by name or path, for data where several could be meant.
     classes : ClassMap, optional
         What the ids mean.
+    class_list : str or Path, optional
+        A file that says what the numbers or colours of masks mean, as tools write it; it counts
+        before ``classes``, and before a list that lies in the data's folder.
 
     Raises
     ------
@@ -51,6 +54,7 @@ class ReadOptions:
     void: int | None = None
     labels: str | Path | None = None
     classes: ClassMap | None = None
+    class_list: str | Path | None = None
 
     def __post_init__(self) -> None:
         if self.encoding is not None and self.encoding not in ENCODINGS:
@@ -58,16 +62,20 @@ class ReadOptions:
             raise ArgumentError(f"unknown encoding {self.encoding!r}; there is: {known}")
         if self.void is not None and not 0 <= self.void <= 255:
             raise ArgumentError(f"void: expected an id in 0..255, got {self.void}")
-        if self.labels is not None:
-            object.__setattr__(self, "labels", str(self.labels))
+        for name in ("labels", "class_list"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, str(getattr(self, name)))
 
     def or_else(self, other: ReadOptions) -> ReadOptions:
         """Return these options; what is None in them is taken from ``other``.
 
         Examples
         --------
-        >>> ReadOptions(void=0).or_else(ReadOptions(format="pairs", void=11))
-        ReadOptions(format='pairs', encoding=None, void=0, labels=None, classes=None)
+        >>> options = ReadOptions(void=0).or_else(ReadOptions(format="pairs", void=11))
+        >>> options.format, options.void
+        ('pairs', 0)
         """
+        if self.classes is not None:
+            other = replace(other, class_list=None)
         own = {field.name: getattr(self, field.name) for field in fields(self)}
         return ReadOptions(**{k: getattr(other, k) if v is None else v for k, v in own.items()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from pixelwise.datasets.formats.class_names import Listed, read_names
 from pixelwise.datasets.options import ReadOptions
 from pixelwise.errors import DataError
 
@@ -39,16 +40,24 @@ class Reading(ReadOptions):
     problems : list of Problem, optional
         For a check: a sample that cannot be opened is left out and noted here. If None, the
         first problem is an error.
+    listed : (Path, Names), optional
+        What ``class_list`` says.
     """
 
     problems: list[Problem] | None = None
+    listed: Listed | None = None
 
     @classmethod
     def of(cls, options: ReadOptions | None, problems: list[Problem] | None = None) -> Reading:
         """Add a place for problems to a caller's options."""
         options = options or ReadOptions()
         given = {field.name: getattr(options, field.name) for field in fields(ReadOptions)}
-        return cls(**given, problems=problems)
+        if options.class_list is None:
+            return cls(**given, problems=problems)
+        path = Path(options.class_list)
+        listed = path, read_names(path)
+        given["classes"] = listed[1].classes(path)
+        return cls(**given, problems=problems, listed=listed)
 
     def problem(self, kind: str, path: Path, text: str, shown: Path | None = None) -> None:
         """Note a problem with a file.

@@ -11,12 +11,18 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.classes import VOID, ClassMap, voc_palette
-from pixelwise.errors import ArgumentError, LabelError
+from pixelwise.errors import ArgumentError, ColourError, LabelError
 from pixelwise.io.decoders import decode_png_levels
 from pixelwise.io.image import open_pillow, read_bytes, save_pillow
 from pixelwise.samples import Int32Array, Int64Array, UInt8Array, UInt16Array, check_label_map
 
 T = TypeVar("T", np.uint8, np.uint16)
+
+PAINTED = 0.02
+"""Share of a mask in areas of unknown colours, above which they are another colour map.
+
+What interpolation and JPEG leave lies in thin lines.
+"""
 
 INSTANCES_SUFFIX = "_instances.png"
 """What the file of an image's instance map is called, after the image's name."""
@@ -69,6 +75,18 @@ def read_levels(path: str | Path) -> UInt8Array | Int32Array:
     return pixels if pixels.dtype == np.uint8 else pixels.astype(np.int32)
 
 
+def read_colours(path: str | Path) -> UInt8Array:
+    """Read the colours of a mask file, (H, W, 3) uint8 RGB, those of its palette if it has one.
+
+    Raises
+    ------
+    ImageFileError
+        The file cannot be read.
+    """
+    with open_pillow(path) as picture:
+        return np.array(picture.convert("RGB"))
+
+
 def read_label_map(path: str | Path, palette: UInt8Array | None = None) -> UInt8Array:
     """Read a mask file as class ids.
 
@@ -79,7 +97,7 @@ def read_label_map(path: str | Path, palette: UInt8Array | None = None) -> UInt8
     ----------
     path : str or Path
         PNG, or any lossless image file.
-    palette : (256, 3) uint8, optional
+    palette : (n, 3) uint8, optional
         The colour of each id in an RGB file; the VOC colour map if not given.
 
     Returns
@@ -106,6 +124,17 @@ def read_label_map(path: str | Path, palette: UInt8Array | None = None) -> UInt8
     levels = read_levels(path)
     if levels.ndim == 3:
         return decode_rgb(levels.astype(np.uint8, copy=False), str(path), palette)
+    return as_ids(levels, path)
+
+
+def as_ids(levels: UInt8Array | Int32Array, path: str | Path) -> UInt8Array:
+    """Return the numbers of a mask as class ids, (H, W) uint8.
+
+    Raises
+    ------
+    LabelError
+        One is not in 0..255.
+    """
     if levels.dtype == np.uint8:
         return levels.astype(np.uint8, copy=False)
     if levels.max() > VOID or levels.min() < 0:
@@ -115,7 +144,7 @@ def read_label_map(path: str | Path, palette: UInt8Array | None = None) -> UInt8
 
 
 def read_instance_map(path: str | Path) -> UInt16Array:
-    """Read a file of instance ids, palette or grey, 8 or 16 bits.
+    """Read a file of instance ids: palette, grey of 8 or 16 bits, or in VOC's colours.
 
     Returns
     -------
@@ -127,7 +156,7 @@ def read_instance_map(path: str | Path) -> UInt16Array:
     ImageFileError
         The file cannot be read.
     LabelError
-        It has colours, or an id that is not in 0..65535.
+        It has other colours, or an id that is not in 0..65535.
 
     Examples
     --------
@@ -139,7 +168,8 @@ def read_instance_map(path: str | Path) -> UInt16Array:
     """
     levels = read_levels(path)
     if levels.ndim == 3:
-        raise LabelError(f"{path}: instance ids are palette indices or grey levels, not colours")
+        # CVAT paints instance ids in VOC's colours.
+        return decode_rgb(levels.astype(np.uint8, copy=False), str(path)).astype(np.uint16)
     if levels.dtype != np.uint8 and (levels.max() > 65535 or levels.min() < 0):
         raise LabelError(f"{path}: instance ids are 0..65535, found {levels.max()}")
     return levels.astype(np.uint16)
@@ -205,14 +235,16 @@ def decode_rgb(
         RGB.
     where : str
         What to call the mask in an error.
-    palette : (256, 3) uint8, optional
+    palette : (n, 3) uint8, optional
         The colour of each id; the VOC colour map if not given.
 
     Raises
     ------
+    ColourError
+        Areas are painted in colours that are not in the colour map.
     LabelError
-        A colour that is not in the colour map, with its count: the mask was interpolated,
-        saved as JPEG, or painted with other colours.
+        A colour that is not in the colour map, with its count: the mask was interpolated, or
+        saved as JPEG.
 
     Examples
     --------
@@ -225,6 +257,11 @@ def decode_rgb(
         found, counts = np.unique(pixels, axis=0, return_counts=True)
         colour = tuple(found[counts.argmax()].tolist())
         which = "the VOC colour map" if palette is None else "the classes' colours"
+        if painted := _painted(colours, foreign):
+            raise ColourError(
+                f"{where}: {len(pixels)} pixels are painted in colours that are not in {which}: "
+                + ", ".join(map(str, painted[:4]))
+            )
         raise LabelError(
             f"{where}: {len(pixels)} pixels are not in {which}, most often RGB "
             f"{colour} ({counts.max()}); was the mask interpolated or saved as JPEG?"
@@ -303,6 +340,17 @@ def _decode_any(colours: UInt8Array, palette: UInt8Array) -> tuple[UInt8Array, U
     place = np.searchsorted(known, keys, sorter=order).clip(max=len(known) - 1)
     ids = order[place]
     return ids.astype(np.uint8), (known[ids] != keys).astype(np.uint8)
+
+
+def _painted(colours: UInt8Array, foreign: UInt8Array) -> list[tuple[int, ...]]:
+    """Return the unknown colours that fill areas, the largest first, if they fill enough."""
+    keys = (colours.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)).astype(np.float32)
+    block = np.ones((3, 3), np.uint8)
+    inside = (cv2.erode(keys, block) == cv2.dilate(keys, block)) & (foreign > 0)
+    if np.count_nonzero(inside) < PAINTED * inside.size:
+        return []
+    found, counts = np.unique(colours[inside], axis=0, return_counts=True)
+    return [tuple(found[i].tolist()) for i in np.argsort(-counts)]
 
 
 def _channel_tables() -> tuple[UInt8Array, UInt8Array]:

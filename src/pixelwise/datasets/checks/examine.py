@@ -13,7 +13,7 @@ from pixelwise.datasets.checks.near_duplicates import Thumbnail, fingerprint
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.mask_reader import MaskReader
 from pixelwise.datasets.reader import Entry, Outlines
-from pixelwise.errors import ImageFileError, LabelError
+from pixelwise.errors import ColourError, ImageFileError, LabelError
 from pixelwise.io.decoders import JPEG_END, JPEG_START
 from pixelwise.io.image import image_of_bytes, read_size
 from pixelwise.io.mask import count_ids
@@ -110,7 +110,8 @@ def _examine_mask(reader: MaskReader, entry: Entry, facts: SampleFacts) -> tuple
     try:
         levels = reader.files.read(path)
     except LabelError as error:
-        facts.faults.append(("blended", path, _without(error, path)))
+        kind = "colours" if isinstance(error, ColourError) else "blended"
+        facts.faults.append((kind, path, _without(error, path)))
         return None
     counts = count_ids(levels)
     shown = np.flatnonzero(counts)

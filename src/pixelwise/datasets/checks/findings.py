@@ -54,6 +54,11 @@ KINDS: dict[str, Kind] = {
         "export them again as PNG; resize by nearest sampling only",
         True,
     ),
+    "colours": Kind(
+        "masks painted in colours that no list of classes names",
+        "name them in labelmap.txt or class_dict.csv beside the masks, or say --classes FILE",
+        True,
+    ),
     "lossy": Kind("masks saved as JPEG", "export them again as PNG", True),
     "annotation": Kind("annotations that cannot be drawn", "fix or delete them", True),
     "split": Kind("a split that cannot be opened", "fix its list", True),

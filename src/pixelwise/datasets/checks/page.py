@@ -72,7 +72,11 @@ def _thumbnail(dataset: Dataset, place: int, finding: Finding) -> UInt8Array:
         labels = resize_ids(label_map, fit_within(label_map.shape, SIDE))
         return _beside([small, colourise(labels, dataset.classes)])
     drawn = overlay(small, resize_ids(label_map, size), dataset.classes)
-    return _beside([drawn, _of_file(finding)]) if finding.kind in ("blended", "binary") else drawn
+    return (
+        _beside([drawn, _of_file(finding)])
+        if finding.kind in ("blended", "binary", "colours")
+        else drawn
+    )
 
 
 def _of_file(finding: Finding) -> UInt8Array:

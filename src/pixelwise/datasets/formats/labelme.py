@@ -363,7 +363,7 @@ def _classes_of(root: Path, labels: set[str], options: Reading) -> tuple[ClassMa
     listed = find_names([root, root.parent])
     if listed is not None:
         path, names = listed
-        kept = tuple(n for i, n in enumerate(names.names) if i != names.void)
+        kept = names.names
         if kept[:1] != ("background",):
             kept = ("background", *kept)
         return class_map(kept, path), f"({path.name})"

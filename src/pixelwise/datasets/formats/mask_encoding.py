@@ -10,22 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.classes import VOC, VOID, ClassMap
-from pixelwise.datasets.formats.class_names import Names, class_map, find_names
-from pixelwise.datasets.formats.mask_reader import MaskFiles, MaskReader, id_reader
+from pixelwise.datasets.formats.class_names import HOW_TO_NAME, Listed, find_names
+from pixelwise.datasets.formats.mask_reader import MaskFiles, MaskReader, count_up, id_reader
 from pixelwise.datasets.reader import Entry
 from pixelwise.datasets.reading import Reading
-from pixelwise.errors import AmbiguousError, DataError, LabelError, PixelwiseError
+from pixelwise.errors import AmbiguousError, ColourError, DataError, LabelError, PixelwiseError
 from pixelwise.io.files import is_file
 from pixelwise.io.image import open_pillow
-from pixelwise.io.mask import count_ids, decode_rgb, pixel_kind, read_levels
-from pixelwise.samples import Int64Array
+from pixelwise.io.mask import count_ids, decode_rgb, pixel_kind, read_colours, read_levels
+from pixelwise.samples import Int64Array, UInt8Array
 
 SAMPLED = 16
 FOREGROUND = ClassMap(("background", "foreground"))
 OBJECT = ClassMap(("background", "object"))
-
-Listed = tuple[Path, Names]
-"""A file of class names, and what it says."""
 
 
 def usable_entries(entries: Iterable[Entry], options: Reading) -> tuple[Entry, ...]:
@@ -98,21 +95,52 @@ def infer_encoding(
     kinds = sorted({pixel_kind(entry.label_path) for entry in spread})
     if _are_instance_ids(kinds, spread, options):
         return only_instances(options)
-    listed = find_names(folders) if options.classes is None else None
+    listed = options.listed
+    if listed is None and options.classes is None:
+        listed = find_names(folders)
     files = _files(kinds, spread, listed)
     pixels = _pixels(kinds, files)
     if _is_binary(files, spread, entries, options, known_binary):
         return _binary(files, pixels, entries, options, listed)
+    if options.problems is None:
+        _refuse_unknown_colours(files, spread)
+    if listed is not None:
+        return _of_list(listed, files, pixels, options)
     masks = [entry.label_path for entry in entries]
-    classes, source, void = _classes_of(
-        files, lambda: {*masks, *all_masks()}, spread, options, listed, default
-    )
+    classes, source = _classes_of(files, lambda: {*masks, *all_masks()}, spread, options, default)
+    void = options.void
     if kinds == ["palette"] and classes is not default and options.classes is None:
         classes = _in_own_colours(classes, void, spread[0])
-    description = f"{pixels} masks, {len(classes)} classes {source}, void {VOID}"
-    if void is not None and void != VOID:
-        description += f" and {void}"
-    return MaskEncoding(id_reader(len(classes), void, files), classes, description)
+    reader = id_reader(count_up(len(classes), void), () if void is None else (void,), files)
+    return MaskEncoding(reader, classes, _described(pixels, classes, source, void))
+
+
+def _described(pixels: str, classes: ClassMap, source: str, *voids: int | None) -> str:
+    further = "".join(f" and {void}" for void in voids if void is not None and void != VOID)
+    return f"{pixels} masks, {len(classes)} classes {source}, void {VOID}{further}"
+
+
+def _of_list(listed: Listed, files: MaskFiles, pixels: str, options: Reading) -> MaskEncoding:
+    """Return the encoding of masks whose numbers or colours a list of classes names."""
+    path, names = listed
+    classes = names.classes(path)
+    voids = names.voids if options.void is None else (*names.voids, options.void)
+    numbers = names.numbers
+    if names.counted and not names.colours and not names.voids:
+        numbers = count_up(len(classes), options.void)
+    text = _described(pixels, classes, f"({path.name})", *voids)
+    return MaskEncoding(id_reader(numbers, voids, files), classes, text)
+
+
+def _refuse_unknown_colours(files: MaskFiles, spread: list[Entry]) -> None:
+    """Raise an error if masks are painted in colours that nothing names."""
+    for entry in spread:
+        try:
+            files.read(entry.label_path)
+        except ColourError as error:
+            raise ColourError(f"{error}; {HOW_TO_NAME}") from None
+        except PixelwiseError:  # reported, with its name, when its sample is read
+            continue
 
 
 def only_instances(options: Reading, first_instance: int = 1) -> MaskEncoding:
@@ -147,12 +175,23 @@ def _are_instance_ids(kinds: list[str], spread: list[Entry], options: Reading) -
 
 
 def _files(kinds: list[str], spread: list[Entry], listed: Listed | None) -> MaskFiles:
-    colours = listed[1].colours if listed else ()
-    if colours:
-        palette = np.full((256, 3), colours[0], dtype=np.uint8)
-        palette[: len(colours)] = colours
-        return MaskFiles(palette=palette)
-    return MaskFiles(grey_rgb="rgb" in kinds and _is_grey(spread))
+    if listed is None or not listed[1].colours:
+        return MaskFiles(grey_rgb="rgb" in kinds and _is_grey(spread))
+    names = listed[1]
+    palette = np.array([*names.colours, *names.void_colours], dtype=np.uint8)
+    numbers = np.array([*names.numbers, *names.voids], dtype=np.uint8)
+    by_colour = kinds != ["rgb"] and _are_in(palette, spread)
+    return MaskFiles(palette=palette, numbers=numbers, by_colour=by_colour)
+
+
+def _are_in(palette: UInt8Array, spread: list[Entry]) -> bool:
+    """Return whether all colours of some masks are in a list's; grey levels are colours, too."""
+    try:
+        for entry in spread:
+            decode_rgb(read_colours(entry.label_path), palette=palette)
+    except LabelError:
+        return False
+    return True
 
 
 def _pixels(kinds: list[str], files: MaskFiles) -> str:
@@ -197,7 +236,7 @@ def _binary(
     options: Reading,
     listed: Listed | None,
 ) -> MaskEncoding:
-    classes = options.classes or (_without_void(listed) if listed else FOREGROUND)
+    classes = options.classes or (listed[1].classes(listed[0]) if listed else FOREGROUND)
     if len(classes) != 2:
         raise DataError(
             f"{entries[0].label_path.parent}: binary masks have 2 classes, "
@@ -213,32 +252,21 @@ def _classes_of(
     masks: Callable[[], Iterable[Path]],
     spread: list[Entry],
     options: Reading,
-    listed: Listed | None,
     default: ClassMap | None,
-) -> tuple[ClassMap, str, int | None]:
+) -> tuple[ClassMap, str]:
     void = options.void
     if options.classes is not None:
-        return options.classes, "(given)", void
-    if listed is not None:
-        path, names = listed
-        return _without_void(listed), f"({path.name})", names.void if void is None else void
+        return options.classes, "(given)"
     # A stray id above the usual ones is a broken mask and must be reported as such. If most
     # masks hold such ids, the folder has other classes, and calling id 15 "person" would be wrong.
     if default is not None:
         beyond = sum(_highest(files, [entry.label_path], void) >= len(default) for entry in spread)
         if beyond * 2 <= len(spread):
-            return default, "(VOC names)" if default is VOC else "", void
+            return default, "(VOC names)" if default is VOC else ""
     highest = _highest(files, masks(), void)
     numbers = [i for i in range(highest + 1) if i != void]
     digits = tuple(str(i) for i in numbers or [0])
-    return ClassMap(digits), "(without names: add a classes.txt)", void
-
-
-def _without_void(listed: Listed) -> ClassMap:
-    path, names = listed
-    kept = [i for i in range(len(names.names)) if i != names.void]
-    colours = tuple(names.colours[i] for i in kept) if names.colours else ()
-    return class_map(tuple(names.names[i] for i in kept), path, colours)
+    return ClassMap(digits), "(without names: add a classes.txt)"
 
 
 def _in_own_colours(classes: ClassMap, void: int | None, entry: Entry) -> ClassMap:

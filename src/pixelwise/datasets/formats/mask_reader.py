@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,14 @@ from pixelwise.classes import VOID
 from pixelwise.datasets.reader import Entry, ImageFiles, Truth
 from pixelwise.errors import LabelError
 from pixelwise.instances import instances_of
-from pixelwise.io.mask import count_ids, read_instance_map, read_label_map, read_levels
+from pixelwise.io.mask import (
+    as_ids,
+    count_ids,
+    decode_rgb,
+    read_colours,
+    read_instance_map,
+    read_levels,
+)
 from pixelwise.samples import UInt8Array
 
 
@@ -24,12 +32,18 @@ class MaskFiles:
     ----------
     grey_rgb : bool
         RGB files hold grey levels, written three times.
-    palette : (256, 3) uint8, optional
-        The colour of each number in RGB files; the VOC colour map if None.
+    palette : (n, 3) uint8, optional
+        Colours in RGB files; the VOC colour map if None.
+    numbers : (n,) uint8, optional
+        What each colour of the palette stands for; its place there if None.
+    by_colour : bool
+        Palette and grey files are read through their colours, too.
     """
 
     grey_rgb: bool = False
     palette: UInt8Array | None = None
+    numbers: UInt8Array | None = None
+    by_colour: bool = False
 
     def read(self, path: Path) -> UInt8Array:
         """Read the numbers of one mask file, (H, W) uint8.
@@ -41,11 +55,19 @@ class MaskFiles:
         LabelError
             A colour that stands for no number.
         """
+        if self.by_colour:
+            return self._number(decode_rgb(read_colours(path), str(path), self.palette))
         if self.grey_rgb:
             levels = read_levels(path)
             if levels.ndim == 3 and not (levels != levels[..., :1]).any():
                 return np.ascontiguousarray(levels[..., 0]).astype(np.uint8)
-        return read_label_map(path, self.palette)
+        levels = read_levels(path)
+        if levels.ndim == 3:
+            return self._number(decode_rgb(levels.astype(np.uint8), str(path), self.palette))
+        return as_ids(levels, path)
+
+    def _number(self, places: UInt8Array) -> UInt8Array:
+        return places if self.numbers is None else self.numbers[places]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,17 +149,30 @@ class MaskReader(ImageFiles):
         return self.table[levels].astype(np.uint8)
 
 
-def id_reader(n_classes: int, void: int | None, files: MaskFiles | None = None) -> MaskReader:
-    """Return the reader of masks whose numbers are class ids in their order, leaving out void."""
-    if void is None:
-        void = VOID
+def count_up(n_classes: int, void: int | None) -> tuple[int, ...]:
+    """Return the numbers of classes in masks that count up from 0 and leave out void."""
+    return tuple(i for i in range(256) if i not in (void, VOID))[:n_classes]
+
+
+def id_reader(
+    numbers: Sequence[int], voids: Iterable[int] = (), files: MaskFiles | None = None
+) -> MaskReader:
+    """Return the reader of masks in which class i has the i-th of some numbers.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+    voids : iterable of int
+        Numbers that stand for void, beside 255 if no class has it.
+    files : MaskFiles, optional
+    """
+    void = sorted({*voids, VOID} - set(numbers))
     table = np.full(256, -1, dtype=np.int16)
-    numbers = [i for i in range(256) if i not in (void, VOID)][:n_classes]
-    table[numbers] = np.arange(len(numbers))
-    table[[void, VOID]] = VOID
-    last = numbers[-1]
-    known = f"{n_classes} classes are known ({numbers[0]}..{last}, {VOID} = void)"
-    if void != VOID:
-        known = f"{n_classes} classes are known ({numbers[0]}..{last}; {void} and {VOID} = void)"
-    plain = n_classes if void == VOID else -1
+    table[void] = VOID
+    table[list(numbers)] = np.arange(len(numbers))
+    gaps = set(range(min(numbers), max(numbers) + 1)) - {*numbers, *void}
+    listed = ", ".join(map(str, sorted(numbers))) if gaps else f"{min(numbers)}..{max(numbers)}"
+    voided = f"{' and '.join(map(str, void))} = void" if void else "none = void"
+    known = f"{len(numbers)} classes are known ({listed}{';' if len(void) > 1 else ','} {voided})"
+    plain = len(numbers) if void == [VOID] and (table[list(numbers)] == numbers).all() else -1
     return MaskReader(files or MaskFiles(), table, known, plain)

@@ -17,7 +17,7 @@ from pixelwise.datasets.formats.mask_encoding import (
     only_instances,
     usable_entries,
 )
-from pixelwise.datasets.formats.mask_reader import id_reader
+from pixelwise.datasets.formats.mask_reader import count_up, id_reader
 from pixelwise.datasets.formats.voc import is_voc
 from pixelwise.datasets.formats.writer import Item, Writer, write_new
 from pixelwise.datasets.reader import Entry
@@ -134,7 +134,8 @@ def _encoding(
 
 def _cityscapes(entries: tuple[Entry, ...], options: Reading) -> MaskEncoding:
     classes = options.classes or CITYSCAPES
-    reader = id_reader(len(classes), options.void)
+    voids = () if options.void is None else (options.void,)
+    reader = id_reader(count_up(len(classes), options.void), voids)
     description = f"Cityscapes' train ids, {len(classes)} classes, void {VOID}"
     if entries[0].label_path.stem.endswith("_labelIds"):
         table = np.full(256, -1, dtype=np.int16)
