@@ -10,7 +10,7 @@ from pixelwise.errors import ArgumentError
 
 ENCODINGS = {
     "ids": "a mask's numbers are class ids (palette indices, grey levels or VOC colours)",
-    "binary": "0 is background, anything else the one class",
+    "binary": "dark is background, light the one class; half the range divides them",
     "instances": "a mask's numbers are instance ids, 0 = none",
 }
 """What the numbers of a mask file can mean."""

@@ -41,7 +41,7 @@ def pixel_kind(path: str | Path) -> str:
         Its pixels are of a kind that holds no ids, e.g. floating point.
     """
     with open_pillow(path) as picture:
-        return _kind_of(picture, path)
+        return _kind_of(_without_alpha(picture), path)
 
 
 def read_levels(path: str | Path) -> UInt8Array | Int32Array:
@@ -55,7 +55,8 @@ def read_levels(path: str | Path) -> UInt8Array | Int32Array:
     Returns
     -------
     (H, W) uint8 or int32, or (H, W, 3) uint8
-        Palette indices, never their colours; grey levels; or RGB colours.
+        Palette indices, never their colours; grey levels; or RGB colours. Where the colour is
+        the same everywhere and the alpha is not, the alpha.
 
     Raises
     ------
@@ -68,11 +69,36 @@ def read_levels(path: str | Path) -> UInt8Array | Int32Array:
     levels = decode_png_levels(data)
     if levels is not None:
         return levels
-    with open_pillow(path, data) as picture:
-        if _kind_of(picture, path) == "rgb" and picture.mode != "RGB":
-            picture = picture.convert("RGB")
+    with open_pillow(path, data) as opened:
+        picture = _without_alpha(opened)
+        _kind_of(picture, path)
         pixels = np.array(picture)
     return pixels if pixels.dtype == np.uint8 else pixels.astype(np.int32)
+
+
+def read_brightness(path: str | Path) -> UInt8Array | Int32Array:
+    """Read how light each pixel of a mask file is, for masks that are black and white.
+
+    Returns
+    -------
+    (H, W) uint8 or int32
+        The brightest channel of colours; grey levels of any depth; the indices of a palette that
+        holds more than grey.
+
+    Raises
+    ------
+    ImageFileError
+        The file cannot be read.
+    LabelError
+        Its pixels are of a kind that holds no mask.
+    """
+    levels = read_levels(path)
+    if levels.ndim == 3:
+        return np.asarray(levels.max(axis=2))
+    if pixel_kind(path) != "palette":
+        return levels
+    colours = read_colours(path)
+    return levels if (colours != colours[..., :1]).any() else np.ascontiguousarray(colours[..., 0])
 
 
 def read_colours(path: str | Path) -> UInt8Array:
@@ -310,10 +336,20 @@ def resize_ids(ids: npt.NDArray[T], size: tuple[int, int]) -> npt.NDArray[T]:
     return np.asarray(resized, dtype=ids.dtype)
 
 
+def _without_alpha(picture: Image.Image) -> Image.Image:
+    """Return a picture's colours, or its alpha if that is what it shows."""
+    if picture.mode not in ("RGBA", "LA"):
+        return picture
+    *colours, alpha = picture.getextrema()
+    if all(low == high for low, high in colours) and alpha[0] != alpha[1]:
+        return picture.getchannel("A")
+    return picture.convert("RGB" if picture.mode == "RGBA" else "L")
+
+
 def _kind_of(picture: Image.Image, path: str | Path) -> str:
     if picture.mode == "P":
         return "palette"
-    if picture.mode in ("RGB", "RGBA"):
+    if picture.mode == "RGB":
         return "rgb"
     if picture.mode in ("1", "L"):
         return "grey"

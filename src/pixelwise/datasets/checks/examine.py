@@ -11,19 +11,14 @@ import numpy as np
 from pixelwise.classes import BACKGROUND, VOID
 from pixelwise.datasets.checks.near_duplicates import Thumbnail, fingerprint
 from pixelwise.datasets.dataset import Dataset
+from pixelwise.datasets.formats.levels import RAMP, are_two_ends, ramp
 from pixelwise.datasets.formats.mask_reader import MaskReader
 from pixelwise.datasets.reader import Entry, Outlines
 from pixelwise.errors import ColourError, ImageFileError, LabelError
 from pixelwise.io.decoders import JPEG_END, JPEG_START
 from pixelwise.io.image import image_of_bytes, read_size
-from pixelwise.io.mask import count_ids
-from pixelwise.samples import Float32Array, Int64Array, UInt8Array
-
-RAMP = 0.05
-"""Share of a mask's boundaries that lead over a number in between, above which it was blended.
-
-Of 1,588 real masks none has more than 0.016; blended in any common way, none has less than 0.067.
-"""
+from pixelwise.io.mask import count_ids, read_brightness
+from pixelwise.samples import Float32Array, Int64Array
 
 
 @dataclass(eq=False)
@@ -107,6 +102,18 @@ def _examine_labels(
 def _examine_mask(reader: MaskReader, entry: Entry, facts: SampleFacts) -> tuple[int, int] | None:
     """Examine the numbers of a mask file; return its size, None if it cannot be read."""
     path = entry.label_path
+    if reader.binary:
+        height, width = read_brightness(path).shape
+        return height, width
+    named = reader.files.by_colour or reader.table[VOID] != VOID
+    if not named and are_two_ends([path]):
+        brightness = read_brightness(path)
+        white = int(brightness.max())
+        near = "" if len(np.unique(brightness)) == 2 else "levels near "
+        count = np.count_nonzero(brightness > white / 2)
+        text = f"{near}0 and {white} only: {count:,} pixels would be void"
+        facts.faults.append(("binary", path, text))
+        return brightness.shape[0], brightness.shape[1]
     try:
         levels = reader.files.read(path)
     except LabelError as error:
@@ -122,39 +129,13 @@ def _examine_mask(reader: MaskReader, entry: Entry, facts: SampleFacts) -> tuple
             "between, as interpolation and JPEG leave them"
         )
         facts.faults.append(("blended", path, text))
-    elif not reader.binary and shown.tolist() == [0, VOID]:
-        text = f"0 and 255 only: {counts[VOID]:,} pixels would be void"
-        facts.faults.append(("binary", path, text))
-    elif not reader.binary:
+    else:
         unknown = np.flatnonzero((counts > 0) & (reader.table < 0))
         if unknown.size:
             listed = ", ".join(f"{i} in {counts[i]:,} pixels" for i in unknown[:5])
             text = f"label {listed}, but {reader.known}"
             facts.faults.append(("range", path, text))
     return levels.shape[0], levels.shape[1]
-
-
-def ramp(levels: UInt8Array) -> tuple[float, int]:
-    """Return how often a pixel's number lies strictly between those of two opposite neighbours.
-
-    Parameters
-    ----------
-    levels : (H, W) uint8
-
-    Returns
-    -------
-    share : float
-        Of all places where opposite neighbours differ.
-    count : int
-        Such pixels.
-    """
-    between = changes = 0
-    for plane in (levels, levels.T):
-        before, here, after = plane[:, :-2], plane[:, 1:-1], plane[:, 2:]
-        rising, falling = (before < here) & (here < after), (before > here) & (here > after)
-        between += int(np.count_nonzero(rising | falling))
-        changes += int(np.count_nonzero(before != after))
-    return between / max(1, changes), between
 
 
 def _outside(

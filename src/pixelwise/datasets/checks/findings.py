@@ -45,7 +45,7 @@ KINDS: dict[str, Kind] = {
     ),
     "range": Kind("labels out of range", "fix the masks, or give all class names", True),
     "binary": Kind(
-        "masks of 0 and 255, which would train as void",
+        "masks of black and white, whose white would train as void, or not at all",
         "say --encoding binary, or write class ids into the masks",
         True,
     ),

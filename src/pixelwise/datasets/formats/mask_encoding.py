@@ -11,13 +11,21 @@ import numpy as np
 
 from pixelwise.classes import VOC, VOID, ClassMap
 from pixelwise.datasets.formats.class_names import HOW_TO_NAME, Listed, find_names
+from pixelwise.datasets.formats.levels import are_two_ends
 from pixelwise.datasets.formats.mask_reader import MaskFiles, MaskReader, count_up, id_reader
 from pixelwise.datasets.reader import Entry
 from pixelwise.datasets.reading import Reading
 from pixelwise.errors import AmbiguousError, ColourError, DataError, LabelError, PixelwiseError
 from pixelwise.io.files import is_file
 from pixelwise.io.image import open_pillow
-from pixelwise.io.mask import count_ids, decode_rgb, pixel_kind, read_colours, read_levels
+from pixelwise.io.mask import (
+    count_ids,
+    decode_rgb,
+    pixel_kind,
+    read_brightness,
+    read_colours,
+    read_levels,
+)
 from pixelwise.samples import Int64Array, UInt8Array
 
 SAMPLED = 16
@@ -40,7 +48,7 @@ def usable_entries(entries: Iterable[Entry], options: Reading) -> tuple[Entry, .
             text = f"missing, but {entry.name!r} is listed"
             other = next((p for p in (entry.image_path, entry.label_path) if is_file(p)), None)
             options.problem("unpaired", missing[0], text, other)
-        elif entry.label_path.suffix.lower() in (".jpg", ".jpeg"):
+        elif _is_lossy(entry.label_path, options):
             text = "JPEG changes the numbers of a mask; save it as PNG"
             options.problem("lossy", entry.label_path, text)
         else:
@@ -48,6 +56,13 @@ def usable_entries(entries: Iterable[Entry], options: Reading) -> tuple[Entry, .
     if not usable:
         raise DataError("no sample can be read: every photo or mask is missing or lossy")
     return tuple(usable)
+
+
+def _is_lossy(path: Path, options: Reading) -> bool:
+    """Return whether a mask lost its numbers to JPEG; black and white outlives it."""
+    if path.suffix.lower() not in (".jpg", ".jpeg", ".jfif") or options.encoding == "binary":
+        return False
+    return options.encoding is not None or not are_two_ends([path])
 
 
 @dataclass(frozen=True)
@@ -100,13 +115,15 @@ def infer_encoding(
         listed = find_names(folders)
     files = _files(kinds, spread, listed)
     pixels = _pixels(kinds, files)
+    masks = [entry.label_path for entry in entries]
+    if options.problems is None and not known_binary and not _names_white(listed, files):
+        _ask_about_white(spread, masks, kinds, options)
     if _is_binary(files, spread, entries, options, known_binary):
-        return _binary(files, pixels, entries, options, listed)
+        return _binary(pixels, {*masks, *all_masks()}, options, listed)
     if options.problems is None:
         _refuse_unknown_colours(files, spread)
     if listed is not None:
         return _of_list(listed, files, pixels, options)
-    masks = [entry.label_path for entry in entries]
     classes, source = _classes_of(files, lambda: {*masks, *all_masks()}, spread, options, default)
     void = options.void
     if kinds == ["palette"] and classes is not default and options.classes is None:
@@ -164,6 +181,8 @@ def _spread(entries: tuple[Entry, ...], options: Reading) -> list[Entry]:
 def _are_instance_ids(kinds: list[str], spread: list[Entry], options: Reading) -> bool:
     if options.encoding is not None or "deep" not in kinds:
         return options.encoding == "instances"
+    if are_two_ends(entry.label_path for entry in spread):
+        return False
     highest = max(int(read_levels(entry.label_path).max()) for entry in spread)
     if highest <= VOID:
         raise AmbiguousError(
@@ -217,34 +236,68 @@ def _is_binary(
 
     if options.encoding is not None or options.void == VOID:
         return options.encoding == "binary"
-    if not (ids(spread) <= {0, VOID} and ids(entries) == {0, VOID}):
+    return known_binary and ids(spread) <= {0, VOID} and ids(entries) == {0, VOID}
+
+
+def _names_white(listed: Listed | None, files: MaskFiles) -> bool:
+    """Return whether a list says what white is, by its number or its colour."""
+    if listed is None:
         return False
-    # A check says so mask by mask, and continues as a training run would.
-    if not known_binary and options.problems is None:
-        raise AmbiguousError(
-            f"{entries[0].label_path.parent}: all masks hold 0 and 255 only; say what 255 is: "
-            "--encoding binary (the foreground) or --encoding ids (void, so that nothing but "
-            "background is labelled)"
-        )
-    return known_binary
+    return files.by_colour or VOID in (*listed[1].numbers, *listed[1].voids)
+
+
+def _ask_about_white(
+    spread: list[Entry], masks: list[Path], kinds: list[str], options: Reading
+) -> None:
+    """Raise the question what white is in masks that are black and white.
+
+    A check says so mask by mask, and continues as a training run would.
+    """
+    if options.encoding is not None or options.void == VOID:
+        return
+    if not (are_two_ends(entry.label_path for entry in spread) and are_two_ends(masks)):
+        return
+    tones = set().union(*map(_tones, masks))
+    white = max(tones)
+    near = "" if len(tones) == 2 else "levels near "
+    other = "--encoding ids (void, so that nothing but background is labelled)"
+    if kinds == ["deep"]:
+        other = "--encoding instances (the one instance)"
+    raise AmbiguousError(
+        f"{masks[0].parent}: all masks hold {near}0 and {white} only; say what {white} is: "
+        f"--encoding binary (the foreground) or {other}"
+    )
+
+
+def _tones(path: Path) -> set[int]:
+    try:
+        return {int(tone) for tone in np.unique(read_brightness(path))}
+    except PixelwiseError:  # reported, with its name, when its sample is read
+        return {0}
 
 
 def _binary(
-    files: MaskFiles,
-    pixels: str,
-    entries: tuple[Entry, ...],
-    options: Reading,
-    listed: Listed | None,
+    pixels: str, masks: Iterable[Path], options: Reading, listed: Listed | None
 ) -> MaskEncoding:
+    """Return the encoding of masks that are dark and light: half the range divides them."""
     classes = options.classes or (listed[1].classes(listed[0]) if listed else FOREGROUND)
+    folder = next(iter(masks)).parent
     if len(classes) != 2:
         raise DataError(
-            f"{entries[0].label_path.parent}: binary masks have 2 classes, "
-            f"but {len(classes)} names are given"
+            f"{folder}: binary masks have 2 classes, but {len(classes)} names are given"
         )
+    with ThreadPoolExecutor() as pool:
+        tones = set().union(*pool.map(_tones, masks))
+    if tones == {0, 1, VOID}:
+        raise DataError(
+            f"{folder}: the masks hold 0, 1 and {VOID}; as binary ones only {VOID} would be "
+            f"{classes.names[1]}: say --encoding ids ({VOID} is void)"
+        )
+    half = max(tones) / 2
     # The colours of a list of classes are those of ids, which these masks do not hold.
-    reader = MaskReader(MaskFiles(grey_rgb=files.grey_rgb), binary=True)
-    return MaskEncoding(reader, classes, f"binary {pixels} masks (0 = {classes.names[0]})")
+    reader = MaskReader(binary=True, threshold=half)
+    text = f"binary {pixels} masks (0 = {classes.names[0]}, above {half:g} = {classes.names[1]})"
+    return MaskEncoding(reader, classes, text)
 
 
 def _classes_of(

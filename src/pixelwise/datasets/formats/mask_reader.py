@@ -17,6 +17,7 @@ from pixelwise.io.mask import (
     as_ids,
     count_ids,
     decode_rgb,
+    read_brightness,
     read_colours,
     read_instance_map,
     read_levels,
@@ -85,7 +86,9 @@ class MaskReader(ImageFiles):
     plain : int
         The table is the identity below this number, and 255 is the only void; -1 if not.
     binary : bool
-        Anything but 0 is the one class.
+        What is lighter than the threshold is the one class.
+    threshold : float
+        In the levels of the files.
     has_labels : bool
         False: there are only instance maps, and every instance has class 1.
     first_instance : int
@@ -99,6 +102,7 @@ class MaskReader(ImageFiles):
     known: str = ""
     plain: int = -1
     binary: bool = False
+    threshold: float = 0
     has_labels: bool = True
     first_instance: int = 1
     void_instance: int | None = None
@@ -133,9 +137,9 @@ class MaskReader(ImageFiles):
 
     def label_map(self, path: Path) -> UInt8Array:
         """Read one mask file as class ids, (H, W) uint8, 255 = void."""
-        levels = self.files.read(path)
         if self.binary:
-            return (levels > 0).astype(np.uint8)
+            return (read_brightness(path) > self.threshold).astype(np.uint8)
+        levels = self.files.read(path)
         # uint8 wraps around, so this one subtraction lays the ids without a class at 0 and up.
         if self.plain >= 0 and (levels - np.uint8(self.plain)).min() >= VOID - self.plain:
             return levels
