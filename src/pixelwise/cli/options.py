@@ -91,8 +91,16 @@ READ_OPTIONS: dict[str, Any] = {
         int | None,
         typer.Option(help="A further id that is void, beside 255; ids above it move down by one."),
     ],
+    "images": Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="The folder of images, in DATA or anywhere."),
+    ],
     "labels": Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="The folder of masks, if several fit.")
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="The folder of masks, if several fit or its name says nothing.",
+        ),
     ],
     "classes": Annotated[
         str | None,
@@ -120,6 +128,8 @@ def read_options(command: Callable[..., None]) -> Callable[..., None]:
     added = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
         for name, annotation in READ_OPTIONS.items()
+        # `quantise --images` is a number.
+        if name not in signature.parameters
     ]
 
     @wraps(command)
@@ -127,7 +137,7 @@ def read_options(command: Callable[..., None]) -> Callable[..., None]:
         from pixelwise.classes import ClassMap
         from pixelwise.datasets import ReadOptions
 
-        values = {name: given.pop(name, None) for name in READ_OPTIONS}
+        values = {p.name: given.pop(p.name, None) for p in added}
         classes = values.pop("classes")
         if classes is not None and Path(classes).is_file():
             values["class_list"] = classes

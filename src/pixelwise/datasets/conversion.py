@@ -15,7 +15,7 @@ from pixelwise.datasets.formats.writer import Item
 from pixelwise.datasets.options import ReadOptions
 from pixelwise.datasets.reader import Truth
 from pixelwise.datasets.reading import Reading
-from pixelwise.datasets.registry import FORMATS, find
+from pixelwise.datasets.registry import FORMATS, find, splits_of
 from pixelwise.datasets.splits import without_unions
 from pixelwise.errors import ArgumentError, DataError, size_mismatch
 from pixelwise.progress import track
@@ -79,8 +79,8 @@ def convert(
         raise ArgumentError(f"unknown format {to!r}; there is: {', '.join(FORMATS)}")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ArgumentError(f"{target}: exists already; name a new folder")
-    root, name = find(source, options.format if options else None)
-    splits, reading = FORMATS[name].splits(root), Reading.of(options)
+    root, name = find(source, options)
+    splits, reading = splits_of(root, name, options), Reading.of(options)
     datasets = [FORMATS[name].open(root, split, reading) for split in splits]
     for dataset in datasets:
         say(dataset.found)

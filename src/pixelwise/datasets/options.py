@@ -28,8 +28,10 @@ class ReadOptions:
         One of `ENCODINGS`: what the numbers of mask files mean.
     void : int, optional
         A further id in mask files, 0..255, that stands for void. Ids above it move down by one.
-    labels : str or Path, optional
-        The folder of label maps, by name or path, for data where several could be meant.
+    images, labels : str or Path, optional
+        The folders of images and of label maps, below the data set or anywhere, for data in a
+        layout that is not recognised. One folder may hold both. ``labels`` alone is the name or
+        path of one of several that could be meant.
     classes : ClassMap, optional
         What the ids mean.
     class_list : str or Path, optional
@@ -52,6 +54,7 @@ class ReadOptions:
     format: str | None = None
     encoding: str | None = None
     void: int | None = None
+    images: str | Path | None = None
     labels: str | Path | None = None
     classes: ClassMap | None = None
     class_list: str | Path | None = None
@@ -62,7 +65,7 @@ class ReadOptions:
             raise ArgumentError(f"unknown encoding {self.encoding!r}; there is: {known}")
         if self.void is not None and not 0 <= self.void <= 255:
             raise ArgumentError(f"void: expected an id in 0..255, got {self.void}")
-        for name in ("labels", "class_list"):
+        for name in ("images", "labels", "class_list"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, str(getattr(self, name)))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats import coco, labelme, pairs, voc, yolo
 from pixelwise.datasets.formats.format import Format
+from pixelwise.datasets.formats.pairing import folders_seen
 from pixelwise.datasets.options import ReadOptions
 from pixelwise.datasets.reading import Reading
 from pixelwise.errors import AmbiguousError, ArgumentError, NotADatasetError
@@ -70,7 +71,7 @@ def open_dataset(
     ...     len(dataset), dataset[0].image.shape, dataset.classes.names
     (4, (96, 128, 3), ('background', 'disc', 'square', 'triangle'))
     """
-    root, name = find(Path(path), options.format if options else None)
+    root, name = find(Path(path), options)
     dataset = FORMATS[name].open(root, split, Reading.of(options))
     say(dataset.found)
     return dataset
@@ -84,7 +85,7 @@ def list_splits(path: str | Path, options: ReadOptions | None = None) -> tuple[s
     path : str or Path
         As for `open_dataset`.
     options : ReadOptions, optional
-        Only its format counts here.
+        Only its format and its folders count here.
 
     Raises
     ------
@@ -99,11 +100,18 @@ def list_splits(path: str | Path, options: ReadOptions | None = None) -> tuple[s
     ...     list_splits(draw_shapes(folder))
     ('train', 'val')
     """
-    root, name = find(Path(path), options.format if options else None)
-    return tuple(sorted(FORMATS[name].splits(root)))
+    root, name = find(Path(path), options)
+    return tuple(sorted(splits_of(root, name, options)))
 
 
-def find(path: Path, format: str | None = None) -> tuple[Path, str]:
+def splits_of(root: Path, name: str, options: ReadOptions | None = None) -> tuple[str, ...]:
+    """Return the splits of a folder in a format; those of folders that the options name."""
+    if name == "pairs":
+        return pairs.splits_of_pairs(root, options)
+    return FORMATS[name].splits(root)
+
+
+def find(path: Path, options: ReadOptions | None = None) -> tuple[Path, str]:
     """Return the folder of the data set at ``path``, or the only one below, and its format.
 
     Raises
@@ -113,11 +121,15 @@ def find(path: Path, format: str | None = None) -> tuple[Path, str]:
     ArgumentError
         An unknown format.
     """
+    options = options or ReadOptions()
+    format = options.format
     if format is not None and format not in FORMATS:
         raise ArgumentError(f"unknown format {format!r}; there is: {', '.join(FORMATS)}")
     tried = [format] if format else list(FORMATS)
     if not path.exists():
         raise NotADatasetError(f"{path}: no such folder")
+    if options.images is not None and format in (None, "pairs"):
+        return path, "pairs"
     here = [name for name in tried if FORMATS[name].is_here(path)]
     if len(here) > 1:
         readings = " or ".join(f"--format {name}" for name in here)
@@ -140,5 +152,13 @@ def find(path: Path, format: str | None = None) -> tuple[Path, str]:
         listed = ", ".join(str(folder) for folder in folders[:8])
         raise NotADatasetError(f"{path}: several data sets inside, name one: {listed}")
     if folders:
-        return find(folders[0], format)
-    raise NotADatasetError(f"{path}: not a data set; looked for {looked_for}")
+        return find(folders[0], options)
+    if (
+        options.labels is not None
+        and format in (None, "pairs")
+        and pairs.named_place(path, options)
+    ):
+        return path, "pairs"
+    seen = folders_seen(path)
+    way_out = f"; images are in {seen}: say --images DIR --labels DIR" if seen != "none" else ""
+    raise NotADatasetError(f"{path}: not a data set; looked for {looked_for}{way_out}")

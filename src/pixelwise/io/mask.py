@@ -340,8 +340,8 @@ def _without_alpha(picture: Image.Image) -> Image.Image:
     """Return a picture's colours, or its alpha if that is what it shows."""
     if picture.mode not in ("RGBA", "LA"):
         return picture
-    *colours, alpha = picture.getextrema()
-    if all(low == high for low, high in colours) and alpha[0] != alpha[1]:
+    *colours, alpha = [np.ptp(np.asarray(band)) for band in picture.split()]
+    if not any(colours) and alpha:
         return picture.getchannel("A")
     return picture.convert("RGB" if picture.mode == "RGBA" else "L")
 

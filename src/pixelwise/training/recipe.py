@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.classes import ClassMap
-from pixelwise.datasets import FORMATS, Dataset, ReadOptions, check, stop_on_findings
-from pixelwise.datasets.registry import find
+from pixelwise.datasets import Dataset, ReadOptions, check, stop_on_findings
+from pixelwise.datasets.registry import find, splits_of
 from pixelwise.datasets.splits import WHOLE
 from pixelwise.defaults import EVALUATION_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, DataError
@@ -263,8 +263,8 @@ class Recipe:
     def _splits(self, path: Path) -> dict[str, Dataset]:
         """Return the splits of a checked data set that training uses; all of it is ``train``."""
         options = self.source(path).options
-        root, format_ = find(path, options.format)
-        there = FORMATS[format_].splits(root)
+        root, format_ = find(path, options)
+        there = splits_of(root, format_, options)
         wanted = tuple(name for name in (TRAIN_SPLIT, EVALUATION_SPLIT) if name in there)
         if TRAIN_SPLIT not in there:
             if tuple(there) != (WHOLE,):

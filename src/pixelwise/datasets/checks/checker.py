@@ -19,7 +19,7 @@ from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.format import Format
 from pixelwise.datasets.options import ReadOptions
 from pixelwise.datasets.reading import Problem, Reading
-from pixelwise.datasets.registry import FORMATS, find
+from pixelwise.datasets.registry import FORMATS, find, splits_of
 from pixelwise.datasets.splits import without_unions
 from pixelwise.errors import AmbiguousError, DataError
 from pixelwise.progress import track
@@ -70,8 +70,10 @@ def check(
     ['unpaired']
     """
     started = time.perf_counter()
-    root, name = find(Path(path), options.format if options else None)
-    datasets, findings = _opened(root, FORMATS[name], splits, options)
+    root, name = find(Path(path), options)
+    datasets, findings = _opened(
+        root, FORMATS[name], splits or splits_of(root, name, options), options
+    )
     facts = [_examined(dataset, fast) for dataset in datasets]
     for dataset, seen in zip(datasets, facts, strict=True):
         for place, sample in enumerate(seen):
@@ -153,13 +155,13 @@ def suggested_weights(classes: ClassMap, facts: list[SampleFacts]) -> dict[str, 
 
 
 def _opened(
-    root: Path, format: Format, splits: tuple[str, ...] | None, options: ReadOptions | None
+    root: Path, format: Format, splits: tuple[str, ...], options: ReadOptions | None
 ) -> tuple[list[Dataset], list[Finding]]:
     """Open the splits; return them with what was found wrong while opening them."""
     problems: list[Problem] = []
     reading = Reading.of(options, problems)
     datasets, findings = [], []
-    for split in splits or format.splits(root):
+    for split in splits:
         noted = len(problems)
         try:
             datasets.append(format.open(root, split, reading))

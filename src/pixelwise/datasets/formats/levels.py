@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,7 @@ DEEP_WHITES = (1023, 4095, 16383, 65535)
 """The white of masks of more than 8 bits."""
 
 
-def ramp(levels: npt.NDArray[np.generic]) -> tuple[float, int]:
+def ramp(levels: npt.NDArray[np.integer[Any]]) -> tuple[float, int]:
     """Return how often a pixel's number lies strictly between those of two opposite neighbours.
 
     Parameters
@@ -50,7 +51,8 @@ def ramp(levels: npt.NDArray[np.generic]) -> tuple[float, int]:
         Such pixels.
     """
     between = changes = 0
-    for plane in (levels, levels.T):
+    numbers = levels.astype(np.int32)
+    for plane in (numbers, numbers.T):
         before, here, after = plane[:, :-2], plane[:, 1:-1], plane[:, 2:]
         rising, falling = (before < here) & (here < after), (before > here) & (here > after)
         between += int(np.count_nonzero(rising | falling))

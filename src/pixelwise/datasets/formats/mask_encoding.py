@@ -123,11 +123,11 @@ def infer_encoding(
     if options.problems is None:
         _refuse_unknown_colours(files, spread)
     if listed is not None:
-        return _of_list(listed, files, pixels, options)
+        return _of_list(listed, files, pixels, options, spread[0] if kinds == ["palette"] else None)
     classes, source = _classes_of(files, lambda: {*masks, *all_masks()}, spread, options, default)
     void = options.void
     if kinds == ["palette"] and classes is not default and options.classes is None:
-        classes = _in_own_colours(classes, void, spread[0])
+        classes = _in_own_colours(classes, count_up(len(classes), void), spread[0])
     reader = id_reader(count_up(len(classes), void), () if void is None else (void,), files)
     return MaskEncoding(reader, classes, _described(pixels, classes, source, void))
 
@@ -137,7 +137,9 @@ def _described(pixels: str, classes: ClassMap, source: str, *voids: int | None) 
     return f"{pixels} masks, {len(classes)} classes {source}, void {VOID}{further}"
 
 
-def _of_list(listed: Listed, files: MaskFiles, pixels: str, options: Reading) -> MaskEncoding:
+def _of_list(
+    listed: Listed, files: MaskFiles, pixels: str, options: Reading, coloured: Entry | None
+) -> MaskEncoding:
     """Return the encoding of masks whose numbers or colours a list of classes names."""
     path, names = listed
     classes = names.classes(path)
@@ -145,6 +147,8 @@ def _of_list(listed: Listed, files: MaskFiles, pixels: str, options: Reading) ->
     numbers = names.numbers
     if names.counted and not names.colours and not names.voids:
         numbers = count_up(len(classes), options.void)
+    if coloured is not None and not names.colours:
+        classes = _in_own_colours(classes, numbers, coloured)
     text = _described(pixels, classes, f"({path.name})", *voids)
     return MaskEncoding(id_reader(numbers, voids, files), classes, text)
 
@@ -322,12 +326,12 @@ def _classes_of(
     return ClassMap(digits), "(without names: add a classes.txt)"
 
 
-def _in_own_colours(classes: ClassMap, void: int | None, entry: Entry) -> ClassMap:
+def _in_own_colours(classes: ClassMap, numbers: tuple[int, ...], entry: Entry) -> ClassMap:
     """Draw classes in the colours of a mask's own palette, if it distinguishes them."""
     with open_pillow(entry.label_path) as opened:
         flat = opened.getpalette() or []
     rows = list(zip(flat[0::3], flat[1::3], flat[2::3], strict=False))
-    colours = tuple(rows[i] for i in range(len(rows)) if i not in (void, VOID))[: len(classes)]
+    colours = tuple(rows[i] for i in numbers if i < len(rows))
     if len(set(colours)) < len(classes):
         return classes
     return ClassMap(classes.names, colours)

@@ -18,18 +18,38 @@ from pixelwise.datasets.formats.mask_encoding import (
     usable_entries,
 )
 from pixelwise.datasets.formats.mask_reader import count_up, id_reader
+from pixelwise.datasets.formats.pairing import (
+    ENDS,
+    by_key,
+    folders_seen,
+    holds_both,
+    looks_like_mask,
+    paired,
+    split_folder,
+)
 from pixelwise.datasets.formats.voc import is_voc
 from pixelwise.datasets.formats.writer import Item, Writer, write_new
+from pixelwise.datasets.options import ReadOptions
 from pixelwise.datasets.reader import Entry
 from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.splits import WHOLE, choose_split
 from pixelwise.errors import AmbiguousError, DataError
-from pixelwise.io.image import is_image_file
+from pixelwise.io.image import images_in, is_image_file
 from pixelwise.io.mask import write_instance_map, write_label_map
 from pixelwise.io.text import read_text
 from pixelwise.samples import instance_ids
 
-IMAGES = ("images", "image", "imgs", "img", "photos", "JPEGImages", "leftImg8bit")
+IMAGES = (
+    "images",
+    "image",
+    "imgs",
+    "img",
+    "photos",
+    "JPEGImages",
+    "leftImg8bit",
+    "img_dir",
+    "images_png",
+)
 LABELS = (
     "labels",
     "label",
@@ -45,11 +65,10 @@ LABELS = (
     "gtFine",
     "gtCoarse",
     "SegmentationClass",
+    "ann_dir",
+    "masks_png",
 )
 INSTANCES = ("instances", "instance", "instance_maps", "SegmentationObject")
-ENDS = ("annot", "_annot", "_labels", "_label", "_masks", "_mask", "labels", "masks", "_gt")
-"""What follows an image's name in that of its label map, of files and of folders."""
-
 SPLIT_NAMES = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
 CITY_IMAGE, CITY_FIRST_INSTANCE = "_leftImg8bit", 1000
 CITY_ENDS = tuple(
@@ -64,7 +83,7 @@ class Place:
 
     images: Path
     labels: tuple[Path, ...]
-    instances: Path | None
+    instances: Path | None = None
 
 
 def is_pairs(path: Path) -> bool:
@@ -72,9 +91,9 @@ def is_pairs(path: Path) -> bool:
     return path.is_dir() and not is_voc(path) and bool(_places(path))
 
 
-def splits_of_pairs(root: Path) -> tuple[str, ...]:
+def splits_of_pairs(root: Path, options: ReadOptions | None = None) -> tuple[str, ...]:
     """Return the splits that the folders make; ``all`` if they make none."""
-    return tuple(_places(root))
+    return tuple(_places(root, options))
 
 
 def open_pairs(root: Path, split: str | None, options: Reading) -> Dataset:
@@ -86,7 +105,7 @@ def open_pairs(root: Path, split: str | None, options: Reading) -> Dataset:
         An unknown split, several folders that could hold the labels, an image without a label
         map or the reverse, or masks that can be read in two ways.
     """
-    places = _places(root)
+    places = _places(root, options)
     split = choose_split(split, tuple(dict.fromkeys((*places, WHOLE))), root)
     chosen = {split: places[split]} if split in places else places
     entries: list[Entry] = []
@@ -98,10 +117,18 @@ def open_pairs(root: Path, split: str | None, options: Reading) -> Dataset:
     encoding, usable = _encoding(root, next(iter(chosen.values())), entries, places, options)
     both = encoding.reader.has_labels and usable[0].instance_path
     found = (
-        f"{root.resolve().name}: photos and masks in pairs, {len(usable)} samples in '{split}', "
+        f"{root.resolve().name}: photos and masks in pairs ({_from(usable[0], root)}), "
+        f"{len(usable)} samples in '{split}', "
         f"{encoding.description}{', with instances' if both else ''}"
     )
     return Dataset(root, split, encoding.classes, usable, found, encoding.reader, "pairs")
+
+
+def _from(entry: Entry, root: Path) -> str:
+    """Return where the masks come from, for people."""
+    folder = entry.label_path.parent
+    inside = folder.is_relative_to(root) and folder != root
+    return f"masks of {folder.relative_to(root).as_posix() if inside else folder.name}/"
 
 
 def _encoding(
@@ -157,7 +184,7 @@ def _ade_names(path: Path | None) -> ClassMap | None:
 
 def _labels_of(place: Place, options: Reading) -> Path | None:
     """Return the folder of label maps; None if there are only instance maps."""
-    if options.labels is not None:
+    if options.labels is not None and not _are_named(place, options):
         wanted = Path(options.labels)
         for folder in place.labels:
             either = (folder, folder.parent)
@@ -178,13 +205,62 @@ def _labels_of(place: Place, options: Reading) -> Path | None:
 
 def _masks_of(place: Place, options: Reading) -> list[Path]:
     labels = _labels_of(place, options)
-    return [p for p in labels.rglob("*.png") if is_image_file(p)] if labels else []
+    if labels is None:
+        return []
+    return list((split_folder(labels)[1] if labels == place.images else by_key(labels)).values())
 
 
-def _places(root: Path) -> dict[str, Place]:
+def _are_named(place: Place, options: ReadOptions) -> bool:
+    """Return whether the folder of labels is the one that the options name by its path."""
+    return len(place.labels) == 1 and Path(str(options.labels)).name in place.labels[0].parts
+
+
+def named_place(root: Path, options: ReadOptions) -> Place | None:
+    """Return the folders that the options name; None if they name none, or one among several.
+
+    Raises
+    ------
+    DataError
+        A folder is not there, or which holds the photos is open; the message lists the folders.
+    """
+    labels = None if options.labels is None else _folder(root, options.labels)
+    if options.images is not None:
+        images = _folder(root, options.images)
+        if images is None or (options.labels is not None and labels is None):
+            missing = options.images if images is None else options.labels
+            raise DataError(f"{root}: no folder {missing!r}; images are in {folders_seen(root)}")
+        return Place(images, (labels or images,))
+    if labels is None:
+        return None
+    masks, beside = by_key(labels), []
+    for folder in sorted({p.parent for p in by_key(root).values()}) if root.is_dir() else ():
+        if folder != labels and labels not in folder.parents:
+            photos = {p.stem: p for p in images_in(folder)}
+            if photos.keys() & paired(photos, masks).keys():
+                beside.append(folder)
+    if len(beside) != 1:
+        raise AmbiguousError(
+            f"{root}: say where the photos of {labels.name}/ are (--images DIR); images are in "
+            + folders_seen(root)
+        )
+    return Place(beside[0], (labels,))
+
+
+def _folder(root: Path, name: str | Path) -> Path | None:
+    return next((p for p in (root / name, Path(name)) if p.is_dir()), None)
+
+
+def _places(root: Path, options: ReadOptions | None = None) -> dict[str, Place]:
     """Return the splits of a folder, in the first of the namings that fits it."""
     if not root.is_dir():
         return {}
+    if options is not None and (options.images is not None or options.labels is not None):
+        known = {} if options.images is not None else _places(root)
+        place = None if known else named_place(root, options)
+        if place is not None:
+            inside = {} if _has_image(place.images) else _places_below(place)
+            return inside or {WHOLE: place}
+        return known
     here = _place_in(root)
     if here is not None:
         inside = {} if _has_image(here.images) else _places_below(here)
@@ -195,8 +271,10 @@ def _places(root: Path) -> dict[str, Place]:
         beside = (root / f"{folder.name}{end}" for end in ENDS)
         labels = tuple(other for other in beside if _has_image(other))
         if labels and _has_image(folder):
-            places[_split_name(folder)] = Place(folder, labels, None)
-    return places
+            places[_split_name(folder)] = Place(folder, labels)
+        elif holds_both(folder):
+            places.setdefault(_split_name(folder), Place(folder, (folder,)))
+    return places or ({WHOLE: Place(root, (root,))} if holds_both(root) else {})
 
 
 def _place_in(folder: Path) -> Place | None:
@@ -207,8 +285,22 @@ def _place_in(folder: Path) -> Place | None:
     # A name with another case is the same folder on some disks.
     there = {p.name for p in folder.iterdir() if p.is_dir()}
     labels = tuple(folder / n for n in LABELS if n in there and _has_image(folder / n, deep=True))
+    others = sorted(there - {*IMAGES, *LABELS, *INSTANCES})
+    labels += tuple(folder / n for n in others if _are_masks(folder / n, images))
     instances = next((folder / n for n in INSTANCES if n in there), None)
     return Place(images, labels, instances) if labels or instances else None
+
+
+def _are_masks(folder: Path, images: Path) -> bool:
+    """Return whether a folder of an unknown name holds masks of all images: DRIVE's 1st_manual."""
+    masks = {p.stem: p for p in images_in(folder)}
+    photos = {p.stem: p for p in images_in(images)}
+    if not masks or len(masks) != len(photos) or not looks_like_mask(next(iter(masks.values()))):
+        return False
+    try:
+        return paired(photos, masks).keys() == photos.keys()
+    except AmbiguousError:
+        return False
 
 
 def _places_below(place: Place) -> dict[str, Place]:
@@ -235,11 +327,15 @@ def _has_image(folder: Path, deep: bool = False) -> bool:
 
 def _pair(place: Place, labels: Path | None, options: Reading) -> list[Entry]:
     """Match images with label maps and instance maps by the names of their files."""
-    images = {key.removesuffix(CITY_IMAGE): p for key, p in _by_key(place.images).items()}
-    masks = _matched(_by_key(labels), images, CITY_ENDS) if labels else {}
-    instances = _matched(_by_key(place.instances), images, ()) if place.instances else {}
+    if labels == place.images:
+        images, masks = split_folder(labels)
+        masks = paired(images, masks)
+    else:
+        images = {key.removesuffix(CITY_IMAGE): p for key, p in by_key(place.images).items()}
+        masks = _matched(by_key(labels), images, CITY_ENDS) if labels else {}
+    instances = _matched(by_key(place.instances), images, ()) if place.instances else {}
     if labels and labels.parent.name in ("gtFine", "gtCoarse"):
-        instances = _matched(_by_key(labels), images, CITY_INSTANCES, city=True)
+        instances = _matched(by_key(labels), images, CITY_INSTANCES, city=True)
     labelled, folder = (masks, labels) if labels else (instances, place.instances)
     for key in sorted(images.keys() - labelled.keys()):
         options.problem("unpaired", images[key], f"no mask of this name in {folder}")
@@ -247,11 +343,6 @@ def _pair(place: Place, labels: Path | None, options: Reading) -> list[Entry]:
         options.problem("unpaired", labelled[key], f"no photo of this name in {place.images}")
     shared = sorted(images.keys() & labelled.keys())
     return [Entry(key, images[key], labelled[key], instances.get(key)) for key in shared]
-
-
-def _by_key(folder: Path) -> dict[str, Path]:
-    images = sorted(p for p in folder.rglob("*") if is_image_file(p))
-    return {p.relative_to(folder).with_suffix("").as_posix(): p for p in images}
 
 
 def _matched(
@@ -267,11 +358,7 @@ def _matched(
         return {}
     if city:
         return {}
-    matched = {}
-    for key, path in masks.items():
-        bare = [key.removesuffix(end) for end in ENDS if key.endswith(end)]
-        matched[next((k for k in (key, *bare) if k in images), key)] = path
-    return matched
+    return paired(images, masks)
 
 
 class PairsWriter(Writer):
