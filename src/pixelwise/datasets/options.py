@@ -11,6 +11,7 @@ from pixelwise.errors import ArgumentError
 ENCODINGS = {
     "ids": "a mask's numbers are class ids (palette indices, grey levels or VOC colours)",
     "binary": "dark is background, light the one class; half the range divides them",
+    "levels": "each number that occurs in the masks is a class, in ascending order",
     "instances": "a mask's numbers are instance ids, 0 = none",
 }
 """What the numbers of a mask file can mean."""

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.classes import VOID, ClassMap, voc_palette
-from pixelwise.errors import ArgumentError, ColourError, LabelError
+from pixelwise.errors import ArgumentError, ColourError, ImageFileError, LabelError
 from pixelwise.io.decoders import decode_png_levels
-from pixelwise.io.image import open_pillow, read_bytes, save_pillow
+from pixelwise.io.image import IMAGE_FORMATS, open_pillow, read_bytes, save_pillow
 from pixelwise.samples import Int32Array, Int64Array, UInt8Array, UInt16Array, check_label_map
 
 T = TypeVar("T", np.uint8, np.uint16)
@@ -111,6 +111,23 @@ def read_colours(path: str | Path) -> UInt8Array:
     """
     with open_pillow(path) as picture:
         return np.array(picture.convert("RGB"))
+
+
+def read_palette(path: str | Path) -> UInt8Array | None:
+    """Read the palette of an image file from its header, (n, 3) uint8 RGB; None if it has none.
+
+    Raises
+    ------
+    ImageFileError
+        The file cannot be read.
+    """
+    try:
+        with Image.open(path, formats=IMAGE_FORMATS) as picture:
+            flat = picture.getpalette("RGB") if picture.mode == "P" else None
+    # Pillow's readers meet damaged files with many kinds of exception; all mean the same here.
+    except Exception as error:
+        raise ImageFileError(f"{path}: not an image that can be read ({error})") from None
+    return None if flat is None else np.array(flat, dtype=np.uint8).reshape(-1, 3)
 
 
 def read_label_map(path: str | Path, palette: UInt8Array | None = None) -> UInt8Array:

@@ -13,6 +13,7 @@ from pixelwise.classes import VOC, VOID, ClassMap
 from pixelwise.datasets.formats.class_names import HOW_TO_NAME, Listed, find_names
 from pixelwise.datasets.formats.levels import are_two_ends
 from pixelwise.datasets.formats.mask_reader import MaskFiles, MaskReader, count_up, id_reader
+from pixelwise.datasets.formats.palettes import Shuffled, shuffled_palettes
 from pixelwise.datasets.reader import Entry
 from pixelwise.datasets.reading import Reading
 from pixelwise.errors import AmbiguousError, ColourError, DataError, LabelError, PixelwiseError
@@ -29,6 +30,12 @@ from pixelwise.io.mask import (
 from pixelwise.samples import Int64Array, UInt8Array
 
 SAMPLED = 16
+GAPS = 10
+"""Numbers as far apart as this are rather levels than ids of which some do not occur."""
+
+PALE = (224, 224, 192)
+"""The colour of void in VOC's palette."""
+
 FOREGROUND = ClassMap(("background", "foreground"))
 OBJECT = ClassMap(("background", "object"))
 
@@ -122,6 +129,12 @@ def infer_encoding(
         return _binary(pixels, {*masks, *all_masks()}, options, listed)
     if options.problems is None:
         _refuse_unknown_colours(files, spread)
+    if "palette" in kinds and options.encoding is None and not files.by_colour:
+        shuffled = shuffled_palettes({*masks, *all_masks()})
+        if shuffled is not None:
+            return _of_colours(shuffled, options, listed)
+    if options.encoding == "levels":
+        return _of_levels(files, {*masks, *all_masks()}, pixels, options, listed)
     if listed is not None:
         return _of_list(listed, files, pixels, options, spread[0] if kinds == ["palette"] else None)
     classes, source = _classes_of(files, lambda: {*masks, *all_masks()}, spread, options, default)
@@ -151,6 +164,59 @@ def _of_list(
         classes = _in_own_colours(classes, numbers, coloured)
     text = _described(pixels, classes, f"({path.name})", *voids)
     return MaskEncoding(id_reader(numbers, voids, files), classes, text)
+
+
+def _of_colours(shuffled: Shuffled, options: Reading, listed: Listed | None) -> MaskEncoding:
+    """Return the encoding of masks whose palettes have the same colours in another order."""
+    palette = shuffled.palette()
+    first, second = shuffled.files
+    if listed is not None or options.classes is not None:
+        raise AmbiguousError(
+            f"{first} and {second.name}: their palettes are in different orders, so the classes "
+            "need colours, too: --classes FILE with lines of 'name r g b'"
+        )
+    void = [i for i, colour in enumerate(shuffled.colours) if colour == PALE]
+    kept = [i for i in range(len(palette)) if i not in void]
+    colours = tuple(shuffled.colours[i] for i in kept)
+    classes = ClassMap(tuple(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colours), colours)
+    text = (
+        f"palettes in different orders ({first.name}, {second.name}): read by colour, "
+        f"{len(classes)} classes, void {VOID}"
+    )
+    files = MaskFiles(palette=palette, by_colour=True)
+    return MaskEncoding(id_reader(kept, void, files), classes, text)
+
+
+def _of_levels(
+    files: MaskFiles,
+    masks: Iterable[Path],
+    pixels: str,
+    options: Reading,
+    listed: Listed | None,
+) -> MaskEncoding:
+    """Return the encoding of masks in which each number that occurs is a class, in their order."""
+    masks = list(masks)
+    numbers = [n for n in _numbers(files, masks) if n != options.void]
+    if not 1 <= len(numbers) <= VOID:
+        raise DataError(f"{masks[0].parent}: expected 1 to {VOID} levels, found {len(numbers)}")
+    classes = options.classes or ClassMap(tuple(map(str, numbers)))
+    if listed is not None:
+        classes = listed[1].classes(listed[0])
+    if len(classes) != len(numbers):
+        raise DataError(
+            f"{masks[0].parent}: {len(classes)} names are given for the {len(numbers)} levels "
+            + ", ".join(map(str, numbers[:20]))
+        )
+    voids = () if options.void is None else (options.void,)
+    text = f"{pixels} masks, levels {', '.join(map(str, numbers[:20]))}, {len(classes)} classes"
+    return MaskEncoding(id_reader(numbers, voids, files), classes, text)
+
+
+def _numbers(files: MaskFiles, masks: Iterable[Path]) -> list[int]:
+    """Return the numbers that occur in masks, sorted."""
+    with ThreadPoolExecutor() as pool:
+        counts = sum(pool.map(lambda path: _counts(files, path), masks), np.zeros(256, np.int64))
+    return [int(i) for i in np.flatnonzero(counts)]
 
 
 def _refuse_unknown_colours(files: MaskFiles, spread: list[Entry]) -> None:
@@ -320,10 +386,24 @@ def _classes_of(
         beyond = sum(_highest(files, [entry.label_path], void) >= len(default) for entry in spread)
         if beyond * 2 <= len(spread):
             return default, "(VOC names)" if default is VOC else ""
-    highest = _highest(files, masks(), void)
+    seen = _numbers(files, masks())
+    _ask_about_gaps(seen, spread, options)
+    highest = max((i for i in seen if i not in (void, VOID)), default=0)
     numbers = [i for i in range(highest + 1) if i != void]
     digits = tuple(str(i) for i in numbers or [0])
     return ClassMap(digits), "(without names: add a classes.txt)"
+
+
+def _ask_about_gaps(seen: list[int], spread: list[Entry], options: Reading) -> None:
+    """Raise the question what numbers are that nothing names and that leave most others out."""
+    numbers = [i for i in seen if i not in (options.void, VOID)]
+    if options.encoding is None and len(numbers) > 1 and np.diff(numbers).min() >= GAPS:
+        raise AmbiguousError(
+            f"{spread[0].label_path.parent}: the masks hold {', '.join(map(str, seen[:20]))}, and "
+            "nothing names these; say --encoding levels (each is a class, in this order), "
+            "--encoding ids (class ids, most of which do not occur), or --classes FILE with lines "
+            "of 'number: name'"
+        )
 
 
 def _in_own_colours(classes: ClassMap, numbers: tuple[int, ...], entry: Entry) -> ClassMap:
