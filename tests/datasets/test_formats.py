@@ -233,7 +233,8 @@ class TestLabelme:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"shapes": [made.shape("a", [[1, 1]], "point")]}, "'point' bounds no pixels"),
+            ({"shapes": [made.shape("a", [[1, 1]], "arrow")]}, "'arrow' bounds no pixels"),
+            ({"shapes": [made.shape("a", [[1, 1]], "line")]}, "a line of 1 points"),
             ({"shapes": [made.shape("a", [[1, 1], [2, 2]])]}, "three points"),
             ({"shapes": [made.shape("a", [[1, 1]], "circle")]}, "a circle has two points"),
             ({"shapes": [made.shape("a", [[1, 1], [2, 2]], "mask", mask="?")]}, "not base64"),

@@ -102,6 +102,10 @@ READ_OPTIONS: dict[str, Any] = {
             help="The folder of masks, if several fit or its name says nothing.",
         ),
     ],
+    "skip_unusable": Annotated[
+        bool | None,
+        typer.Option("--skip-unusable", help="Leave out annotations without area; count them."),
+    ],
     "classes": Annotated[
         str | None,
         typer.Option(

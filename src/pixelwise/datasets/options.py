@@ -38,6 +38,9 @@ class ReadOptions:
     class_list : str or Path, optional
         A file that says what the numbers or colours of masks mean, as tools write it; it counts
         before ``classes``, and before a list that lies in the data's folder.
+    skip_unusable : bool, optional
+        Leave out annotations without area, such as boxes between polygons, instead of refusing
+        them; the line that says what was found counts them, and a check lists them.
 
     Raises
     ------
@@ -59,6 +62,7 @@ class ReadOptions:
     labels: str | Path | None = None
     classes: ClassMap | None = None
     class_list: str | Path | None = None
+    skip_unusable: bool | None = None
 
     def __post_init__(self) -> None:
         if self.encoding is not None and self.encoding not in ENCODINGS:

@@ -91,6 +91,10 @@ def _examine_labels(
     outlines = getattr(reader, "outlines", None)
     if outlines is not None:
         facts.faults += _outside(outlines(entry, size), entry, size)
+    skipped = getattr(reader, "skipped", None)
+    if skipped is not None and (left_out := skipped(entry)):
+        text = f"{entry.name}: {', '.join(left_out[:5])} ({len(left_out)})"
+        facts.faults.append(("skipped", entry.label_path, text))
     labelled = facts.counts[:VOID].sum()
     if not labelled:
         text = f"{entry.name}: all {label_map.size:,} pixels are void"

@@ -78,6 +78,11 @@ KINDS: dict[str, Kind] = {
         False,
     ),
     "outside": Kind("outlines that leave the photo", "clip them; pixelwise cuts them off", False),
+    "skipped": Kind(
+        "annotations without area, left out",
+        "draw them as polygons or masks, or delete them",
+        False,
+    ),
     "ids": Kind("annotation ids that come twice", "number them again", False),
 }
 """Every kind of finding by its name, in the order of a report."""

@@ -12,7 +12,8 @@ from typing import Any
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.class_names import VOID_NAMES, class_map
-from pixelwise.datasets.formats.format import Format, unused_images
+from pixelwise.datasets.formats.foreign import find_below, is_foreign, slashed
+from pixelwise.datasets.formats.format import Format, skip_hint, unused_images
 from pixelwise.datasets.formats.writer import AREAS, Item, Writer, as_instances, write_new
 from pixelwise.datasets.reader import Entry, ImageFiles, Outlines, Truth
 from pixelwise.datasets.reading import Reading
@@ -54,24 +55,27 @@ def open_coco(root: Path, split: str | None, options: Reading) -> Dataset:
     split = choose_split(split, tuple(files), root)
     path = files[split]
     content = _read_coco(path)
-    classes, ids, table = _classes_of(path, content["categories"], options)
+    categories, left_out = _without_root(content, [p for p in files.values() if p != path])
+    classes, ids, table = _classes_of(path, categories, options)
     by_image: dict[str, list[Mapping[str, Any]]] = {}
     for annotation in content["annotations"]:
         by_image.setdefault(repr(annotation.get("image_id")), []).append(annotation)
     _note_ids(path, content, options)
     folders = _image_folders(path, split)
-    files_ = [_image_name(image, path) for image in content["images"]]
-    in_one_folder = len({file.parent for file in files_}) == 1
-    entries, annotations = [], {}
-    for image, file in zip(content["images"], files_, strict=True):
+    names = [_image_name(image, path) for image in content["images"]]
+    in_one_folder = len({name.parent for name in names}) == 1
+    entries, annotations, used = [], {}, set()
+    for image, file in zip(content["images"], names, strict=True):
         name = file.stem if in_one_folder else file.with_suffix("").as_posix()
         if name in annotations:
             raise DataError(f"{path}: two images are called {name!r}")
-        image_path = next((f / file for f in folders if is_file(f / file)), None)
+        image_path = find_below(str(image["file_name"]), folders, path)
         if image_path is None:
-            looked = ", ".join(sorted({f.name + "/" for f in folders if f.is_dir()}))
-            options.problem("unpaired", path, f"photo {str(file)!r} is missing; looked in {looked}")
+            options.problem("unpaired", path, _missing(str(image["file_name"]), folders))
             continue
+        if image_path in used:
+            raise DataError(f"{path}: two images stand for the same photo, {image_path.name!r}")
+        used.add(image_path)
         entries.append(Entry(name, image_path, path))
         annotations[name] = tuple(by_image.get(repr(image.get("id")), ()))
     if not entries:
@@ -79,11 +83,13 @@ def open_coco(root: Path, split: str | None, options: Reading) -> Dataset:
     n_instances = sum(map(len, annotations.values()))
     found = (
         f"{root.resolve().name}: COCO annotations, {len(entries)} samples in '{split}', "
-        f"{n_instances} instances, {len(classes)} classes with background, void {VOID}"
+        f"{n_instances} instances, {len(classes)} classes with background, void {VOID}{left_out}"
     )
     info = content.get("info")
     areas = isinstance(info, dict) and info.get(AREAS) is True
-    reader = CocoReader(annotations, table, areas)
+    reader = CocoReader(annotations, table, areas, bool(options.skip_unusable))
+    if reader.skip and (unusable := reader.unusable()):
+        found += f"; {unusable} annotations without area left out"
     return Dataset(root, split, classes, tuple(entries), found, reader, "coco", ids)
 
 
@@ -99,11 +105,14 @@ class CocoReader(ImageFiles):
         Category id to class id.
     areas : bool
         The instances are only areas of a label map.
+    skip : bool
+        Annotations without area are left out.
     """
 
     annotations: Mapping[str, tuple[Mapping[str, Any], ...]]
     table: Mapping[int, int]
     areas: bool
+    skip: bool = False
 
     def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:
         """Draw the instances: crowds first, then large to small, void last.
@@ -114,12 +123,15 @@ class CocoReader(ImageFiles):
             An annotation that cannot be drawn; the message gives its id.
         """
         drawn = []
-        for annotation in self.annotations[entry.name]:
+        for annotation in self._usable(entry):
             where = f"{entry.label_path}: annotation {annotation.get('id')!r} of {entry.name}"
             category = annotation.get("category_id")
             if not isinstance(category, int) or category not in self.table:
                 raise LabelError(f"{where}: category {category!r} is not in the file's list")
-            mask = draw_segmentation(annotation.get("segmentation"), size, where)
+            try:
+                mask = draw_segmentation(annotation.get("segmentation"), size, where)
+            except LabelError as error:
+                raise LabelError(f"{error}{self._way_out(annotation)}") from None
             if mask.any():
                 id_ = annotation.get(INSTANCE_ID, annotation.get("id"))
                 instance = Instance.of(
@@ -135,13 +147,43 @@ class CocoReader(ImageFiles):
         instances = tuple(i for i in drawn if i.class_id not in (0, VOID))
         return paint_label_map(drawn, size), None if self.areas else instances
 
+    def skipped(self, entry: Entry) -> list[str]:
+        """Return what to call the annotations of a sample that are left out."""
+        everything = self.annotations[entry.name] if self.skip else ()
+        return [f"annotation {a.get('id')!r}" for a in everything if not _has_area(a)]
+
+    def unusable(self) -> int:
+        """Count the annotations without area of all samples."""
+        return sum(not _has_area(a) for some in self.annotations.values() for a in some)
+
+    def _usable(self, entry: Entry) -> list[Mapping[str, Any]]:
+        everything = self.annotations[entry.name]
+        return [a for a in everything if not self.skip or _has_area(a)]
+
+    def _way_out(self, annotation: Mapping[str, Any]) -> str:
+        if _has_area(annotation):
+            return ""
+        total = sum(map(len, self.annotations.values()))
+        return skip_hint(self.unusable(), total, "annotations")
+
     def outlines(self, entry: Entry, size: tuple[int, int]) -> Outlines:
         """Yield the polygons of the file."""
-        for annotation in self.annotations[entry.name]:
+        for annotation in self._usable(entry):
             where, parts = f"annotation {annotation.get('id')!r}", annotation["segmentation"]
             if isinstance(parts, list):
                 for part in parts if isinstance(parts[0], list) else [parts]:
                     yield where, points_of(part, size, where)
+
+
+def _has_area(annotation: Mapping[str, Any]) -> bool:
+    """Return whether an annotation has an outline or RLE, and not only a box, a line or a point."""
+    segmentation = annotation.get("segmentation")
+    if isinstance(segmentation, dict):
+        return True
+    if not isinstance(segmentation, list) or not segmentation:
+        return False
+    parts = segmentation if isinstance(segmentation[0], list) else [segmentation]
+    return all(not isinstance(part, list) or len(part) >= 6 for part in parts)
 
 
 def painting_order(instance: Instance) -> tuple[int, bool, int]:
@@ -182,14 +224,40 @@ def _note_ids(path: Path, content: dict[str, Any], options: Reading) -> None:
 
 
 def _image_name(image: dict[str, Any], path: Path) -> PurePosixPath:
-    """Return the image's path within its folder; one that leads out of it is an error."""
+    """Return the image's path within its folder; of a path of another machine, its last name."""
     name = image.get("file_name")
-    if not isinstance(name, str) or "\0" in name or not PurePosixPath(name).name:
+    if not isinstance(name, str) or "\0" in name or not PurePosixPath(slashed(name)).name:
         raise DataError(f"{path}: image {image.get('id')!r} has no file_name")
-    file = PurePosixPath(name.replace("\\", "/"))
-    if file.is_absolute() or ".." in file.parts:
-        raise DataError(f"{path}: {name!r} leads out of the data set")
-    return file
+    file = PurePosixPath(slashed(name))
+    return PurePosixPath(file.name) if is_foreign(name) else file
+
+
+def _missing(name: str, folders: list[Path]) -> str:
+    looked = ", ".join(sorted({f.name + "/" for f in folders if f.is_dir()}))
+    if is_foreign(name):
+        last = PurePosixPath(slashed(name)).name
+        return f"{name!r} leads out of the data set, and {last!r} is missing; looked in {looked}"
+    return f"photo {str(PurePosixPath(slashed(name)))!r} is missing; looked in {looked}"
+
+
+def _without_root(content: dict[str, Any], others: list[Path]) -> tuple[list[dict[str, Any]], str]:
+    """Leave out Roboflow's synthetic category: unused, and the supercategory of all others."""
+    categories: list[dict[str, Any]] = content["categories"]
+    above = {category.get("supercategory") for category in categories} - {"none", "", None}
+    if len(above) != 1 or len(categories) < 2:
+        return categories, ""
+    root, *more = [c for c in categories if c.get("supercategory") in ("none", "", None)] or [{}]
+    if more or root.get("name") not in above:
+        return categories, ""
+
+    def uses_it(file: dict[str, Any]) -> bool:
+        return any(a.get("category_id") == root.get("id") for a in file["annotations"])
+
+    if uses_it(content) or any(uses_it(_read_coco(path)) for path in others):
+        return categories, ""
+    kept = [category for category in categories if category is not root]
+    what = f"category {root['name']!r} (id {root.get('id')})"
+    return kept, f"; {what}, which only heads the others, left out"
 
 
 def _files(path: Path) -> dict[str, Path]:

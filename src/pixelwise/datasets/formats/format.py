@@ -24,6 +24,14 @@ def unused_images(datasets: list[Dataset]) -> Iterator[Stray]:
             yield path, "annotation"
 
 
+def skip_hint(unusable: int, total: int, what: str) -> str:
+    """Return the end of a refusal: how many there are in the whole set, and the way out."""
+    return (
+        f"; {unusable:,} of {total:,} {what} in this set have no area: "
+        "--skip-unusable leaves them out"
+    )
+
+
 @dataclass(frozen=True)
 class Format:
     """One format of data sets.

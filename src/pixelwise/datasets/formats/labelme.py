@@ -10,6 +10,7 @@ import base64
 import binascii
 import io
 import json
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from PIL import Image, ImageDraw
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.class_names import class_map, find_names
+from pixelwise.datasets.formats.foreign import find_below, is_foreign, slashed
 from pixelwise.datasets.formats.format import Format, unused_images
 from pixelwise.datasets.formats.writer import AREAS, Item, Writer, as_instances, write_new
 from pixelwise.datasets.reader import Entry, Outlines, Truth
@@ -38,6 +40,12 @@ from pixelwise.samples import BoolArray, Float64Array, Instance, UInt8Array, pai
 IGNORE = "__ignore__"
 BACKGROUND_LABEL = "_background_"
 CROWD = "crowd"
+
+STROKES = {"line": (2, 2), "linestrip": (2, 1 << 20), "point": (1, 1)}
+"""Shapes without area, and how few and many points they have."""
+
+LINE_WIDTH, POINT_RADIUS = 10, 5
+"""Pixels, as labelme's own exporters draw them."""
 
 
 def is_labelme(path: Path) -> bool:
@@ -254,11 +262,13 @@ def _draw_shape(shape: Mapping[str, Any], size: tuple[int, int], where: str) -> 
     Raises
     ------
     LabelError
-        It is a point or a line, or its points are not points.
+        It is of an unknown kind, or its points are not points.
     """
     kind, raw = shape.get("shape_type") or "polygon", shape.get("points")
     if not isinstance(raw, list):
         raise LabelError(f"{where}: expected a list of points")
+    if kind in STROKES:
+        return _stroke(kind, raw, size, where)
     if kind in ("polygon", "oriented_rectangle"):
         points = points_of(raw, size, where)
     elif kind in ("rectangle", "circle", "mask"):
@@ -267,7 +277,8 @@ def _draw_shape(shape: Mapping[str, Any], size: tuple[int, int], where: str) -> 
         points = points_of([*raw, raw[-1]], size, where)[:2]
     else:
         raise LabelError(
-            f"{where}: a {kind!r} bounds no pixels; draw a polygon, rectangle, circle or mask"
+            f"{where}: a {kind!r} bounds no pixels; draw a polygon, rectangle, circle, line, "
+            "point or mask"
         )
     if kind == "mask":
         return _pasted(shape, points, size, where)
@@ -281,6 +292,23 @@ def _draw_shape(shape: Mapping[str, Any], size: tuple[int, int], where: str) -> 
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=1, fill=1)
     else:
         draw.polygon([(x, y) for x, y in points.tolist()], outline=1, fill=1)
+    return np.array(canvas, dtype=np.bool_)
+
+
+def _stroke(kind: str, raw: list[Any], size: tuple[int, int], where: str) -> BoolArray:
+    """Draw a line of labelme's width, or a point of its size."""
+    least, most = STROKES[kind]
+    if not least <= len(raw) <= most:
+        raise LabelError(f"{where}: a {kind} of {len(raw)} points")
+    points = points_of([*raw, raw[-1], raw[-1]], size, where)[: len(raw)]
+    canvas = Image.new("1", (size[1], size[0]))
+    draw = ImageDraw.Draw(canvas)
+    if kind == "point":
+        x, y = points[0].tolist()
+        around = (x - POINT_RADIUS, y - POINT_RADIUS, x + POINT_RADIUS, y + POINT_RADIUS)
+        draw.ellipse(around, outline=1, fill=1)
+    else:
+        draw.line([(x, y) for x, y in points.tolist()], fill=1, width=LINE_WIDTH)
     return np.array(canvas, dtype=np.bool_)
 
 
@@ -337,11 +365,15 @@ def _scan(path: Path, options: Reading) -> tuple[Path | None, set[str]]:
     labels = {str(shape.get("label")) for shape in _shapes(content, path)}
     name = content.get("imagePath")
     if isinstance(name, str) and "\0" not in name:
-        # Windows writes backslashes; the image may have been moved beside its annotation.
-        relative = name.replace("\\", "/")
-        for image in (path.parent / relative, path.parent / Path(relative).name):
-            if is_file(image):
-                return image, labels
+        # labelme's own relative paths may lead to a folder beside; those of another machine are
+        # looked for beside the annotation.
+        relative = slashed(name)
+        beside = not is_foreign(re.sub(r"^(\.\.?/)+", "", relative)) and is_file(
+            path.parent / relative
+        )
+        image = path.parent / relative if beside else find_below(name, [path.parent], path)
+        if image is not None:
+            return image, labels
     if content.get("imageData"):
         return path, labels
     options.problem("unpaired", path, f"its photo {name!r} is missing, and none is embedded")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import combinations
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
@@ -14,7 +16,8 @@ import yaml
 from pixelwise.classes import BACKGROUND, VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.class_names import class_map, find_names
-from pixelwise.datasets.formats.format import Format, Stray
+from pixelwise.datasets.formats.foreign import find_below, is_foreign, slashed
+from pixelwise.datasets.formats.format import Format, Stray, skip_hint
 from pixelwise.datasets.formats.writer import AREAS, Item, Writer, as_instances, write_new
 from pixelwise.datasets.reader import Entry, ImageFiles, Outlines, Truth
 from pixelwise.datasets.reading import Reading
@@ -55,7 +58,7 @@ def open_yolo(root: Path, split: str | None, options: Reading) -> Dataset:
     """
     splits = _split_places(root)
     split = choose_split(split, tuple(splits), root)
-    images = [p for place in splits[split] for p in _images_at(place)]
+    images = [p for place in splits[split] for p in _images_at(place, _bases(root))]
     if not images:
         raise DataError(f"{root}: no photo in split {split!r}; looked in {splits[split][0]}")
     top = splits[split][0]
@@ -73,7 +76,11 @@ def open_yolo(root: Path, split: str | None, options: Reading) -> Dataset:
         f"({len(entries) - labelled} without instances), {len(classes)} classes with background "
         f"{named_by}, void {VOID}"
     )
-    return Dataset(root, split, classes, entries, found, YoloReader(len(classes), areas), "yolo")
+    files = tuple(entry.label_path for entry in entries)
+    reader = YoloReader(len(classes), areas, files, bool(options.skip_unusable))
+    if reader.skip and (unusable := reader.unusable()[0]):
+        found += f"; {unusable} lines without area left out"
+    return Dataset(root, split, classes, entries, found, reader, "yolo")
 
 
 @dataclass(frozen=True)
@@ -86,10 +93,16 @@ class YoloReader(ImageFiles):
         With background, which is 0; class k in the files is k + 1 here.
     areas : bool
         The instances are only areas of a label map.
+    files : tuple of Path
+        The text files of all samples.
+    skip : bool
+        Lines without area are left out.
     """
 
     n_classes: int
     areas: bool
+    files: tuple[Path, ...] = ()
+    skip: bool = False
 
     def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:
         """Draw the polygons as YOLO's own trainer does, large instances under small ones.
@@ -100,7 +113,7 @@ class YoloReader(ImageFiles):
             A line that is not a polygon; the message names file and line.
         """
         instances = []
-        for number, class_id, points in _lines(entry, size):
+        for number, class_id, points in self._outlines(entry, size):
             if not 0 < class_id < self.n_classes:
                 raise LabelError(
                     f"{entry.label_path}: line {number}: class {class_id - 1}, "
@@ -114,17 +127,44 @@ class YoloReader(ImageFiles):
 
     def outlines(self, entry: Entry, size: tuple[int, int]) -> Outlines:
         """Yield the polygons of the file."""
-        for number, _, points in _lines(entry, size):
+        for number, _, points in self._outlines(entry, size):
             yield f"line {number}", points
 
+    def skipped(self, entry: Entry) -> list[str]:
+        """Return what to call the lines of a sample that are left out."""
+        lines = _lines(entry.label_path) if self.skip else ()
+        return [f"line {number}" for number, line in lines if not _has_area(line)]
 
-def _lines(entry: Entry, size: tuple[int, int]) -> Iterator[tuple[int, int, Float64Array]]:
-    """Yield line number, class id (1 is the first class) and polygon of every line."""
-    lines = read_text(entry.label_path).splitlines() if is_file(entry.label_path) else []
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            class_id, points = _read_line(line, size, f"{entry.label_path}: line {number}")
+    def unusable(self) -> tuple[int, int]:
+        """Count the lines without area of all samples, and all lines."""
+        kinds = [_has_area(line) for path in self.files for _, line in _lines(path)]
+        return kinds.count(False), len(kinds)
+
+    def _outlines(
+        self, entry: Entry, size: tuple[int, int]
+    ) -> Iterator[tuple[int, int, Float64Array]]:
+        """Yield line number, class id (1 is the first class) and polygon of every line."""
+        for number, line in _lines(entry.label_path):
+            if self.skip and not _has_area(line):
+                continue
+            try:
+                class_id, points = _read_line(line, size, f"{entry.label_path}: line {number}")
+            except LabelError as error:
+                hint = "" if _has_area(line) else skip_hint(*self.unusable(), "lines")
+                raise LabelError(f"{error}{hint}") from None
             yield number, class_id, points
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the number and the text of every line that is not empty."""
+    for number, line in enumerate(read_text(path).splitlines() if is_file(path) else (), 1):
+        if line.strip():
+            yield number, line
+
+
+def _has_area(line: str) -> bool:
+    """Return whether a line has three points or more; four numbers are a box."""
+    return len(line.split()) > 6
 
 
 def _read_line(line: str, size: tuple[int, int], where: str) -> tuple[int, Float64Array]:
@@ -143,6 +183,7 @@ def _read_line(line: str, size: tuple[int, int], where: str) -> tuple[int, Float
         It is something else; ``where`` says which line.
     """
     first, *rest = line.split()
+    first = re.sub(r"\.0*$", "", first)  # data frames write 0.0
     if not (first.isascii() and first.isdigit()) or len(first) > 5:
         raise LabelError(f"{where}: expected 'class x y x y ...', got {line[:40]!r}")
     if len(rest) == 4:
@@ -267,15 +308,11 @@ def _is_yaml(path: Path) -> bool:
 def _split_places(root: Path) -> dict[str, list[Path]]:
     """Return the places of each split's images: folders, or text files that list them."""
     file = _yaml_of(root)
-    folder = root if root.is_dir() else root.parent
     if file is None:
         inside = sorted(p for p in (root / IMAGES).iterdir() if p.is_dir())
         return {p.name: [p] for p in inside} or {WHOLE: [root / IMAGES]}
     content = _read_yaml(file)
-    base = folder / str(content.get("path") or "")
-    # Exported files often carry the path of the machine they were made on.
-    bases = [b for b in (base, folder) if b.is_dir()] or [folder]
-    splits = {}
+    bases, splits = _bases(root), {}
     for name in ("train", "val", "test", *sorted(str(key) for key in content)):
         places = content.get(name)
         if name in ("path", "names", "nc", "download") or name in splits:
@@ -285,26 +322,55 @@ def _split_places(root: Path) -> dict[str, list[Path]]:
             splits[name] = [_place(bases, place, file) for place in listed]
     if not splits:
         raise DataError(f"{file}: expected splits such as 'train: images/train', found none")
-    return {k: v for k, v in splits.items() if v[0].exists() or k == "train"}
+    kept = {k: v for k, v in splits.items() if v[0].exists() or k == "train"}
+    for one, other in combinations(kept, 2):
+        if kept[one] == kept[other] and content[one] != content[other]:
+            raise DataError(
+                f"{file}: {one!r} and {other!r} are paths of another machine, and both end in "
+                f"{kept[one][0].name!r}; write paths from the folder of this file"
+            )
+    return kept
+
+
+def _bases(root: Path) -> list[Path]:
+    """Return the folders that paths in data.yaml are of.
+
+    Its own ``path`` may be that of another machine. An absolute one counts only if data.yaml
+    itself was named, or if it leads into its folder.
+    """
+    file = _yaml_of(root)
+    folder = root if root.is_dir() else root.parent
+    given = "" if file is None else slashed(str(_read_yaml(file).get("path") or ""))
+    if not given or "\0" in given:
+        return [folder]
+    base = folder / given
+    inside = base.resolve().is_relative_to(folder.resolve())
+    return [base, folder] if base.is_dir() and (inside or is_file(root)) else [folder]
 
 
 def _place(bases: list[Path], place: str, file: Path) -> Path:
     if "\0" in place:
         raise DataError(f"{file}: {place!r} is not a path")
-    # "../train/images" is how Roboflow writes it, from a folder that is not there.
+    # "../train/images" is how Roboflow writes it, from a folder that is not there; Windows writes
+    # backslashes, and exported files the folders of the machine they were made on.
     for base in bases:
-        for candidate in (base / place, base / place.removeprefix("../")):
-            if candidate.exists():
-                return candidate
-    return bases[0] / place
+        found = find_below(place, [base], file, Path.exists)
+        if found is not None:
+            return found
+    return bases[0] / (PurePosixPath(slashed(place)).name if is_foreign(place) else slashed(place))
 
 
-def _images_at(place: Path) -> list[Path]:
+def _images_at(place: Path, bases: list[Path]) -> list[Path]:
     """Return the images in a folder and below, or those that a text file lists."""
     if place.is_dir():
         return [p for p in place.rglob("*") if is_image_file(p)]
     if place.suffix == ".txt" and is_file(place):
-        return [place.parent / line for line in read_text(place).split("\n") if line.strip()]
+        lines = [line.strip() for line in read_text(place).splitlines() if line.strip()]
+        folders = [place.parent, *(f for f in bases if f != place.parent)]
+        found = [(line, find_below(line, folders, place)) for line in lines]
+        if len({p for _, p in found if p}) < len({line for line, p in found if p}):
+            raise DataError(f"{place}: two of its lines stand for the same photo")
+        return [p or place.parent / PurePosixPath(slashed(line)).name for line, p in found]
     return []
 
 
@@ -337,7 +403,7 @@ def _classes_of(root: Path, entries: tuple[Entry, ...], options: Reading) -> tup
         kept = tuple(n for n in listed[1].names if n not in BACKGROUND)
         return class_map(("background", *kept), listed[0]), f"({listed[0].name})"
     firsts = [
-        line.split()[0]
+        re.sub(r"\.0*$", "", line.split()[0])
         for entry in entries
         if is_file(entry.label_path)
         for line in read_text(entry.label_path).splitlines()

@@ -1,0 +1,82 @@
+"""Paths of another machine: never followed, but looked for by their last names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
+
+from pixelwise.errors import DataError
+from pixelwise.io.files import is_file
+
+
+def slashed(name: str) -> str:
+    r"""Return a path with slashes, whatever system wrote it.
+
+    Examples
+    --------
+    >>> slashed(r"images\a.jpg")
+    'images/a.jpg'
+    """
+    return name.replace("\\", "/")
+
+
+def is_foreign(name: str) -> bool:
+    r"""Return whether a path is absolute, on a drive, a URL, or leads out of its folder.
+
+    Examples
+    --------
+    >>> [is_foreign(name) for name in ("a/b.jpg", "/a.jpg", r"C:\\a.jpg", r"..\a.jpg")]
+    [False, True, True, True]
+    """
+    path = PurePosixPath(slashed(name))
+    return path.is_absolute() or ".." in path.parts or bool(re.match(r"[A-Za-z][\w+.-]*:", name))
+
+
+def find_below(
+    name: str,
+    folders: Iterable[Path],
+    where: str | Path,
+    is_there: Callable[[Path], bool] = is_file,
+) -> Path | None:
+    """Look for a path in some folders: as it is, then by its last parts alone.
+
+    Parameters
+    ----------
+    name : str
+        As another machine wrote it. A part that leads out of a folder is not followed.
+    folders : iterable of Path
+        In the order of preference.
+    where : str or Path
+        What to call the file that holds the name in an error.
+    is_there : callable
+        Says whether a path is of the kind that is looked for.
+
+    Returns
+    -------
+    Path or None
+        None if it is nowhere.
+
+    Raises
+    ------
+    DataError
+        The last parts of a foreign path are found in two folders.
+    """
+    folders = list(dict.fromkeys(folders))
+    parts = PurePosixPath(slashed(name)).parts
+    if not is_foreign(name):
+        own = next((f / Path(*parts) for f in folders if is_there(f / Path(*parts))), None)
+        if own is not None:
+            return own
+    last = [part for part in parts if part not in ("/", ".", "..") and not part.endswith(":")]
+    for start in range(len(last)):
+        ends = [f / Path(*last[start:]) for f in folders]
+        found = list(dict.fromkeys(p.resolve() for p in ends if is_there(p)))
+        if len(found) > 1:
+            raise DataError(
+                f"{where}: {name!r} is of another machine, and {'/'.join(last[start:])!r} is in "
+                f"two folders: {found[0].parent} and {found[1].parent}; keep one of them"
+            )
+        if found:
+            return next(p for p in ends if is_there(p))
+    return None
