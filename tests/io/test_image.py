@@ -13,7 +13,8 @@ from PIL import Image
 
 from pixelwise import read_image, write_image
 from pixelwise.errors import ArgumentError, ImageFileError
-from pixelwise.io.image import find_images, resize_image, to_rgb
+from pixelwise.io.folders import find_in
+from pixelwise.io.image import resize_image, to_rgb
 from tests.conftest import real
 
 RAMP = np.broadcast_to(np.arange(60, 100, dtype=np.uint8)[None, :, None], (24, 40, 3)).copy()
@@ -101,14 +102,14 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ImageFileError, match="cannot be read"):
         read_image(tmp_path)
     with pytest.raises(ImageFileError, match="no image in this folder"):
-        find_images([tmp_path])
+        find_in([tmp_path])
 
 
 def test_hidden_files_are_no_images(tmp_path: Path) -> None:
     write_image(tmp_path / "a.jpg", RAMP)
     (tmp_path / "._a.jpg").write_bytes(b"what macOS leaves on other disks")
-    assert find_images([tmp_path]) == [tmp_path / "a.jpg"]
-    assert find_images([tmp_path / "*.jpg"]) == [tmp_path / "a.jpg"]
+    assert list(find_in([tmp_path]).names) == [tmp_path / "a.jpg"]
+    assert list(find_in([tmp_path / "*.jpg"]).names) == [tmp_path / "a.jpg"]
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.alpha import read_alpha, write_alpha
 from pixelwise.io.exif import read_with_metadata
+from pixelwise.io.folders import distinct_names
+from pixelwise.io.image import HEIC_SUFFIXES
 from pixelwise.progress import track
 
 WITH_ALPHA = (".png", ".webp")
@@ -44,7 +47,7 @@ class BlurOutcome:
 
 def blur_files(
     predictor: Predictor,
-    images: Sequence[Path],
+    images: Sequence[Path] | Mapping[Path, str],
     out: Path,
     background: Background | None = None,
     subject: tuple[str, ...] = (ALL,),
@@ -56,7 +59,9 @@ def blur_files(
     Parameters
     ----------
     predictor : Predictor
-    images : sequence of Path
+    images : sequence of Path, or mapping of Path to str
+        Or what to call each one's result in ``out``, without its suffix. By default its own
+        stem, with the suffix or the folder where several are alike.
     out : Path
         An image file for one photo; a folder for several, or if it has no suffix.
     background : Background, optional
@@ -125,22 +130,32 @@ def blur_files(
     return BlurOutcome(written, tuple(without), failed)
 
 
-def _names(images: Sequence[Path], out: Path, transparent: bool) -> list[Path]:
+def _names(images: Sequence[Path] | Mapping[Path, str], out: Path, transparent: bool) -> list[Path]:
     """Return where the result of each image goes."""
+    if not isinstance(images, Mapping):
+        images = distinct_names({path: Path(path.name) for path in images})
     if len(images) == 1 and out.suffix and not out.is_dir():
         results = [out]
     else:
-        results = [out / path.name for path in images]
-        if transparent:
-            results = [
-                path if path.suffix.lower() in WITH_ALPHA else path.with_suffix(".png")
-                for path in results
-            ]
+        stems = Counter((out / name).with_suffix("") for name in images.values())
+        results = []
+        for path, name in images.items():
+            suffix = ".jpg" if path.suffix.lower() in HEIC_SUFFIXES else path.suffix
+            if transparent and suffix.lower() not in WITH_ALPHA:
+                suffix = ".png"
+            own = name.removesuffix(path.suffix)
+            # a.jpg and a.heic both become JPEGs, and PNGs if they are transparent.
+            kept = (
+                f"{name}{suffix}"
+                if suffix != path.suffix and stems[out / own] > 1
+                else own + suffix
+            )
+            results.append(out / kept)
     if transparent and results[0].suffix.lower() not in WITH_ALPHA:
         raise ArgumentError(f"{out}: transparency needs a file that ends in .png or .webp")
     twice = {path for path in results if results.count(path) > 1}
     if twice:
-        raise ArgumentError(f"{min(twice)}: two photos would be written here; blur them separately")
+        raise ArgumentError(f"{min(twice)}: two photos would be written here; rename one of them")
     taken = {path.resolve() for path in results} & {path.resolve() for path in images}
     if taken:
         raise ArgumentError(f"{min(taken)}: would overwrite the photo; choose another --out")

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import Weights, choice
+from pixelwise.cli.options import Recursive, Weights, choice
 from pixelwise.defaults import BLUR_STRENGTH, WEIGHTS
 from pixelwise.errors import ArgumentError, ImageFileError
 
 if TYPE_CHECKING:
     from pixelwise.blur import Background
     from pixelwise.inference import Predictor
+    from pixelwise.io.folders import Found
 
 NOTHING_WRITTEN = 3
 """Exit code if no photo and no clip shows a subject: nothing failed, but nothing was written."""
@@ -71,15 +72,17 @@ def blur(
             "virtual camera given as --out."
         ),
     ] = None,
+    recursive: Recursive = True,
     weights: Weights = WEIGHTS,
 ) -> None:
     """Blur or replace the background of photos and clips; their subjects stay sharp.
 
-    A photo without a subject is reported; if nothing at all was written, the exit code is 3.
+    Folders are searched with all that lies below, and their tree is kept in --out. A photo
+    without a subject is reported; if nothing at all was written, the exit code is 3.
     """
     from pixelwise.blur import Blur, parse_background
     from pixelwise.inference import Predictor
-    from pixelwise.io.image import find_images
+    from pixelwise.io.folders import find_in
     from pixelwise.io.video import is_video
 
     look = parse_background(background, Blur(sigma, strength, shape, ground))
@@ -105,7 +108,8 @@ def blur(
         raise ArgumentError(f"{out}: several inputs need a folder, not a file")
     written = 0
     if photos:
-        written += _photos(predictor, find_images(photos), out, look, wanted, alpha, save_alpha)
+        found = find_in(photos, recursive=recursive, skip=out)
+        written += _photos(predictor, found, out, look, wanted, alpha, save_alpha)
     for clip in clips:
         written += _clip(predictor, clip, out if out.suffix else out / clip.name, look, wanted)
     if not written:
@@ -114,7 +118,7 @@ def blur(
 
 def _photos(
     predictor: Predictor,
-    photos: list[Path],
+    found: Found,
     out: Path,
     look: Background,
     wanted: tuple[str, ...],
@@ -124,15 +128,18 @@ def _photos(
     """Blur photos, report each, and return how many were written."""
     from pixelwise.blur import blur_files
 
-    if len(photos) > 1 and out.suffix:
+    if len(found.names) > 1 and out.suffix:
         raise ArgumentError(f"{out}: several inputs need a folder, not a file")
-    outcome = blur_files(predictor, photos, out, look, wanted, alpha, save_alpha)
+    outcome = blur_files(predictor, found.names, out, look, wanted, alpha, save_alpha)
     for path, names in outcome.written.items():
         print(f"wrote {path}: {', '.join(names)} kept")
     for photo in outcome.without:
         print(f"{photo}: found none of {_asked(predictor, wanted)}; nothing written")
+    if found.passed_over:
+        print(f"{len(outcome.written)} photos blurred{found.said()}")
     if outcome.failed:
         raise ImageFileError("; ".join(outcome.failed.values()))
+    found.stop_on_unread()
     return len(outcome.written)
 
 

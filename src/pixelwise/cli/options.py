@@ -70,6 +70,10 @@ Data = Annotated[Path, typer.Argument(metavar="DATA", help=DATA)]
 Inputs = Annotated[
     list[Path], typer.Argument(metavar="INPUT", help="Images, folders, or globs such as '*.jpg'.")
 ]
+Recursive = Annotated[
+    bool,
+    typer.Option("--recursive/--flat", help="Search folders with all that lies below them."),
+]
 Weights = Annotated[str, typer.Option(metavar="NAME|FILE", help=NAMED_WEIGHTS)]
 Device = Annotated[str, choice("inference.session:DEVICES", help="Where the network runs.")]
 TrainingDevice = Annotated[

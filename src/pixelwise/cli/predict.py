@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import Device, Inputs, Weights, choice
+from pixelwise.cli.options import Device, Inputs, Recursive, Weights, choice
 from pixelwise.defaults import TILE, WEIGHTS
 from pixelwise.errors import ImageFileError
 
@@ -51,6 +51,7 @@ def predict(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Predict again where the results exist.")
     ] = False,
+    recursive: Recursive = True,
     device: Device = "cpu",
 ) -> None:
     """Predict the class of every pixel of images, and their instances.
@@ -59,16 +60,18 @@ def predict(
     instances, STEM_instances.png (16-bit ids, 0 = none) and STEM_instances_overlay.jpg too.
     --save chooses other kinds.
 
-    Images with results are skipped. Images that cannot be read are reported at the end.
+    Folders are searched with all that lies below, and their tree is kept in --out; images of one
+    name but of two kinds keep their suffix in the results' names. Images with results are skipped.
+    Images that cannot be read are reported at the end.
     """
     from pixelwise.inference import Predictor, predict_files
-    from pixelwise.io.image import find_images
+    from pixelwise.io.folders import find_in
 
-    photos = find_images(inputs)
+    found = find_in(inputs, recursive=recursive, skip=out)
     predictor = Predictor.load(weights, device=device)
     outcome = predict_files(
         predictor,
-        photos,
+        found.names,
         out,
         save or (),
         overwrite=overwrite,
@@ -77,10 +80,11 @@ def predict(
         tile=tile,
     )
     skipped = f"; {len(outcome.skipped)} had results already" if outcome.skipped else ""
-    print(f"predicted {len(outcome.written)} images into {out}{skipped}")
+    print(f"predicted {len(outcome.written)} images into {out}{skipped}{found.said()}")
     if outcome.in_tiles:
         print(f"{len(outcome.in_tiles)} of them in tiles, without instances")
     if outcome.failed:
         first, *more = outcome.failed.values()
         others = f" (and {len(more)} more: {', '.join(str(p) for p in list(outcome.failed)[1:])})"
         raise ImageFileError(first + (others if more else ""))
+    found.stop_on_unread()

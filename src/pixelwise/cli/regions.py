@@ -42,11 +42,14 @@ def regions(
     Writes STEM_regions.png (16-bit region ids), STEM_parts.jpg (mean colours) and, except for
     superpixels, STEM_boundaries.png (strength of every boundary, 0 to 65535).
     """
-    from pixelwise.io.image import find_images
+    from pixelwise.io.folders import find_in
     from pixelwise.regions import write_regions
 
-    images = find_images(inputs)
+    found = find_in(inputs, recursive=False)
+    images = list(found.names)
     outcome = write_regions(images, out, n, level, boundaries, superpixels)
-    print(f"divided {len(outcome.written)} of {len(images)} images into regions, in {out}")
+    divided = f"divided {len(outcome.written)} of {len(images)} images into regions, in {out}"
+    print(divided + found.said())
     if outcome.failed:
         raise ImageFileError("; ".join(outcome.failed.values()))
+    found.stop_on_unread()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from pixelwise.inference.outputs import (
 )
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.predictor import Predictor
+from pixelwise.io.folders import distinct_names
 from pixelwise.io.image import read_image
 from pixelwise.io.tiff import large_size
 from pixelwise.progress import track
@@ -60,7 +61,7 @@ class Outcome:
 
 def predict_files(
     predictor: Predictor,
-    images: Sequence[Path],
+    images: Sequence[Path] | Mapping[Path, str],
     out: Path,
     save: Sequence[str] = (),
     *,
@@ -74,10 +75,11 @@ def predict_files(
     Parameters
     ----------
     predictor : Predictor
-    images : sequence of Path
-        With different stems.
+    images : sequence of Path, or mapping of Path to str
+        Or what to call each one's results. By default its stem, with the suffix or the folder
+        where several are alike.
     out : Path
-        The folder for the results: ``<stem>`` and what `pixelwise.inference.outputs.SUFFIXES`
+        The folder for the results: their name and what `pixelwise.inference.outputs.SUFFIXES`
         says.
     save : sequence of str
         ``png`` (palette label map), ``overlay`` (classes over the image), ``instances`` (16-bit
@@ -103,7 +105,7 @@ def predict_files(
     Raises
     ------
     ArgumentError
-        An unknown kind, two images of one stem, or a result that would overwrite an image.
+        An unknown kind, two results of one name, or a result that would overwrite an image.
 
     Examples
     --------
@@ -126,16 +128,20 @@ def predict_files(
     if "coco" in wanted:  # it is made of what stands in these files
         wanted |= {"png", "instances"} if with_instances else {"png"}
     kinds = [kind for kind in SUFFIXES if kind in wanted]
-    _check_names(images, out, kinds)
-    skipped = () if overwrite else tuple(path for path in images if _is_done(path, out, kinds))
+    if not isinstance(images, Mapping):
+        images = distinct_names({path: Path(path.name) for path in images})
+    names = dict(images)
+    _check_names(names, out, kinds)
+    done = [] if overwrite else [p for p, name in names.items() if _is_done(name, out, kinds)]
+    skipped = tuple(done)
     todo = [path for path in images if path not in set(skipped)]
     # Tiles are cut from the image, and the network may see it enlarged.
     tile = max(1, round(tile / max(1.0, predictor.card.image_scale)))
-    run = _Run(predictor, out, kinds, bool(save), min_area, tuple(tta), tile)
+    run = _Run(predictor, out, names, kinds, bool(save), min_area, tuple(tta), tile)
     # While one image is in the network, the next is decoded and the last is written.
     for _ in prefetch(run.write, run.predictions(todo), AHEAD):
         pass
-    good = [path for path in images if path not in run.failed]
+    good = {path: name for path, name in names.items() if path not in run.failed}
     if "coco" in save and good:
         write_coco(out, good, predictor.classes, with_instances)
     if "yolo" in save and good:
@@ -150,6 +156,7 @@ class _Run:
 
     predictor: Predictor
     out: Path
+    names: dict[Path, str]
     kinds: list[str]
     chosen: bool
     """Whether the kinds were asked for, or are the usual ones."""
@@ -182,7 +189,7 @@ class _Run:
 
     def write(self, predicted: tuple[Path, UInt8Array, Prediction]) -> None:
         """Write the results of one image."""
-        write_outputs(self.out, *predicted, self.kinds)
+        write_outputs(self.out, *predicted, self.kinds, self.names[predicted[0]])
 
     def write_in_tiles(self, path: Path) -> None:
         """Predict an image in tiles and write its results as they come."""
@@ -194,7 +201,7 @@ class _Run:
                 f"{path}: {needs} needs the label map as a whole, and this image is predicted in "
                 "tiles; give a larger --tile, or save png and overlay only"
             )
-        label_map, drawing = (output_path(self.out, path, kind) for kind in CLASS_KINDS)
+        label_map, drawing = (output_path(self.out, self.names[path], kind) for kind in CLASS_KINDS)
         wanted = drawing if "overlay" in kinds else None
         label_large(self.predictor, path, label_map, wanted, self.tile, self.tta)
         if self.predictor.card.instance_classes:
@@ -209,20 +216,20 @@ def _read(path: Path, tile: int) -> UInt8Array | ImageFileError | None:
         return error
 
 
-def _check_names(images: Sequence[Path], out: Path, kinds: list[str]) -> None:
-    stem, count = max(Counter(p.stem for p in images).items(), key=lambda i: i[1], default=("", 0))
+def _check_names(names: Mapping[Path, str], out: Path, kinds: list[str]) -> None:
+    name, count = max(Counter(names.values()).items(), key=lambda i: i[1], default=("", 0))
     if count > 1:
         raise ArgumentError(
-            f"several images are called {stem!r} and would overwrite each other's results; "
-            "predict them in separate calls"
+            f"the results of several images would be called {name!r} and overwrite each other; "
+            "rename one of the images"
         )
-    results = {output_path(out, path, kind).resolve() for path in images for kind in kinds}
-    taken = results & {path.resolve() for path in images}
+    results = {output_path(out, name, kind).resolve() for name in names.values() for kind in kinds}
+    taken = results & {path.resolve() for path in names}
     if taken:
         raise ArgumentError(
             f"{min(taken)}: a result would overwrite this image; choose another --out"
         )
 
 
-def _is_done(path: Path, out: Path, kinds: list[str]) -> bool:
-    return all(output_path(out, path, kind).exists() for kind in kinds)
+def _is_done(name: str, out: Path, kinds: list[str]) -> bool:
+    return all(output_path(out, name, kind).exists() for kind in kinds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,15 @@ CLASS_KINDS, INSTANCE_KINDS = ("png", "overlay"), ("instances", "instances_overl
 """What needs the classes alone, and what there is only if there are instances."""
 
 
-def output_path(folder: Path, image_path: Path, kind: str) -> Path:
-    """Return where a kind of file for an image goes.
+def output_path(folder: Path, name: str, kind: str) -> Path:
+    """Return where a kind of file for an image goes, by the name of its results.
 
     Examples
     --------
-    >>> output_path(Path("out"), Path("in/dog.jpg"), "overlay").as_posix()
-    'out/dog_overlay.jpg'
+    >>> output_path(Path("out"), "day1/dog", "overlay").as_posix()
+    'out/day1/dog_overlay.jpg'
     """
-    return folder / f"{image_path.stem}{SUFFIXES[kind]}"
+    return folder / f"{name}{SUFFIXES[kind]}"
 
 
 def write_outputs(
@@ -63,6 +63,7 @@ def write_outputs(
     image: UInt8Array,
     prediction: Prediction,
     kinds: Iterable[str],
+    name: str | None = None,
 ) -> None:
     """Write the files of one image.
 
@@ -71,39 +72,42 @@ def write_outputs(
     folder : Path
         For the files.
     image_path : Path
-        Of the image; its stem names the files.
+        Of the image.
     image : (H, W, 3) uint8
         RGB.
     prediction : Prediction
     kinds : iterable of str
         Keys of `SUFFIXES`.
+    name : str, optional
+        Of the files, before what `SUFFIXES` says; the stem of the image if not given.
     """
     for kind in kinds:
-        _WRITERS[kind](output_path(folder, image_path, kind), image_path, image, prediction)
+        path = output_path(folder, name or image_path.stem, kind)
+        _WRITERS[kind](path, image_path, image, prediction)
 
 
-def write_coco(
-    folder: Path, image_paths: Sequence[Path], classes: ClassMap, instances: bool
-) -> None:
+def write_coco(folder: Path, names: Mapping[Path, str], classes: ClassMap, instances: bool) -> None:
     """Write one COCO file of the label maps in a folder, those of earlier calls among them.
 
     Parameters
     ----------
     folder : Path
         With a label map, and an instance map if ``instances``, for each image.
-    image_paths : sequence of Path
+    names : mapping of Path to str
+        Each image, and what its results are called.
     classes : ClassMap
     instances : bool
         Read the instance maps; else each connected area of a class is an annotation.
     """
     coco = CocoWriter(folder, classes, None)
-    for path in image_paths:
-        label_map = read_label_map(output_path(folder, path, "png"))
+    for path, name in names.items():
+        label_map = read_label_map(output_path(folder, name, "png"))
         found = None
         if instances:
-            instance_map = read_instance_map(output_path(folder, path, "instances"))
+            instance_map = read_instance_map(output_path(folder, name, "instances"))
             found = instances_of(instance_map, label_map)
-        coco.annotate(_item(path, label_map, found), path.name)
+        place = Path(name).parent / path.name
+        coco.annotate(_item(path, label_map, found), place.as_posix())
     write_json(folder / COCO_FILE, coco.content("all"), indent=None)
 
 

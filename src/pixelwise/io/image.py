@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,66 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pixelwise.errors import ArgumentError, ImageFileError
+from pixelwise.errors import ArgumentError, ImageFileError, missing_extra
 from pixelwise.io.decoders import MAX_PIXELS, ORIENTATION, decode_jpeg
 from pixelwise.io.files import written_whole
 from pixelwise.samples import UInt8Array, check_image
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
+HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
+"""Read where the package pillow-heif is installed (extra ``heic``)."""
+
+JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
+
+IMAGE_SUFFIXES = frozenset(
+    {
+        *JPEG_SUFFIXES,
+        *HEIC_SUFFIXES,
+        *(
+            ".png",
+            ".bmp",
+            ".tif",
+            ".tiff",
+            ".webp",
+            ".gif",
+            ".avif",
+            ".ppm",
+            ".pgm",
+            ".pbm",
+            ".pnm",
+        ),
+    }
+)
 """The file name suffixes that a folder of images is searched for."""
 
-# Pillow imports these two only when nothing else fits, but requires that a named format is there.
-import_module("PIL.TiffImagePlugin")
-import_module("PIL.WebPImagePlugin")
+# Pillow imports these only when nothing else fits, but requires that a named format is there.
+for _plugin in ("Tiff", "WebP", "Avif"):
+    import_module(f"PIL.{_plugin}ImagePlugin")
 
-IMAGE_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
+IMAGE_FORMATS = ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF"]
 """What Pillow may take a file for. Its other readers include one that starts a program (EPS)."""
+
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+"""What follows ``ftyp`` at the beginning of a HEIC file (ISO/IEC 23008-12)."""
+
+
+NEEDS_HEIF = str(missing_extra("HEIC", "pillow-heif", "heic"))
+
+
+@cache
+def heic_is_read() -> bool:
+    """Return whether pillow-heif is installed; from then on Pillow reads HEIC."""
+    try:
+        import_module("pillow_heif").register_heif_opener()
+    except ImportError:
+        return False
+    IMAGE_FORMATS.append("HEIF")
+    return True
+
+
+def _refuse_heic(path: str | Path, data: bytes) -> None:
+    """Raise an error for a HEIC file if nothing here reads it."""
+    if data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS and not heic_is_read():
+        raise ImageFileError(f"{path}: {NEEDS_HEIF}")
 
 
 def read_image(path: str | Path) -> UInt8Array:
@@ -37,7 +84,7 @@ def read_image(path: str | Path) -> UInt8Array:
     Parameters
     ----------
     path : str or Path
-        JPEG, PNG, TIFF, WebP, BMP or GIF (its first frame).
+        JPEG, PNG, TIFF, WebP, AVIF, BMP, PNM or GIF (its first frame); HEIC with pillow-heif.
 
     Returns
     -------
@@ -141,6 +188,7 @@ def open_pillow(path: str | Path, data: bytes | None = None) -> Image.Image:
     path = Path(path)
     if data is None:
         data = read_bytes(path)
+    _refuse_heic(path, data)
     try:
         picture = Image.open(io.BytesIO(data), formats=IMAGE_FORMATS)
         if picture.width * picture.height > MAX_PIXELS:
@@ -194,7 +242,7 @@ def save_pillow(path: str | Path, picture: Image.Image, **options: Any) -> None:
     suffix = Path(path).suffix.lower()
     if suffix not in Image.registered_extensions():
         raise ArgumentError(f"{path}: cannot tell the image format from {suffix!r}; try .png")
-    if suffix in (".jpg", ".jpeg"):
+    if suffix in JPEG_SUFFIXES:
         # 4:4:4, since chroma subsampling frays exactly the outlines of masks that people look at.
         options = {"quality": 92, "subsampling": 0} | options
     with written_whole(path) as beside:
@@ -286,51 +334,6 @@ def images_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if is_image_file(path))
 
 
-def find_images(paths: list[Path]) -> list[Path]:
-    """Return the images among files, folders (not searched deeper) and globs such as ``*.jpg``.
-
-    They are sorted within each of them; folders and globs leave out hidden files.
-
-    Raises
-    ------
-    ImageFileError
-        A path does not exist, or a folder holds no image.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     for name in ("b.png", "a.png", "._a.png"):
-    ...         write_image(Path(folder, name), np.zeros((2, 3, 3), np.uint8))
-    ...     [path.name for path in find_images([Path(folder)])]
-    ['a.png', 'b.png']
-    """
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = images_in(path)
-            if not inside:
-                raise ImageFileError(
-                    f"{path}: no image in this folder; looked for "
-                    + " ".join(sorted(IMAGE_SUFFIXES))
-                )
-            found += inside
-        elif path.exists():
-            found.append(path)
-        elif matches := _matches(path):
-            found += matches
-        else:
-            raise ImageFileError(f"{path}: no such file or folder")
-    return found
-
-
-def _matches(pattern: Path) -> list[Path]:
-    """Return the images that a glob names, for shells that do not expand globs."""
-    if not any(sign in pattern.name for sign in "*?["):
-        return []
-    return sorted(p for p in pattern.parent.glob(pattern.name) if is_image_file(p))
-
-
 def read_size(path: str | Path, data: bytes | None = None) -> tuple[tuple[int, int], bool]:
     """Read the size of an image from its header.
 
@@ -360,6 +363,10 @@ def read_size(path: str | Path, data: bytes | None = None) -> tuple[tuple[int, i
     ...     read_size(f"{folder}/a.png")
     ((2, 3), False)
     """
+    if data is None and Path(path).suffix.lower() in HEIC_SUFFIXES:
+        data = read_bytes(path)
+    if data is not None:
+        _refuse_heic(path, data)
     source = path if data is None else io.BytesIO(data)
     try:
         with Image.open(source, formats=IMAGE_FORMATS) as picture:
