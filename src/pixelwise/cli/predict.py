@@ -5,6 +5,7 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -81,6 +82,7 @@ def predict(
     )
     skipped = f"; {len(outcome.skipped)} had results already" if outcome.skipped else ""
     print(f"predicted {len(outcome.written)} images into {out}{skipped}{found.said()}")
+    say_ranges(outcome.written)
     if outcome.in_tiles:
         print(f"{len(outcome.in_tiles)} of them in tiles, without instances")
     if outcome.failed:
@@ -88,3 +90,14 @@ def predict(
         others = f" (and {len(more)} more: {', '.join(str(p) for p in list(outcome.failed)[1:])})"
         raise ImageFileError(first + (others if more else ""))
     found.stop_on_unread()
+
+
+def say_ranges(images: Iterable[Path]) -> None:
+    """Print which levels of images of more than 8 bits were seen as 0 to 255."""
+    from pixelwise.io.image import levels_used
+
+    used = [(path, levels) for path in images if (levels := levels_used(path)) is not None]
+    if used:
+        path, (low, high) = used[0]
+        more = f" (and {len(used) - 1} more, each by its own range)" if len(used) > 1 else ""
+        print(f"{path}: levels {low} to {high} of more than 8 bits were seen as 0 to 255{more}")

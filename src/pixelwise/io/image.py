@@ -15,13 +15,17 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pixelwise.errors import ArgumentError, ImageFileError, missing_extra
 from pixelwise.io.decoders import MAX_PIXELS, ORIENTATION, decode_jpeg
+from pixelwise.io.depth import to_eight_bits, used_range
 from pixelwise.io.files import written_whole
-from pixelwise.samples import UInt8Array, check_image
+from pixelwise.samples import Int64Array, UInt8Array, UInt16Array, check_image
 
 HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 """Read where the package pillow-heif is installed (extra ``heic``)."""
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
+
+DEEP_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".pgm", ".pnm"})
+"""Of files that may hold grey levels of more than 8 bits."""
 
 IMAGE_SUFFIXES = frozenset(
     {
@@ -78,8 +82,8 @@ def _refuse_heic(path: str | Path, data: bytes) -> None:
 def read_image(path: str | Path) -> UInt8Array:
     """Read an image.
 
-    EXIF orientation is applied, transparency is laid over white, 16-bit is scaled to 8,
-    greyscale and CMYK become RGB.
+    EXIF orientation is applied, transparency is laid over white, greyscale and CMYK become RGB.
+    Of grey levels of more than 8 bits the range that is used becomes 0 to 255 (`levels_used`).
 
     Parameters
     ----------
@@ -167,6 +171,8 @@ def to_rgb(array: npt.NDArray[np.generic]) -> UInt8Array:
             "expected (H, W), (H, W, 3) or (H, W, 4) uint8, or (H, W) uint16, "
             f"got {array.shape} {array.dtype}"
         )
+    if array.dtype == np.uint16:
+        array = (array.astype(np.uint16) >> 8).astype(np.uint8)
     return _flatten(Image.fromarray(np.ascontiguousarray(array)), "array")
 
 
@@ -396,12 +402,55 @@ def read_bytes(path: str | Path) -> bytes:
         raise ImageFileError(f"{path}: cannot be read ({error.strerror})") from None
 
 
+def levels_used(path: str | Path) -> tuple[int, int] | None:
+    """Return which levels of a grey image of more than 8 bits `read_image` makes 0 and 255.
+
+    Returns
+    -------
+    (low, high) or None
+        None for an image of 8 bits.
+
+    Raises
+    ------
+    ImageFileError
+        The file cannot be read.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> levels = np.linspace(1000, 1700, 600).reshape(20, 30).astype(np.uint16)
+    >>> with TemporaryDirectory() as folder:
+    ...     Image.fromarray(levels).save(f"{folder}/a.png")
+    ...     levels_used(f"{folder}/a.png")
+    (1000, 1700)
+    """
+    if Path(path).suffix.lower() not in DEEP_SUFFIXES:
+        return None
+    try:
+        with Image.open(path, formats=IMAGE_FORMATS) as picture:
+            if not picture.mode.startswith("I"):
+                return None
+    # Pillow's readers meet damaged files with many kinds of exception; all mean the same here.
+    except Exception as error:
+        raise ImageFileError(f"{path}: not an image that can be read ({error})") from None
+    with open_pillow(path) as picture:
+        return used_range(_counts(_deep_levels(picture)))
+
+
+def _deep_levels(picture: Image.Image) -> UInt16Array:
+    return np.asarray(picture).astype(np.int64).clip(0, 65535).astype(np.uint16)
+
+
+def _counts(levels: UInt16Array) -> Int64Array:
+    return np.bincount(levels.ravel(), minlength=1 << 16).astype(np.int64)
+
+
 def _flatten(picture: Image.Image, path: str | Path) -> UInt8Array:
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I"):
         # Pillow would clip 16-bit values at 255 instead of scaling them.
-        deep = np.asarray(picture).astype(np.int64)
-        picture = Image.fromarray((deep.clip(0, 65535) >> 8).astype(np.uint8))
+        levels = _deep_levels(picture)
+        picture = Image.fromarray(to_eight_bits(_counts(levels))[levels])
     elif picture.mode == "F":
         raise ImageFileError(f"{path}: floating-point pixels have no agreed white; save 16-bit")
     if picture.has_transparency_data:

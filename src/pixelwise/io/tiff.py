@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tifffile
 
 from pixelwise.errors import ImageFileError
+from pixelwise.io.depth import to_eight_bits
 from pixelwise.io.image import read_image, read_size, to_rgb
 from pixelwise.samples import UInt8Array
 
@@ -114,6 +115,7 @@ def _tiff_rows(page: tifffile.TiffPage, path: str | Path) -> Iterator[UInt8Array
     height, width, samples = page.imagelength, page.imagewidth, page.samplesperpixel
     band, top, filled = np.empty((0, width, samples), page.dtype), 0, 0
     try:
+        table = _table_of(page)
         # Strips, and tiles, come from left to right and from top to bottom.
         for pixels, (_, _, y, x, _), _ in page.segments(maxworkers=1):
             if pixels is None:
@@ -129,16 +131,33 @@ def _tiff_rows(page: tifffile.TiffPage, path: str | Path) -> Iterator[UInt8Array
             if filled == width:
                 filled = 0
                 for first in range(0, len(band), BAND):
-                    yield _rgb(band[first : first + BAND], page)
+                    yield _rgb(band[first : first + BAND], page, table)
     # tifffile and the decoders below it meet damaged files with many kinds of exception.
     except Exception as error:
         hint = "; install imagecodecs to read it" if "imagecodecs" in str(error) else ""
         raise ImageFileError(f"{path}: truncated or damaged ({error}){hint}") from None
 
 
-def _rgb(band: npt.NDArray[np.generic], page: tifffile.TiffPage) -> UInt8Array:
-    if band.dtype == np.uint16:
-        band = (band.astype(np.uint16) >> 8).astype(np.uint8)
+def _table_of(page: tifffile.TiffPage) -> UInt8Array | None:
+    """Return what makes the levels of a 16-bit page into 8 bits; grey ones are counted first."""
+    if page.dtype != np.uint16:
+        return None
+    if page.samplesperpixel > 1:
+        return np.asarray(np.arange(1 << 16) >> 8, dtype=np.uint8)
+    counts = np.zeros(1 << 16, dtype=np.int64)
+    for pixels, _, shape in page.segments(maxworkers=1):
+        if pixels is None:
+            raise ValueError("a part of the pixels is missing")
+        inside = pixels[0, : shape[1], : shape[2]]
+        counts += np.bincount(inside.ravel(), minlength=1 << 16)
+    return to_eight_bits(counts)
+
+
+def _rgb(
+    band: npt.NDArray[np.generic], page: tifffile.TiffPage, table: UInt8Array | None
+) -> UInt8Array:
+    if table is not None:
+        band = table[band.astype(np.uint16)]
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         band = 255 - band
     return to_rgb(band[..., 0] if band.shape[2] == 1 else band)
