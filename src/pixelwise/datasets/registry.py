@@ -148,6 +148,7 @@ def find(path: Path, options: ReadOptions | None = None) -> tuple[Path, str]:
         if FORMATS[name].is_here(inside)
     ]
     folders = list(dict.fromkeys(inside for inside, _ in below))
+    folders = [f for f in folders if not set(f.parents) & set(folders)]
     if len(folders) > 1:
         listed = ", ".join(str(folder) for folder in folders[:8])
         raise NotADatasetError(f"{path}: several data sets inside, name one: {listed}")

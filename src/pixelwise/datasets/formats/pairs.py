@@ -12,12 +12,21 @@ from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.class_names import class_map
 from pixelwise.datasets.formats.format import Format
 from pixelwise.datasets.formats.mask_encoding import (
+    OBJECT,
     MaskEncoding,
     infer_encoding,
     only_instances,
     usable_entries,
 )
 from pixelwise.datasets.formats.mask_reader import count_up, id_reader
+from pixelwise.datasets.formats.object_files import (
+    ObjectReader,
+    RunReader,
+    holds_samples,
+    objects_of,
+    read_runs,
+    samples_in,
+)
 from pixelwise.datasets.formats.pairing import (
     ENDS,
     by_key,
@@ -108,6 +117,9 @@ def open_pairs(root: Path, split: str | None, options: Reading) -> Dataset:
     places = _places(root, options)
     split = choose_split(split, tuple(dict.fromkeys((*places, WHOLE))), root)
     chosen = {split: places[split]} if split in places else places
+    objects = _open_objects(root, split, chosen, options)
+    if objects is not None:
+        return objects
     entries: list[Entry] = []
     for name, place in chosen.items():
         pairs = _pair(place, _labels_of(place, options), options)
@@ -122,6 +134,44 @@ def open_pairs(root: Path, split: str | None, options: Reading) -> Dataset:
         f"{encoding.description}{', with instances' if both else ''}"
     )
     return Dataset(root, split, encoding.classes, usable, found, encoding.reader, "pairs")
+
+
+def _open_objects(
+    root: Path, split: str, chosen: dict[str, Place], options: Reading
+) -> Dataset | None:
+    """Open data with a file or a line of a list per object; None if it is not of that kind."""
+    place = next(iter(chosen.values()))
+    runs = run_list(root, options)
+    reader: ObjectReader | RunReader
+    if runs is not None:
+        images = by_key(place.images)
+        reader, what = RunReader(read_runs(runs, images)), f"runs of {runs.name}"
+        first = dict.fromkeys(images, runs)
+    else:
+        if holds_samples(place.images):
+            images, masks = samples_in(place.images)
+        else:
+            labels = _labels_of(place, options) if len(chosen) == 1 else None
+            images = by_key(place.images) if labels and labels != place.images else {}
+            masks = objects_of(images, labels) if labels and images else {}
+        if not masks:
+            return None
+        reader, what = ObjectReader(masks), "a mask file per object"
+        first = {name: paths[0] if paths else images[name] for name, paths in masks.items()}
+    if options.classes is not None and len(options.classes) != 2:
+        raise DataError(f"{root}: one class of objects, but {len(options.classes)} names are given")
+    entries = tuple(Entry(name, images[name], first[name]) for name in sorted(images))
+    if not entries:
+        raise DataError(f"{place.images}: no photo in this folder")
+    found = f"{root.resolve().name}: {what}, {len(entries)} samples in '{split}', one class"
+    return Dataset(root, split, options.classes or OBJECT, entries, found, reader, "pairs")
+
+
+def run_list(root: Path, options: ReadOptions) -> Path | None:
+    """Return the CSV file that the options name in place of a folder of label maps."""
+    if options.labels is None or not str(options.labels).lower().endswith(".csv"):
+        return None
+    return next((p for p in (root / options.labels, Path(options.labels)) if p.is_file()), None)
 
 
 def _from(entry: Entry, root: Path) -> str:
@@ -224,6 +274,9 @@ def named_place(root: Path, options: ReadOptions) -> Place | None:
         A folder is not there, or which holds the photos is open; the message lists the folders.
     """
     labels = None if options.labels is None else _folder(root, options.labels)
+    if run_list(root, options) is not None:
+        labels = root if options.images is None else _folder(root, options.images)
+        return None if labels is None else Place(labels, (labels,))
     if options.images is not None:
         images = _folder(root, options.images)
         if images is None or (options.labels is not None and labels is None):
@@ -258,9 +311,12 @@ def _places(root: Path, options: ReadOptions | None = None) -> dict[str, Place]:
         known = {} if options.images is not None else _places(root)
         place = None if known else named_place(root, options)
         if place is not None:
-            inside = {} if _has_image(place.images) else _places_below(place)
+            whole = _has_image(place.images) or holds_samples(place.images)
+            inside = {} if whole else _places_below(place)
             return inside or {WHOLE: place}
         return known
+    if holds_samples(root):
+        return {WHOLE: Place(root, (root,))}
     here = _place_in(root)
     if here is not None:
         inside = {} if _has_image(here.images) else _places_below(here)
