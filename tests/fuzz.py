@@ -175,6 +175,8 @@ def json_files(folder: Path, rng: random.Random) -> None:
             made.shape("a", [[1, 1], [9, 1], [9, 9]]),
             made.shape("b", [[11, 1], [19, 9]], "rectangle", group_id=3),
             made.shape("b", [[30, 30], [30, 35]], "circle", group_id=3),
+            made.shape("c", [[30, 30], [40, 35], [50, 5]], "linestrip"),
+            made.shape("c", [[5, 30]], "point"),
         ]
         made.labelme(folder, shapes)
         path = folder / "a.json"
@@ -185,7 +187,8 @@ def json_files(folder: Path, rng: random.Random) -> None:
         path.write_text("[" * 200_000, encoding="utf-8")
     else:
         path.write_bytes(mutated(text.encode(), rng))
-    options = ReadOptions(format=rng.choice((None, "coco", "labelme")))
+    format, skip = rng.choice((None, "coco", "labelme")), rng.choice((None, True))
+    options = ReadOptions(format=format, skip_unusable=skip)
     for sample in open_dataset(folder, options=options, say=str):
         assert sample.label_map.shape == sample.image.shape[:2]
         assert sample.instance_map is not None or sample.instances is None
@@ -208,6 +211,71 @@ def texts(folder: Path, rng: random.Random) -> None:
     path.write_bytes(mutated(path.read_bytes(), rng))
     for sample in open_dataset(folder, say=str):
         assert sample.label_map.shape == sample.image.shape[:2]
+
+
+LISTS = {
+    "labelmap.txt": "# label:color_rgb:parts:actions\nsky:0,0,0::\ncat:1,2,3::\nignore:9,9,9::\n",
+    "class_dict.csv": "name,r,g,b\nsky,0,0,0\ncat,1,2,3\n",
+    "colors.csv": "label;color\nsky;#000000\ncat;#010203\n",
+    "_classes.csv": "Pixel Value, Class\n0, sky\n1, cat\n",
+    "labels.txt": "0: sky\n1: cat\n",
+    "label.txt": "0 sky 0 0 0\n1 cat 1 2 3\n",
+    "obj_class_to_machine_color.json": '{"sky": [0, 0, 0], "cat": [1, 2, 3]}',
+}
+
+
+def lists(folder: Path, rng: random.Random) -> None:
+    """Mutate a list of classes, or Kaggle's list of runs, of a folder of pairs."""
+    made.photo(folder / "images" / "a.jpg")
+    options = ReadOptions()
+    if rng.random() < 0.2:
+        path = made.write(folder / "train.csv", "ImageId,EncodedPixels\na,1 3 50 2\na,400 9\n")
+        options = ReadOptions(images="images", labels="train.csv")
+    else:
+        name = rng.choice(sorted(LISTS))
+        made.mask(folder / "masks" / "a.png", made.square(1, 1, 9))
+        if rng.random() < 0.5:
+            colours = np.array([(0, 0, 0), (1, 2, 3)], np.uint8)
+            made.mask(folder / "masks" / "a.png", colours[made.square(1, 1, 9)])
+        path = made.write(folder / name, LISTS[name])
+    path.write_bytes(mutated(path.read_bytes(), rng))
+    for sample in open_dataset(folder, options=options, say=str):
+        assert sample.label_map.shape == sample.image.shape[:2]
+
+
+def sets(folder: Path, rng: random.Random) -> None:
+    """Mutate one mask of a set: palettes in two orders, black and white, levels, objects."""
+    ids = made.square(1, 1, 9, 1) + made.square(20, 20, 9, 2)
+    folders = rng.choice(("masks", "masks/{}"))
+    files = []
+    for i in range(2):
+        made.photo(folder / "images" / f"{i}.jpg", i)
+        numbers, colours = rng.choice(
+            (
+                (np.array([0, 1, 2]), [0, 0, 0, 255, 0, 0, 0, 255, 0]),
+                (np.array([1, 0, 2]), [255, 0, 0, 0, 0, 0, 0, 255, 0]),
+                (np.array([0, 255, 255]), None),
+                (np.array([0, 65535, 65535]), None),
+                (np.array([0, 128, 255]), None),
+            )
+        )
+        picture = Image.fromarray(
+            numbers[ids].astype(np.uint16 if numbers.max() > 255 else np.uint8)
+        )
+        if colours:
+            picture = picture.convert("P")
+            picture.putpalette(colours)
+        path = folder / folders.format(i) / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path)
+        files.append(path)
+    path = rng.choice(files)
+    data = mutated(path.read_bytes(), rng)
+    path.write_bytes(with_right_sums(data) if rng.random() < 0.7 else data)
+    encoding = rng.choice((None, "binary", "levels", "ids"))
+    dataset = open_dataset(folder, options=ReadOptions(encoding=encoding), say=str)
+    for entry in dataset.entries:
+        assert dataset.read_labels(entry)[0].ndim == 2
 
 
 def tar(folder: Path, rng: random.Random) -> None:
@@ -236,6 +304,8 @@ KINDS: dict[str, Callable[[Path, random.Random], None]] = {
     "png": png,
     "json": json_files,
     "txt": texts,
+    "lists": lists,
+    "sets": sets,
     "tar": tar,
 }
 

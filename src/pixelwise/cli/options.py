@@ -36,7 +36,7 @@ def names_in(table: str) -> tuple[str, ...]:
     Examples
     --------
     >>> names_in("datasets.options:ENCODINGS")
-    ('ids', 'binary', 'instances')
+    ('ids', 'binary', 'levels', 'instances')
     """
     module, _, name = table.partition(":")
     return tuple(getattr(import_module(f"pixelwise.{module}"), name))

@@ -265,7 +265,7 @@ def _draw_shape(shape: Mapping[str, Any], size: tuple[int, int], where: str) -> 
         It is of an unknown kind, or its points are not points.
     """
     kind, raw = shape.get("shape_type") or "polygon", shape.get("points")
-    if not isinstance(raw, list):
+    if not isinstance(raw, list) or not isinstance(kind, str):
         raise LabelError(f"{where}: expected a list of points")
     if kind in STROKES:
         return _stroke(kind, raw, size, where)
