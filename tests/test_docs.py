@@ -60,7 +60,8 @@ def test_command_lines_parse(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_options_named_in_the_text_exist(page: Path) -> None:
     parameters = [p for command in program().commands.values() for p in command.params]
-    known = {name for parameter in parameters for name in parameter.opts} | {"--debug", "--help"}
+    known = {name for p in parameters for name in (*p.opts, *p.secondary_opts)}
+    known |= {"--debug", "--help"}
     for span in code_spans(page.read_text(encoding="utf-8")):
         if span.startswith("--"):
             assert span.split()[0] in known, f"{page.name}: {span}"

@@ -330,12 +330,12 @@ def _ask_about_white(
     tones = set().union(*map(_tones, masks))
     white = max(tones)
     near = "" if len(tones) == 2 else "levels near "
-    other = "--encoding ids (void, so that nothing but background is labelled)"
+    other = " or --encoding ids (void, so that nothing but background is labelled)"
     if kinds == ["deep"]:
-        other = "--encoding instances (the one instance)"
+        other = " or --encoding instances (the one instance)"
     raise AmbiguousError(
         f"{masks[0].parent}: all masks hold {near}0 and {white} only; say what {white} is: "
-        f"--encoding binary (the foreground) or {other}"
+        f"--encoding binary (the foreground){'' if near else other}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def open_pairs(root: Path, split: str | None, options: Reading) -> Dataset:
     encoding, usable = _encoding(root, next(iter(chosen.values())), entries, places, options)
     both = encoding.reader.has_labels and usable[0].instance_path
     found = (
-        f"{root.resolve().name}: photos and masks in pairs ({_from(usable[0], root)}), "
+        f"{root.resolve().name}: photos and masks in pairs ({_from(usable, root)}), "
         f"{len(usable)} samples in '{split}', "
         f"{encoding.description}{', with instances' if both else ''}"
     )
@@ -174,9 +175,9 @@ def run_list(root: Path, options: ReadOptions) -> Path | None:
     return next((p for p in (root / options.labels, Path(options.labels)) if p.is_file()), None)
 
 
-def _from(entry: Entry, root: Path) -> str:
+def _from(entries: tuple[Entry, ...], root: Path) -> str:
     """Return where the masks come from, for people."""
-    folder = entry.label_path.parent
+    folder = Path(os.path.commonpath([entry.label_path.parent for entry in entries]))
     inside = folder.is_relative_to(root) and folder != root
     return f"masks of {folder.relative_to(root).as_posix() if inside else folder.name}/"
 
