@@ -187,6 +187,15 @@ class TestUnusable:
         assert [f.kind for f in report.findings] == ["skipped"]
         assert "annotation 101, annotation 102 (2)" in report.findings[0].text
 
+    def test_coco_keeps_the_parts_with_area(self, tmp_path: Path) -> None:
+        parts = [made.box(0, 0, 9, 9), [1.0, 2.0, 30.0, 2.0]]
+        root = made.coco(tmp_path, [{"category_id": 3, "segmentation": parts}])
+        with pytest.raises(LabelError, match=r"1 of 1 annotations in this set"):
+            open_dataset(root, say=str)[0]
+        sample = open_dataset(root, options=SKIP, say=str)[0]
+        assert [i.area for i in sample.instances or ()] == [81]
+        assert [f.kind for f in check(root, SKIP).findings] == ["skipped"]
+
     def test_yolo(self, tmp_path: Path) -> None:
         root = made.yolo(
             tmp_path, "0 0 0 0.5 0 0.5 0.5\n1 0.5 0.5 0.2 0.2\n0.0 0 0 0.1 0 0.1 0.1\n"

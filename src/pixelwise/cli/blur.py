@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixelwise.cli.options import Recursive, Weights, choice
+from pixelwise.cli.predict import say_ranges
 from pixelwise.defaults import BLUR_STRENGTH, WEIGHTS
 from pixelwise.errors import ArgumentError, ImageFileError
 
@@ -135,6 +136,7 @@ def _photos(
         print(f"wrote {path}: {', '.join(names)} kept")
     for photo in outcome.without:
         print(f"{photo}: found none of {_asked(predictor, wanted)}; nothing written")
+    say_ranges(found.names)
     if found.passed_over:
         print(f"{len(outcome.written)} photos blurred{found.said()}")
     if outcome.failed:

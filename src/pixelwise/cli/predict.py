@@ -6,6 +6,7 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -96,7 +97,11 @@ def say_ranges(images: Iterable[Path]) -> None:
     """Print which levels of images of more than 8 bits were seen as 0 to 255."""
     from pixelwise.io.image import levels_used
 
-    used = [(path, levels) for path in images if (levels := levels_used(path)) is not None]
+    used = []
+    for path in images:
+        with suppress(ImageFileError):  # reported, with its name, where it was to be read
+            if (levels := levels_used(path)) is not None:
+                used.append((path, levels))
     if used:
         path, (low, high) = used[0]
         more = f" (and {len(used) - 1} more, each by its own range)" if len(used) > 1 else ""

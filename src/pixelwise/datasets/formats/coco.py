@@ -158,7 +158,13 @@ class CocoReader(ImageFiles):
 
     def _usable(self, entry: Entry) -> list[Mapping[str, Any]]:
         everything = self.annotations[entry.name]
-        return [a for a in everything if not self.skip or _has_area(a)]
+        if not self.skip:
+            return list(everything)
+        # An annotation keeps the parts that have an area.
+        cut = [
+            a if _has_area(a) else {**a, "segmentation": _parts(a, sound=True)} for a in everything
+        ]
+        return [a for a in cut if a["segmentation"]]
 
     def _way_out(self, annotation: Mapping[str, Any]) -> str:
         if _has_area(annotation):
@@ -176,14 +182,19 @@ class CocoReader(ImageFiles):
 
 
 def _has_area(annotation: Mapping[str, Any]) -> bool:
-    """Return whether an annotation has an outline or RLE, and not only a box, a line or a point."""
-    segmentation = annotation.get("segmentation")
-    if isinstance(segmentation, dict):
+    """Return whether an annotation is RLE or outlines, and none of it a box, a line or a point."""
+    if isinstance(annotation.get("segmentation"), dict):
         return True
+    return bool(_parts(annotation)) and _parts(annotation) == _parts(annotation, sound=True)
+
+
+def _parts(annotation: Mapping[str, Any], *, sound: bool = False) -> list[Any]:
+    """Return the outlines of an annotation, or only those of three points or more."""
+    segmentation = annotation.get("segmentation")
     if not isinstance(segmentation, list) or not segmentation:
-        return False
+        return []
     parts = segmentation if isinstance(segmentation[0], list) else [segmentation]
-    return all(not isinstance(part, list) or len(part) >= 6 for part in parts)
+    return [p for p in parts if not (sound and isinstance(p, list) and len(p) < 6)]
 
 
 def painting_order(instance: Instance) -> tuple[int, bool, int]:
