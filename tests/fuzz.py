@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 from pixelwise import ReadOptions, open_dataset, read_image, read_label_map
@@ -29,6 +30,7 @@ from pixelwise.classes import voc_palette
 from pixelwise.datasets.unpack import unpack
 from pixelwise.errors import DataError
 from pixelwise.io.mask import read_instance_map
+from pixelwise.io.tiff import large_size
 from tests import made
 
 LIMIT_GB = 3
@@ -95,6 +97,22 @@ def masks(rng: np.random.Generator) -> list[bytes]:
     ]
 
 
+def scenes(rng: np.random.Generator) -> list[bytes]:
+    """Return TIFF files of six bands, of three kinds of numbers, and one of a single band."""
+    out = []
+    for kind, planar, shape in (
+        ("uint8", "contig", (30, 40, 6)),
+        ("uint16", "separate", (6, 30, 40)),
+        ("float32", "contig", (30, 40, 5)),
+        ("float32", None, (30, 40)),
+        ("int16", None, (3, 30, 40)),
+    ):
+        buffer, numbers = io.BytesIO(), rng.integers(0, 200, shape).astype(kind)
+        tifffile.imwrite(buffer, numbers, photometric="minisblack", planarconfig=planar)
+        out.append(buffer.getvalue())
+    return out
+
+
 def saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
@@ -111,6 +129,17 @@ def jpeg(folder: Path, rng: random.Random) -> None:
                 data = data[: at + 5] + b"\xff\xdc\xff\xdc" + data[at + 9 :]
     path.write_bytes(data)
     read_image(path)
+
+
+def bands(folder: Path, rng: random.Random) -> None:
+    """Mutate a TIFF of many bands, most often in its header and its list of tags."""
+    path = folder / "scene.tif"
+    data = rng.choice(SCENES)
+    cut = rng.choice((8, 400, len(data)))
+    path.write_bytes(mutated(data[:cut], rng) + data[cut:])
+    chosen = rng.choice(((), (3, 2, 1), (1,)))
+    large_size(path, chosen)
+    assert read_image(path, chosen).ndim == 3
 
 
 def png(folder: Path, rng: random.Random) -> None:
@@ -298,10 +327,12 @@ def archives() -> list[bytes]:
 
 
 PHOTOS, MASKS = photos(np.random.default_rng(0)), masks(np.random.default_rng(0))
+SCENES = scenes(np.random.default_rng(0))
 ARCHIVES = archives()
 KINDS: dict[str, Callable[[Path, random.Random], None]] = {
     "jpeg": jpeg,
     "png": png,
+    "bands": bands,
     "json": json_files,
     "txt": texts,
     "lists": lists,

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-CASES = {"jpeg": 1000, "png": 1000, "json": 1000, "txt": 800, "lists": 800, "sets": 400, "tar": 800}
+CASES = {
+    **{"jpeg": 1000, "png": 1000, "bands": 800, "json": 1000},
+    **{"txt": 800, "lists": 800, "sets": 400, "tar": 800},
+}
 
 
 @pytest.mark.parametrize("kind", CASES)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ import typer
 
 from pixelwise.cli.options import Device, Inputs, Recursive, Weights, choice
 from pixelwise.defaults import TILE, WEIGHTS
-from pixelwise.errors import ImageFileError
+from pixelwise.errors import ArgumentError, ImageFileError
 
 
 def predict(
@@ -53,6 +54,13 @@ def predict(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Predict again where the results exist.")
     ] = False,
+    bands: Annotated[
+        str,
+        typer.Option(
+            metavar="R,G,B",
+            help="Which bands of TIFF files are red, green and blue, or the grey one, from 1.",
+        ),
+    ] = "",
     recursive: Recursive = True,
     device: Device = "cpu",
 ) -> None:
@@ -70,7 +78,8 @@ def predict(
     from pixelwise.io.folders import find_in
 
     found = find_in(inputs, recursive=recursive, skip=out)
-    predictor = Predictor.load(weights, device=device)
+    taken = _numbers(bands)
+    predictor = replace(Predictor.load(weights, device=device), bands=taken)
     outcome = predict_files(
         predictor,
         found.names,
@@ -83,7 +92,7 @@ def predict(
     )
     skipped = f"; {len(outcome.skipped)} had results already" if outcome.skipped else ""
     print(f"predicted {len(outcome.written)} images into {out}{skipped}{found.said()}")
-    say_ranges(outcome.written)
+    say_ranges(outcome.written, taken)
     if outcome.in_tiles:
         print(f"{len(outcome.in_tiles)} of them in tiles, without instances")
     if outcome.failed:
@@ -93,16 +102,24 @@ def predict(
     found.stop_on_unread()
 
 
-def say_ranges(images: Iterable[Path]) -> None:
+def _numbers(bands: str) -> tuple[int, ...]:
+    """Return the bands that ``--bands`` names."""
+    names = [name.strip() for name in bands.split(",")] if bands else []
+    if len(names) not in (0, 1, 3) or not all(n.isdecimal() and int(n) for n in names):
+        raise ArgumentError(f"--bands: expected three numbers from 1 such as 3,2,1, got {bands!r}")
+    return tuple(int(name) for name in names)
+
+
+def say_ranges(images: Iterable[Path], bands: tuple[int, ...] = ()) -> None:
     """Print which levels of images of more than 8 bits were seen as 0 to 255."""
     from pixelwise.io.image import levels_used
 
     used = []
     for path in images:
         with suppress(ImageFileError):  # reported, with its name, where it was to be read
-            if (levels := levels_used(path)) is not None:
+            if (levels := levels_used(path, bands)) is not None:
                 used.append((path, levels))
     if used:
         path, (low, high) = used[0]
         more = f" (and {len(used) - 1} more, each by its own range)" if len(used) > 1 else ""
-        print(f"{path}: levels {low} to {high} of more than 8 bits were seen as 0 to 255{more}")
+        print(f"{path}: levels {low:g} to {high:g} of more than 8 bits were seen as 0 to 255{more}")

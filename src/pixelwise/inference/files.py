@@ -171,7 +171,7 @@ class _Run:
         # Instances that vote for their class change the label map, too.
         votes = self.predictor.card.instance_design == "kernels"
         instances = votes or not set(self.kinds) <= set(CLASS_KINDS)
-        reading = prefetch(partial(_read, tile=self.tile), paths, AHEAD)
+        reading = prefetch(partial(_read, tile=self.tile, bands=self.predictor.bands), paths, AHEAD)
         for path, image in track(zip(paths, reading, strict=True), "predicting", len(paths)):
             try:
                 if isinstance(image, ImageFileError):
@@ -208,10 +208,11 @@ class _Run:
             self.in_tiles.append(path)
 
 
-def _read(path: Path, tile: int) -> UInt8Array | ImageFileError | None:
+def _read(path: Path, tile: int, bands: tuple[int, ...]) -> UInt8Array | ImageFileError | None:
     """Read an image; None if it is predicted in tiles, the error if it cannot be read."""
     try:
-        return None if goes_in_tiles(large_size(path), tile) else read_image(path)
+        whole = not goes_in_tiles(large_size(path, bands), tile)
+        return read_image(path, bands) if whole else None
     except ImageFileError as error:
         return error
 

@@ -66,10 +66,13 @@ def label_large(
     ImageFileError
         The image cannot be read.
     """
-    size = large_size(image_path)
+    size = large_size(image_path, predictor.bands)
     step = _step(size)
     small = _Thumbnail(size, step), _Thumbnail(size, step)
-    with image_rows(image_path) as bands, label_rows(label_map, size, predictor.classes) as out:
+    with (
+        image_rows(image_path, predictor.bands) as bands,
+        label_rows(label_map, size, predictor.classes) as out,
+    ):
         for labels in label_bands(predictor, size, small[0].watched(bands), tile, tta):
             small[1].add(labels)
             out.write(labels)

@@ -46,6 +46,8 @@ class Predictor:
         The network. It runs the instance branch only if ``card.instance_classes`` are any.
     restriction : Restriction, optional
         From the network's classes to those of the card, if these are only some of them.
+    bands : tuple of int
+        Which bands of TIFF files `predict_files` takes, as for `pixelwise.read_image`.
 
     Examples
     --------
@@ -58,6 +60,7 @@ class Predictor:
     card: ModelCard
     session: Session
     restriction: Restriction | None = None
+    bands: tuple[int, ...] = ()
 
     @classmethod
     def load(

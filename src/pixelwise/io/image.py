@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pixelwise.errors import ArgumentError, ImageFileError, missing_extra
+from pixelwise.io.bands import MOST_BANDS, Levels, is_tiff, read_bands, refuse_bands
 from pixelwise.io.decoders import MAX_PIXELS, ORIENTATION, decode_jpeg
 from pixelwise.io.depth import to_eight_bits, used_range
 from pixelwise.io.files import written_whole
@@ -21,6 +23,9 @@ from pixelwise.samples import Int64Array, UInt8Array, UInt16Array, check_image
 
 HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 """Read where the package pillow-heif is installed (extra ``heic``)."""
+
+SAMPLES = 0x0115
+"""The tag of a TIFF that says how many bands it has."""
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 
@@ -79,7 +84,7 @@ def _refuse_heic(path: str | Path, data: bytes) -> None:
         raise ImageFileError(f"{path}: {NEEDS_HEIF}")
 
 
-def read_image(path: str | Path) -> UInt8Array:
+def read_image(path: str | Path, bands: Sequence[int] = ()) -> UInt8Array:
     """Read an image.
 
     EXIF orientation is applied, transparency is laid over white, greyscale and CMYK become RGB.
@@ -89,6 +94,9 @@ def read_image(path: str | Path) -> UInt8Array:
     ----------
     path : str or Path
         JPEG, PNG, TIFF, WebP, AVIF, BMP, PNM or GIF (its first frame); HEIC with pillow-heif.
+    bands : sequence of int
+        Of a TIFF: which bands are red, green and blue, or the one that is grey, counted from 1.
+        TIFFs of more than four bands, and of floating-point pixels, are refused without.
 
     Returns
     -------
@@ -99,6 +107,8 @@ def read_image(path: str | Path) -> UInt8Array:
     ------
     ImageFileError
         The file is missing, truncated, or not an image; the message names it.
+    ArgumentError
+        Another number of bands than 1 or 3.
 
     Examples
     --------
@@ -108,7 +118,10 @@ def read_image(path: str | Path) -> UInt8Array:
     ...     read_image(f"{folder}/a.png").shape
     (2, 3, 3)
     """
-    return image_of_bytes(read_bytes(path), path)
+    data = read_bytes(path)
+    return (
+        read_bands(data, path, bands)[0] if bands and is_tiff(data) else image_of_bytes(data, path)
+    )
 
 
 def image_of_bytes(data: bytes, path: str | Path) -> UInt8Array:
@@ -201,6 +214,7 @@ def open_pillow(path: str | Path, data: bytes | None = None) -> Image.Image:
             raise Image.DecompressionBombError(f"{picture.width} x {picture.height} pixels")
         picture.load()
     except UnidentifiedImageError:
+        refuse_bands(data, path)
         raise ImageFileError(f"{path}: not an image that can be read") from None
     except Image.DecompressionBombError as error:
         raise ImageFileError(f"{path}: refused, {error}") from None
@@ -209,6 +223,9 @@ def open_pillow(path: str | Path, data: bytes | None = None) -> Image.Image:
     # Pillow's readers meet damaged files with many kinds of exception; all mean the same here.
     except Exception as error:
         raise ImageFileError(f"{path}: truncated or damaged ({error})") from None
+    # Pillow would take the first three.
+    if picture.format == "TIFF" and picture.getexif().get(SAMPLES, 1) > MOST_BANDS:
+        refuse_bands(data, path)
     return picture
 
 
@@ -381,6 +398,7 @@ def read_size(path: str | Path, data: bytes | None = None) -> tuple[tuple[int, i
     except FileNotFoundError:
         raise ImageFileError(f"{path}: no such file") from None
     except Exception as error:
+        refuse_bands(read_bytes(path) if data is None else data, path)
         raise ImageFileError(f"{path}: not an image that can be read ({error})") from None
     return ((width, height) if turned else (height, width)), turned
 
@@ -402,8 +420,14 @@ def read_bytes(path: str | Path) -> bytes:
         raise ImageFileError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def levels_used(path: str | Path) -> tuple[int, int] | None:
+def levels_used(path: str | Path, bands: Sequence[int] = ()) -> Levels | None:
     """Return which levels of a grey image of more than 8 bits `read_image` makes 0 and 255.
+
+    Parameters
+    ----------
+    path : str or Path
+    bands : sequence of int
+        As for `read_image`.
 
     Returns
     -------
@@ -426,6 +450,8 @@ def levels_used(path: str | Path) -> tuple[int, int] | None:
     """
     if Path(path).suffix.lower() not in DEEP_SUFFIXES:
         return None
+    if bands and is_tiff(data := read_bytes(path)):
+        return read_bands(data, path, bands)[1]
     try:
         with Image.open(path, formats=IMAGE_FORMATS) as picture:
             if not picture.mode.startswith("I"):
@@ -452,7 +478,10 @@ def _flatten(picture: Image.Image, path: str | Path) -> UInt8Array:
         levels = _deep_levels(picture)
         picture = Image.fromarray(to_eight_bits(_counts(levels))[levels])
     elif picture.mode == "F":
-        raise ImageFileError(f"{path}: floating-point pixels have no agreed white; save 16-bit")
+        raise ImageFileError(
+            f"{path}: floating-point pixels have no agreed white; predict --bands 1 takes the "
+            "range that they use (read_image(..., bands=) in Python)"
+        )
     if picture.has_transparency_data:
         clear = picture.convert("RGBA")
         white = Image.new("RGBA", clear.size, (255, 255, 255, 255))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,8 +11,9 @@ import numpy.typing as npt
 import tifffile
 
 from pixelwise.errors import ImageFileError
+from pixelwise.io.bands import bands_size, is_tiff
 from pixelwise.io.depth import to_eight_bits
-from pixelwise.io.image import read_image, read_size, to_rgb
+from pixelwise.io.image import read_bytes, read_image, read_size, to_rgb
 from pixelwise.samples import UInt8Array
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
@@ -23,12 +24,14 @@ _UPRIGHT = 1
 _GREY = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE)
 
 
-def large_size(path: str | Path) -> tuple[int, int]:
+def large_size(path: str | Path, bands: Sequence[int] = ()) -> tuple[int, int]:
     """Return the (height, width) of an image of any size, from its header.
 
     Parameters
     ----------
     path : str or Path
+    bands : sequence of int
+        As for `pixelwise.read_image`.
 
     Raises
     ------
@@ -36,6 +39,8 @@ def large_size(path: str | Path) -> tuple[int, int]:
         The file is missing or not an image; or it is larger than may be decoded at once, and
         not a TIFF that can be read in bands.
     """
+    if bands and is_tiff(data := read_bytes(path)):
+        return bands_size(data, path)
     if Path(path).suffix.lower() in TIFF_SUFFIXES:
         with _tiff(path) as page:
             if _in_bands(page):
@@ -44,14 +49,16 @@ def large_size(path: str | Path) -> tuple[int, int]:
 
 
 @contextmanager
-def image_rows(path: str | Path) -> Generator[Iterator[UInt8Array]]:
+def image_rows(path: str | Path, bands: Sequence[int] = ()) -> Generator[Iterator[UInt8Array]]:
     """Read an image from top to bottom.
 
-    A TIFF is decoded as it is read; other formats are decoded whole first.
+    A TIFF is decoded as it is read; other formats, and chosen bands, are decoded whole first.
 
     Parameters
     ----------
     path : str or Path
+    bands : sequence of int
+        As for `pixelwise.read_image`.
 
     Yields
     ------
@@ -72,12 +79,12 @@ def image_rows(path: str | Path) -> Generator[Iterator[UInt8Array]]:
     ...         [band.shape for band in bands]
     [(256, 2, 3), (256, 2, 3), (88, 2, 3)]
     """
-    if Path(path).suffix.lower() in TIFF_SUFFIXES:
+    if not bands and Path(path).suffix.lower() in TIFF_SUFFIXES:
         with _tiff(path) as page:
             if _in_bands(page):
                 yield _tiff_rows(page, path)
                 return
-    image = read_image(path)
+    image = read_image(path, bands)
     yield (image[top : top + BAND] for top in range(0, len(image), BAND))
 
 
@@ -90,7 +97,10 @@ def _tiff(path: str | Path) -> Generator[tifffile.TiffPage]:
     except Exception as error:
         raise ImageFileError(f"{path}: not an image that can be read ({error})") from None
     with file:
-        page = file.pages.first
+        try:
+            page = file.pages.first
+        except Exception as error:
+            raise ImageFileError(f"{path}: not an image that can be read ({error})") from None
         if not isinstance(page, tifffile.TiffPage):
             raise ImageFileError(f"{path}: not an image that can be read (no page)")
         yield page
