@@ -121,7 +121,7 @@ def test_outside_the_box_of_the_main_instance_nothing_is_known(shapes: Path) -> 
     void = []
     for main_only in (False, True):
         samples = LabelledSamples([dataset], draws, None, settings, 2, None, [main_only])
-        ((_, (label_maps, _)),) = Batches(samples, settings, fabric).epoch(0)
+        ((_, (label_maps, *_)),) = Batches(samples, settings, fabric).epoch(0)
         assert label_maps is not None
         void.append(int((label_maps == VOID).sum()))
     assert void[1] > void[0]
@@ -168,7 +168,7 @@ def test_batches_say_of_each_image_what_its_data_set_labels(shapes: Path) -> Non
     draws = plan_draws([dataset, dataset], [1, 1])
     samples = LabelledSamples([dataset, dataset], draws, None, settings, 2, hidden)
     rows: list[tuple[bool, ...]] = []
-    for _, (_, found) in Batches(samples, settings, fabric).epoch(0):
+    for _, (_, found, _) in Batches(samples, settings, fabric).epoch(0):
         assert found is not None
         rows += map(tuple, found.tolist())
     assert sorted(rows) == sorted(hidden * len(dataset))
@@ -210,9 +210,12 @@ def test_the_recipe_of_the_weights_voc() -> None:
     assert recipe.sources["coco_extra"].options.format == "voc"
     assert recipe.sources["voc2012_aug"].instances == "single"
     assert (recipe.sources["coco"].repeat, recipe.sources["pets"].repeat) == (3.5, 0.5)
+    salient = recipe.sources["salient"]
+    assert salient.foreground == "only"
+    assert len(set(salient.set_aside)) == 100
     settings = Settings.of(recipe.settings)
     assert (settings.rare_share, settings.copy_paste, settings.instance_share) == (0.2, 0.3, 0.5)
-    assert [replace(settings, epochs=60).crop_in(epoch) for epoch in (0, 59)] == [224, 320]
+    assert [replace(settings, epochs=60).crop_in(epoch) for epoch in (0, 59)] == [224, 352]
 
 
 def by_hand(folder: Path, label_map: UInt8Array) -> Path:

@@ -44,7 +44,7 @@ def batches_of(datasets: list[Dataset], repeats: list[float], settings: Settings
     return Batches(LabelledSamples(datasets, draws, None, settings, 2), settings, CPU)
 
 
-SUBJECTS = Path(__file__).parents[1] / "recipes" / "subjects.json"
+RECIPE = Path(__file__).parents[1] / "recipes" / "voc.json"
 
 
 def test_the_network_is_small_enough_and_takes_any_size() -> None:
@@ -105,7 +105,7 @@ def test_augmented_labels_stay_with_their_pixels(seed: int) -> None:
     image = np.repeat((label_map * 255)[..., None], 3, axis=2)
     plain = replace(Settings(), colour=0.0)
     before = image.copy(), label_map.copy()
-    photo, labels, _ = augment(
+    photo, labels, *_ = augment(
         Labelled(image, label_map), 64, 2, plain, np.random.default_rng(seed)
     )
     assert photo.shape == (64, 64, 3)
@@ -123,7 +123,7 @@ def test_a_pasted_subject_covers_and_is_labelled() -> None:
     labels, other_labels = np.full((32, 32), 3, np.uint8), np.zeros((32, 32), np.uint8)
     other_labels[8:24, 10:20] = 2
     other_labels[:2] = 255  # what is void there is not pasted
-    mixed, found, _ = paste(Labelled(image, labels), Labelled(other, other_labels))
+    mixed, found, *_ = paste(Labelled(image, labels), Labelled(other, other_labels))
     assert (found[8:24, 10:20] == 2).all()
     assert (np.delete(found, np.s_[8:24], axis=0) == 3).all()
     assert (mixed[22:42, 26:34] == 200).all()
@@ -424,7 +424,7 @@ def test_older_recipes_keep_their_meaning(tmp_path: Path) -> None:
     assert Recipe.from_dict(recipe.as_dict()) == recipe
 
 
-@pytest.mark.parametrize("path", sorted(SUBJECTS.parent.glob("*.json")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted(RECIPE.parent.glob("*.json")), ids=lambda p: p.stem)
 def test_the_recipes_of_the_repository_load(path: Path) -> None:
     assert Recipe.read(path).settings
 
@@ -461,18 +461,20 @@ def test_classes_that_do_not_fit_are_refused(shapes: Path) -> None:
         recipe.open([shapes], str)
 
 
-def test_the_subjects_recipe_says_its_translations_as_data() -> None:
-    recipe = Recipe.read(SUBJECTS)
-    _, (people, voc) = recipe.open([real("people"), real("voc2012")], str)
-    assert set(np.unique(people[0].label_map)) == {0, 1}
-    assert voc.classes.names == people.classes.names
-    raw = open_dataset(real("voc2012"), "val")
-    for before, after in zip(raw[:10], voc[:10], strict=True):
+def test_the_recipe_of_voc_says_its_translations_as_data() -> None:
+    recipe = Recipe.read(RECIPE)
+    _, (people, coco) = recipe.open([real("people"), real("coco")], str)
+    person = people.classes.index("person")
+    assert set(np.unique(people[0].label_map)) == {0, person}
+    assert coco.classes.names == people.classes.names
+    raw, rules = open_dataset(real("coco"), "val"), recipe.sources["coco"].rules
+    for before, after in zip(raw[:10], coco[:10], strict=True):
         for id_ in np.unique(before.label_map).tolist():
-            name = "void" if id_ == 255 else raw.classes.names[id_]
-            expected = {"void": 255}.get(
-                name, voc.classes.names.index(name) if name in voc.classes.names else 0
-            )
+            if id_ == 255:
+                expected = 255
+            else:
+                name = raw.classes.names[id_]
+                expected = coco.classes.index(rules.get(name, rules["*"]))
             assert (after.label_map[before.label_map == id_] == expected).all()
 
 

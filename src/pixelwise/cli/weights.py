@@ -124,6 +124,7 @@ def _facts(card: ModelCard, size: str) -> list[tuple[str, str]]:
         for data, rules in card.class_rules.items()
         if rules
     ]
+    centres = card.instance_classes and card.instance_design == "centres"
     scale = f"{card.image_scale:g} times its size" if card.image_scale else f"{card.side} px long"
     rows = [
         ("name", card.name),
@@ -131,7 +132,8 @@ def _facts(card: ModelCard, size: str) -> list[tuple[str, str]]:
         ("classes", ", ".join(names)),
         ("instances of", ", ".join(names[i] for i in card.instance_classes)),
         ("score threshold", f"{card.score_threshold:g}" if card.instance_classes else ""),
-        ("centre window", f"{card.nms_window} px" if card.instance_classes else ""),
+        ("centre window", f"{card.nms_window} px" if centres else ""),
+        ("what stands out", "an output of its own, of any class" if card.foreground else ""),
         ("boundary model", ", ".join(f"{value:.3g}" for value in card.boundary_model)),
         ("left out", ", ".join(card.left_out)),
         ("size", size),

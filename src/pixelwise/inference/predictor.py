@@ -16,7 +16,7 @@ from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.refine import decide_along_edges
 from pixelwise.inference.restriction import Restriction
-from pixelwise.inference.session import OnnxSession, Session
+from pixelwise.inference.session import OnnxSession, Outputs, Session
 from pixelwise.inference.upsample import decide, upsampled
 from pixelwise.samples import Float32Array, UInt8Array, check_image
 from pixelwise.weights.card import ModelCard
@@ -104,7 +104,7 @@ class Predictor:
         (1,)
         >>> Predictor.load("nuclei", instances=False).card.instance_classes
         ()
-        >>> dogs = Predictor.load("subjects", classes=("background", "dog"))
+        >>> dogs = Predictor.load("voc", classes=("background", "dog"))
         >>> dogs.classes.names
         ('background', 'dog')
         """
@@ -115,7 +115,7 @@ class Predictor:
         if not instances and card.instance_classes:
             card = replace(card, task="semantic", instance_classes=())
         session = OnnxSession(data, where, threads, device)
-        session.load(bool(card.instance_classes))
+        session.load(bool(card.instance_classes), card.foreground)
         if card.classes.names == whole.classes.names:
             return cls(card, session)
         kept = tuple(whole.classes.index(name) for name in card.classes.names)
@@ -159,7 +159,7 @@ class Predictor:
         """
         check_image(image)
         wanted = instances and bool(self.card.instance_classes)
-        whole, branch = self._averaged(image, tta, wanted)
+        whole, branch, _ = self._averaged(image, tta, wanted)
         logits = self._merged(whole)
         label_map = self._decided(logits, image)
         if not branch:
@@ -199,8 +199,39 @@ class Predictor:
         >>> Predictor.load("nuclei").logits(np.zeros((40, 60, 3), np.uint8)).shape
         (2, 80, 120)
         """
+        return self.outputs(image, tta).logits
+
+    def outputs(self, image: UInt8Array, tta: Sequence[str] = ()) -> Outputs:
+        """Return the logits of one image and, where the weights find it, of what stands out.
+
+        The instance branch is not run.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8
+            RGB, any size.
+        tta : sequence of str
+            As for `predict`; what stands out is that of the first view.
+
+        Returns
+        -------
+        Outputs
+            Logits as of `logits`, no branch, and (h, w) float32 or None.
+
+        Raises
+        ------
+        ArgumentError
+            An array of another shape or dtype, or an unknown name in ``tta``.
+
+        Examples
+        --------
+        >>> found = Predictor.load("nuclei").outputs(np.zeros((40, 60, 3), np.uint8))
+        >>> found.logits.shape, found.foreground
+        ((2, 80, 120), None)
+        """
         check_image(image)
-        return self._merged(self._averaged(image, tta, False)[0])
+        logits, _, foreground = self._averaged(image, tta, False)
+        return Outputs(self._merged(logits), (), foreground if self.card.foreground else None)
 
     def views(
         self, image: UInt8Array, views: Sequence[View], side: int | None = None
@@ -230,7 +261,7 @@ class Predictor:
         check_image(image)
         for view in views:
             side_seen = side or self.card.side_of(image.shape)
-            yield self._merged(self._run(image, view, side_seen, False)[0])
+            yield self._merged(self._run(image, view, side_seen, False).logits)
 
     def _merged(self, logits: Float32Array) -> Float32Array:
         return logits if self.restriction is None else self.restriction.merged(logits)
@@ -240,31 +271,30 @@ class Predictor:
             return decide_along_edges(logits, image)
         return decide(logits, (image.shape[0], image.shape[1]))
 
-    def _averaged(
-        self, image: UInt8Array, tta: Sequence[str], instances: bool
-    ) -> tuple[Float32Array, tuple[Float32Array, ...]]:
-        """Return logits averaged over all views, and the instance branch's outputs of the first."""
+    def _averaged(self, image: UInt8Array, tta: Sequence[str], instances: bool) -> Outputs:
+        """Return logits averaged over all views, and the other outputs of the first."""
         unknown = [name for name in tta if name not in TTA]
         if unknown:
             raise ArgumentError(f"unknown tta {unknown[0]!r}; there is: {', '.join(TTA)}")
         side = self.card.side_of(image.shape)
-        logits, branch = self._run(image, PLAIN, side, instances)
+        logits, branch, foreground = self._run(image, PLAIN, side, instances)
         further = [view for name in tta for view in TTA[name]]
         size = logits.shape[1], logits.shape[2]
         for view in further:
-            other, _ = self._run(image, view, side, False)
+            other = self._run(image, view, side, False).logits
             logits += np.stack([upsampled(plane, size) for plane in other])
         logits *= np.float32(1 / (1 + len(further)))
-        return logits, branch
+        return Outputs(logits, branch, foreground)
 
-    def _run(
-        self, image: UInt8Array, view: View, side: int, instances: bool
-    ) -> tuple[Float32Array, tuple[Float32Array, ...]]:
+    def _run(self, image: UInt8Array, view: View, side: int, instances: bool) -> Outputs:
         scale, mirrored = view
         seen = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
         card = self.card
         batch = prepare(seen, round(side * scale), card.stretch_levels, card.logits_stride)
-        logits, branch = self.session.run(batch, instances)
+        logits, branch, foreground = self.session.run(batch, instances)
         given = logits[0, :, :, ::-1] if mirrored else logits[0]
         # A copy: what ONNX Runtime gives may be read-only.
-        return np.array(given, dtype=np.float32, order="C"), tuple(b[0] for b in branch)
+        copied = np.array(given, dtype=np.float32, order="C")
+        return Outputs(
+            copied, tuple(b[0] for b in branch), None if foreground is None else foreground[0]
+        )

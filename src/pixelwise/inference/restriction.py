@@ -25,10 +25,10 @@ class Restriction:
     Examples
     --------
     >>> from pixelwise.weights import read_card
-    >>> restriction = Restriction(read_card("subjects"), (0, 5))
-    >>> logits = np.zeros((8, 1, 1), np.float32)
+    >>> restriction = Restriction(read_card("voc"), (0, 12))
+    >>> logits = np.zeros((21, 1, 1), np.float32)
     >>> np.exp(restriction.merged(logits)).ravel().round(2)
-    array([7., 1.], dtype=float32)
+    array([20.,  1.], dtype=float32)
     """
 
     whole: ModelCard

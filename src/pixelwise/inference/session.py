@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import onnxruntime
 
@@ -23,12 +23,31 @@ INPUT = "image"
 """What every weights file calls its input."""
 
 
+FOREGROUND = "foreground"
+"""What a weights file calls the output of what stands out."""
+
+
+class Outputs(NamedTuple):
+    """What a network gives for a batch of images, or without the first axis for one.
+
+    Parameters
+    ----------
+    logits : (N, C, h, w) float32
+    branch : tuple of (N, ...) float32
+        The instance branch's, see `pixelwise.inference.grouping`; empty if not asked.
+    foreground : (N, h, w) float32, or None
+        The logit that a pixel is of what stands out; None if the network does not find it.
+    """
+
+    logits: Float32Array
+    branch: tuple[Float32Array, ...] = ()
+    foreground: Float32Array | None = None
+
+
 class Session(Protocol):
     """A network behind a `Predictor`; ONNX Runtime runs one, and training another."""
 
-    def run(
-        self, batch: Float32Array, instances: bool = False
-    ) -> tuple[Float32Array, tuple[Float32Array, ...]]:
+    def run(self, batch: Float32Array, instances: bool = False) -> Outputs:
         """Return the outputs of a batch.
 
         Parameters
@@ -40,9 +59,7 @@ class Session(Protocol):
 
         Returns
         -------
-        logits : (N, C, h, w) float32
-        branch : tuple of (N, ...) float32
-            The instance branch's outputs, see `pixelwise.inference.grouping`; empty if not asked.
+        Outputs
         """
         ...
 
@@ -91,32 +108,34 @@ class OnnxSession:
 
     @cached_property
     def classes(self) -> onnxruntime.InferenceSession:
-        """The file with the logits only."""
-        cut = first_output_only(self.data, self.where)
+        """The file without the instance branch."""
+        cut = first_output_only(self.data, self.where, (FOREGROUND,))
         return self.whole if cut == self.data else self._session(cut)
 
-    def load(self, instances: bool) -> None:
+    def load(self, instances: bool, foreground: bool = False) -> None:
         """Load what `run` needs, so that a damaged file is refused at once.
 
         Raises
         ------
         WeightsError
-            ONNX Runtime cannot read the file, or it has no instance branch.
+            ONNX Runtime cannot read the file, or it lacks the instance branch or the foreground.
         """
-        if instances and len(self.whole.get_outputs()) < 2:
-            raise WeightsError(f"{self.where}: its card names instances, but it has one output")
-        if not instances:
-            _ = self.classes
+        session = self.whole if instances else self.classes
+        _, *others = (output.name for output in session.get_outputs())
+        if foreground and FOREGROUND not in others:
+            raise WeightsError(f"{self.where}: its card names a foreground, but no output does")
+        if instances and not set(others) - {FOREGROUND}:
+            raise WeightsError(f"{self.where}: its card names instances, but no output has them")
 
-    def run(
-        self, batch: Float32Array, instances: bool = False
-    ) -> tuple[Float32Array, tuple[Float32Array, ...]]:
+    def run(self, batch: Float32Array, instances: bool = False) -> Outputs:
         """Return logits, and the instance branch's outputs if asked for; see `Session.run`."""
-        if not instances:
-            return self.classes.run(None, {INPUT: batch})[0], ()
+        session = self.whole if instances else self.classes
         # By position: older files call the second output objects.
-        logits, *branch = self.whole.run(None, {INPUT: batch})
-        return logits, tuple(branch)
+        names = [output.name for output in session.get_outputs()]
+        found = dict(zip(names, session.run(None, {INPUT: batch}), strict=True))
+        foreground = found.pop(FOREGROUND, None)
+        logits, *branch = found.values()
+        return Outputs(logits, tuple(branch), foreground)
 
     def _session(self, data: bytes) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()

@@ -21,6 +21,9 @@ class Output(NamedTuple):
     instances : tuple of (N, ...) float
         What the instance branch gives: see `pixelwise.networks.kernel_branch` and
         `pixelwise.networks.centre_branch`. Empty of a network without one.
+    foreground : (N, H, W) float, or None
+        The logit that a pixel is of what stands out, whatever its class, at the size of the
+        logits. None of a network that does not learn it.
 
     Examples
     --------
@@ -30,10 +33,12 @@ class Output(NamedTuple):
 
     logits: torch.Tensor
     instances: tuple[torch.Tensor, ...] = ()
+    foreground: torch.Tensor | None = None
 
     def tensors(self) -> tuple[torch.Tensor, ...]:
         """Return what is there, in the order of an exported file's outputs: (N, ...) float each."""
-        return (self.logits, *self.instances)
+        foreground = () if self.foreground is None else (self.foreground,)
+        return (self.logits, *self.instances, *foreground)
 
 
 class Encoder(nn.Module):
@@ -84,6 +89,8 @@ class Network(nn.Module):
         `stride` of a network that leaves it to the prediction to upsample them.
     instance_design : str
         One of `INSTANCE_DESIGNS`; empty without an instance branch.
+    finds_foreground : bool
+        Whether it gives `Output.foreground`.
     shift : (C,) float32
         Added to the logits; 0 until `pixelwise.training` sets it for validation and export.
     takes_any_size : bool
@@ -102,6 +109,7 @@ class Network(nn.Module):
     design: str
     encoder_name: str = ""
     instance_design: str = ""
+    finds_foreground: bool = False
     logits_stride: int = 1
     stride: int
     shift: torch.Tensor

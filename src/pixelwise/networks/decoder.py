@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pixelwise.networks.blocks import conv_norm, enlarge
+from pixelwise.networks.blocks import conv_norm, enlarge, smoothing
 
 
 class PyramidDecoder(nn.Module):
@@ -22,17 +22,21 @@ class PyramidDecoder(nn.Module):
         Channels of the encoder's features, finest first.
     width, fine_width : int
         Channels of all levels here, and of the finest one.
+    separable : bool
+        As for `pixelwise.networks.blocks.smoothing`.
     """
 
-    def __init__(self, inside: tuple[int, ...], width: int, fine_width: int) -> None:
+    def __init__(
+        self, inside: tuple[int, ...], width: int, fine_width: int, separable: bool = False
+    ) -> None:
         super().__init__()
         finest, *coarser = inside
         self.lateral = nn.ModuleList(conv_norm(c, width, kernel=1, active=False) for c in coarser)
         self.scene = nn.Sequential(nn.Conv2d(width, width, 1), nn.ReLU(inplace=True))
-        self.smooth = nn.ModuleList(conv_norm(width, width) for _ in coarser[:-1])
+        self.smooth = nn.ModuleList(smoothing(width, width, separable) for _ in coarser[:-1])
         self.narrow = conv_norm(width, fine_width, kernel=1, active=False)
         self.fine_lateral = conv_norm(finest, fine_width, kernel=1, active=False)
-        self.fine_smooth = conv_norm(fine_width, fine_width)
+        self.fine_smooth = smoothing(fine_width, fine_width, separable)
 
     def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
         """Features, finest first, to (N, fine_width, h, w) of the finest one's size."""

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pixelwise.inference.kernels import CELLS
-from pixelwise.networks.blocks import ResidualBlock, conv_norm, enlarge
+from pixelwise.networks.blocks import ResidualBlock, conv_norm, enlarge, smoothing
 from pixelwise.networks.decoder import PyramidDecoder
 
 FEATURES, HIDDEN = 8, 8
@@ -33,9 +33,13 @@ class KernelBranch(nn.Module):
         Channels of the encoder's features, finest first, at four strides.
     width, fine_width : int
         Channels of the levels, and of the decoder that makes the mask features.
+    separable : bool
+        As for `pixelwise.networks.blocks.smoothing`.
     """
 
-    def __init__(self, inside: tuple[int, ...], width: int, fine_width: int) -> None:
+    def __init__(
+        self, inside: tuple[int, ...], width: int, fine_width: int, separable: bool = False
+    ) -> None:
         super().__init__()
         *finer, coarsest = inside
         wide = 2 * width
@@ -45,14 +49,14 @@ class KernelBranch(nn.Module):
             ResidualBlock(wide, wide),
             ResidualBlock(wide, wide),
         )
-        self.decoder = PyramidDecoder((*finer, wide), width, fine_width)
+        self.decoder = PyramidDecoder((*finer, wide), width, fine_width, separable)
         self.features = nn.Conv2d(fine_width, FEATURES, 1)
         self.laterals = nn.ModuleList(
             conv_norm(c, width, kernel=1, active=False) for c in (*finer[1:], wide)
         )
-        self.smooth = nn.ModuleList(conv_norm(width, width) for _ in self.laterals)
+        self.smooth = nn.ModuleList(smoothing(width, width, separable) for _ in self.laterals)
         # The cells of all levels are read by the same layers, as an instance is alike at any size.
-        self.tower = conv_norm(width, width)
+        self.tower = smoothing(width, width, separable)
         self.head = nn.Conv2d(width, 1 + PARAMETERS, 1)
         nn.init.normal_(self.head.weight, std=0.01)
         # Few cells are centres; to start at a half would cost the first epochs.

@@ -29,6 +29,8 @@ class Segmenter(Network):
     n_classes : int
     branch : CentreBranch or KernelBranch, optional
         Distinguishes instances, too.
+    foreground : bool
+        Finds what stands out, too, from the decoder's features.
     design, encoder_name : str
         As for `Network`.
 
@@ -54,13 +56,14 @@ class Segmenter(Network):
         n_classes: int,
         branch: CentreBranch | KernelBranch | None = None,
         *,
+        foreground: bool = False,
         design: str,
         encoder_name: str = "",
     ) -> None:
         super().__init__()
         self.design, self.encoder_name = design, encoder_name
         self.stride = encoder.strides[0]
-        # A map of all classes at the image's size would cost a sixth of the network's time.
+        # A map of all classes at the image's size would cost an eighth of the network's time.
         self.logits_stride = self.stride if self.stride > 2 else 1
         self.instance_branch = branch
         if branch is not None:
@@ -68,6 +71,8 @@ class Segmenter(Network):
         self.encoder = encoder
         self.decoder = decoder
         self.head = nn.Conv2d(width, n_classes, 1)
+        self.foreground = nn.Conv2d(width, 1, 1) if foreground else None
+        self.finds_foreground = foreground
         for name, values in (("mean", encoder.mean), ("deviation", encoder.deviation)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("shift", torch.zeros(n_classes), persistent=False)
@@ -81,23 +86,33 @@ class Segmenter(Network):
         """Leave only the instance branch to be learnt; call it again after each ``train()``."""
         if self.instance_branch is None:
             super().freeze_classes()
-        for part in (self.encoder, self.decoder, self.head):
-            part.requires_grad_(False).eval()
+        for part in (self.encoder, self.decoder, self.head, self.foreground):
+            if part is not None:
+                part.requires_grad_(False).eval()
 
     def forward(self, image: torch.Tensor, shrink: int | None = None) -> Output:
         """(N, 3, H, W) float32 in 0..255 to logits and instances; see `Network.forward`."""
         features = self.encoder((image - self.mean) / self.deviation)
-        logits = self.head(self.decoder(features)) + self.shift[:, None, None]
+        decoded = self.decoder(features)
+        logits = self.head(decoded) + self.shift[:, None, None]
         height, width = image.shape[2], image.shape[3]
         shrink = shrink or self.logits_stride
         size = (height + shrink - 1) // shrink, (width + shrink - 1) // shrink
         logits = enlarge(logits, self.stride // shrink, size)
         branch = self.instance_branch
-        return Output(logits, () if branch is None else branch(features))
+        instances = () if branch is None else branch(features)
+        if self.foreground is None:
+            return Output(logits, instances)
+        foreground = enlarge(self.foreground(decoded), self.stride // shrink, size)
+        return Output(logits, instances, foreground[:, 0])
 
 
 def build_network(
-    n_classes: int, size: str = "small", instances: str = "", encoder: str = NO_ENCODER
+    n_classes: int,
+    size: str = "small",
+    instances: str = "",
+    encoder: str = NO_ENCODER,
+    foreground: bool = False,
 ) -> Segmenter:
     """Build one of our own compact networks.
 
@@ -113,7 +128,9 @@ def build_network(
         CondInst (Tian et al., 2020), on a pretrained encoder only.
     encoder : str
         ``none`` for a residual encoder with random weights, or one of `PRETRAINED_DESIGNS`. The
-        network on ``efficientnet_lite0`` has one size, 3.1 M parameters.
+        network on ``efficientnet_lite0`` has one size, 3.0 M parameters.
+    foreground : bool
+        Find what stands out, too, whatever its class.
 
     Returns
     -------
@@ -136,7 +153,7 @@ def build_network(
     >>> count_parameters(network) < 1_500_000
     True
     """
-    return build_design(design_of(size, encoder), n_classes, instances)
+    return build_design(design_of(size, encoder), n_classes, instances, foreground)
 
 
 def build_boundary_network() -> Segmenter:
@@ -171,13 +188,15 @@ def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-def build_design(design: Design, n_classes: int, instances: str = "") -> Segmenter:
+def build_design(
+    design: Design, n_classes: int, instances: str = "", foreground: bool = False
+) -> Segmenter:
     """Build the network of a design.
 
     Parameters
     ----------
     design : Design
-    n_classes, instances
+    n_classes, instances, foreground
         As for `build_network`.
 
     Examples
@@ -187,14 +206,16 @@ def build_design(design: Design, n_classes: int, instances: str = "") -> Segment
     2
     """
     encoder = ENCODERS[design.encoder].build(**design.options)
-    decoder = PyramidDecoder(encoder.channels, design.width, design.fine_width)
+    decoder = PyramidDecoder(encoder.channels, design.width, design.fine_width, design.separable)
     branch: CentreBranch | KernelBranch | None = None
-    title, fine_width = design.title, design.instance_fine_width or design.fine_width
+    title = design.title
     if instances == "kernels":
-        branch = KernelBranch(encoder.channels, design.width, fine_width)
+        branch = KernelBranch(encoder.channels, design.width, design.fine_width, design.separable)
         title += ", kernels of CondInst"
     elif instances == "centres":
-        branch = CentreBranch(encoder.channels, design.width, fine_width, design.instance_blocks)
+        branch = CentreBranch(
+            encoder.channels, design.width, design.fine_width, design.instance_blocks
+        )
         title += ", centres and offsets of Panoptic-DeepLab"
     return Segmenter(
         encoder,
@@ -202,6 +223,7 @@ def build_design(design: Design, n_classes: int, instances: str = "") -> Segment
         design.fine_width,
         n_classes,
         branch,
+        foreground=foreground,
         design=title,
         encoder_name=design.encoder,
     )

@@ -30,11 +30,15 @@ class Labelled(NamedTuple):
     instance_map : (H, W) uint16, or None
         Of the label map's size: instances 1, 2, ...; 0 = none, `UNKNOWN` = unlabelled. None if
         the whole image is unlabelled.
+    foreground_map : (H, W) uint8, or None
+        Of the label map's size: 1 = stands out, 0 = does not, 255 = unknown. None if it is not
+        to be learnt.
     """
 
     image: UInt8Array
     label_map: UInt8Array
     instance_map: UInt16Array | None = None
+    foreground_map: UInt8Array | None = None
 
 
 def augment(
@@ -75,7 +79,10 @@ def augment(
 
     coloured = cv2.transform(pixels, recolour(settings.colour, rng))
     instances = None if image.instance_map is None else warped(image.instance_map, UNKNOWN)
-    return Labelled(np.asarray(coloured, np.uint8), warped(image.label_map, VOID), instances)
+    foreground = None if image.foreground_map is None else warped(image.foreground_map, VOID)
+    return Labelled(
+        np.asarray(coloured, np.uint8), warped(image.label_map, VOID), instances, foreground
+    )
 
 
 def paste(crop: Labelled, other: Labelled) -> Labelled:
@@ -105,7 +112,12 @@ def paste(crop: Labelled, other: Labelled) -> Labelled:
         highest = below[below != UNKNOWN].max(initial=0)
         renumbered = np.where(above % UNKNOWN, above + highest, above)
         instances = np.where(there, renumbered, below).astype(np.uint16)
-    return Labelled(np.asarray(mixed, dtype=np.uint8), labels, instances)
+    foreground = crop.foreground_map
+    if foreground is not None and other.foreground_map is not None:
+        # What stands out where it was pasted from does so here; of the rest it is not known.
+        above_front = np.where(other.foreground_map == 1, 1, VOID).astype(np.uint8)
+        foreground = np.where(there, above_front, foreground)
+    return Labelled(np.asarray(mixed, dtype=np.uint8), labels, instances, foreground)
 
 
 def _instance_map(crop: Labelled) -> UInt16Array:

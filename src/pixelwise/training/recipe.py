@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pixelwise.classes import ClassMap
+import numpy as np
+
+from pixelwise.classes import VOID, ClassMap
 from pixelwise.datasets import Dataset, ReadOptions, check, stop_on_findings
 from pixelwise.datasets.registry import find, splits_of
 from pixelwise.datasets.splits import WHOLE
@@ -17,6 +19,7 @@ from pixelwise.defaults import EVALUATION_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, DataError
 from pixelwise.networks.designs import NO_ENCODER
 from pixelwise.training.settings import (
+    FOREGROUND_SOURCES,
     INSTANCE_SOURCES,
     OLD_NAMES,
     Settings,
@@ -48,6 +51,12 @@ class Source:
         them if None. Some pixels of the others may be labelled, too, but a background pixel does
         not say that it is none of them (`pixelwise.training.partial`). If empty, a background
         pixel says nothing at all.
+    foreground : str
+        What stands out in its images, one of `training.settings.FOREGROUND_SOURCES`: large and
+        central instances if empty (`pixelwise.training.foreground_targets`); ``all``: all that is
+        labelled, and nothing else; ``only``: the same, and the labels say nothing about classes.
+    set_aside : tuple of str
+        Names of images that are never trained on.
 
     Raises
     ------
@@ -68,12 +77,19 @@ class Source:
     options: ReadOptions = field(default_factory=ReadOptions)
     instances: str = ""
     labelled: tuple[str, ...] | None = None
+    foreground: str = ""
+    set_aside: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.instances not in INSTANCE_SOURCES:
             raise ArgumentError(
                 f"instances: expected one of {', '.join(filter(None, INSTANCE_SOURCES))}, "
                 f"got {self.instances!r}"
+            )
+        if self.foreground not in FOREGROUND_SOURCES:
+            raise ArgumentError(
+                f"foreground: expected one of {', '.join(filter(None, FOREGROUND_SOURCES))}, "
+                f"got {self.foreground!r}"
             )
         if not (isinstance(self.repeat, int | float) and 0 < self.repeat < math.inf):
             raise ArgumentError(
@@ -125,6 +141,7 @@ class Source:
         options["classes"] = _class_map(options.get("classes"))
         if raw.get("labelled") is not None:
             raw["labelled"] = tuple(raw["labelled"])  # a list in JSON
+        raw["set_aside"] = tuple(raw.get("set_aside", ()))
         return cls(**raw, options=ReadOptions(**options))
 
 
@@ -257,7 +274,10 @@ class Recipe:
                 if name in splits:
                     say(splits[name].found)
                     classes = classes or splits[name].classes
-                    opened.append(self._translated(path, splits[name], classes))
+                    dataset = self._translated(path, splits[name], classes)
+                    aside = set(self.source(path).set_aside) if opened is training else set()
+                    kept = {entry.name for entry in dataset.entries} - aside
+                    opened.append(dataset.only(kept) if aside else dataset)
         return training, held_out
 
     def _splits(self, path: Path) -> dict[str, Dataset]:
@@ -278,6 +298,10 @@ class Recipe:
         """Return a data set with the model's classes, and without instances if not asked."""
         if Settings.of(self.settings).task == "semantic":
             dataset = dataset.semantic()
+        if self.source(path).foreground == "only":
+            # Its labels are read as they are in the files, by `LabelledSamples`.
+            nothing = np.full(256, VOID, dtype=np.uint8)
+            return replace(dataset, classes=classes, table=nothing, file_ids=None)
         rules = self.source(path).rules
         if not rules and dataset.classes == classes:
             return dataset

@@ -33,6 +33,7 @@ from pixelwise.training.cost import measure_cost
 from pixelwise.training.distributed import reduced
 from pixelwise.training.draws import Draws, plan_draws, read_shown
 from pixelwise.training.export.onnx import score_export, write_card
+from pixelwise.training.foreground_targets import foreground_loss, foreground_map_of
 from pixelwise.training.held_out import HeldOut, choose_held_out
 from pixelwise.training.instance_targets import instance_loss, instance_map_of, instance_targets
 from pixelwise.training.kernel_targets import kernel_loss, kernel_targets
@@ -97,6 +98,15 @@ class Segmentation:
             raise ArgumentError("--model: hub models learn classes only; leave out --task instance")
         asked = [recipe.source(path) for path in paths]
         self.main_only = [source.main_only for source in asked]
+        self.foreground = [source.foreground for source in asked]
+        learns_foreground = Settings.of(recipe.settings).foreground_share > 0
+        if learns_foreground and recipe.model:
+            raise ArgumentError("foreground_share: hub models learn classes only; expected 0")
+        if "only" in self.foreground and not learns_foreground:
+            raise ArgumentError(
+                f"{self.data[self.foreground.index('only')]}: its labels say only what stands out; "
+                "give the recipe a foreground_share above 0, or leave the folder out"
+            )
         partly = any(source.labelled is not None for source in asked)
         hidden = [source.hidden(self.classes) for source in asked]
         self.hidden = hidden if partly else None
@@ -135,13 +145,15 @@ class Segmentation:
         """Choose images to score on from each data set that has no val split."""
         settings = Settings.of(self.recipe.settings)
         scored = {dataset.root for dataset in self.held_out}
-        without = {
+        # Labels that say only what stands out give no classes to score on.
+        with_classes = {
             name: dataset
             for name, dataset in zip(self.data, self.training, strict=True)
-            if dataset.root not in scored
+            if self.recipe.source(Path(name)).foreground != "only"
         }
-        if settings.val != Settings.val and len(without) < len(self.data):
-            there = ", ".join(name for name in self.data if name not in without)
+        without = {n: dataset for n, dataset in with_classes.items() if dataset.root not in scored}
+        if settings.val != Settings.val and len(without) < len(with_classes):
+            there = ", ".join(name for name in with_classes if name not in without)
             self._say(f"{there}: scored on its own val split, which --val does not change")
         return choose_held_out(without, settings, self._say)
 
@@ -163,7 +175,13 @@ class Segmentation:
         if recipe.model:
             return load_hub_model(recipe.model, len(self.classes))[0]
         design = settings.instance_design if self.instances else ""
-        return build_network(len(self.classes), settings.size, design, settings.encoder)
+        return build_network(
+            len(self.classes),
+            settings.size,
+            design,
+            settings.encoder,
+            settings.foreground_share > 0,
+        )
 
     def samples(self, plan: Plan, stride: int) -> LabelledSamples:
         """Return the training images with their label maps, and instance maps if asked."""
@@ -175,17 +193,19 @@ class Segmentation:
         return LabelledSamples(
             *(self.training, draws, self.sources, plan.settings, stride),
             *(self.hidden, self.main_only),
+            self.foreground if plan.settings.foreground_share else None,
         )
 
     def loss(self, plan: Plan, fabric: Fabric) -> Loss:
-        """Return the cross-entropy of classes, plus the loss of instances."""
+        """Return the cross-entropy of classes, plus the losses of foreground and instances."""
         weights, share = None, plan.settings.instance_share
+        foreground_share = plan.settings.foreground_share
         instance_losses = INSTANCE_LOSSES[plan.settings.instance_design]
         if plan.settings.balance:
             weights = fabric.to_device(torch.tensor(plan.facts["class_weights"]))
 
         def loss(output: Output, targets: Targets) -> torch.Tensor:
-            label_maps, hidden, *instances = targets
+            label_maps, hidden, foreground, *instances = targets
             if label_maps is None:
                 raise TypeError("segmentation learns from label maps; a batch came without")
             label_maps = label_maps.long()
@@ -196,6 +216,8 @@ class Segmentation:
                 total = pixel_loss(output.logits, label_maps, weights, labelled)
             else:
                 total = partial_loss(output.logits, label_maps, hidden, weights, labelled)
+            if output.foreground is not None and foreground is not None:
+                total = total + foreground_share * foreground_loss(output.foreground, foreground)
             if not output.instances:
                 return total
             known_instances = tuple(t for t in instances if t is not None)
@@ -223,6 +245,7 @@ class Segmentation:
             design=f"{network.design}, {count_parameters(network):,} parameters",
             stride=network.stride,
             logits_stride=network.logits_stride,
+            foreground=network.finds_foreground,
             encoder=describe_encoder(network.encoder_name),
             data=recipe.data or ", ".join(map(self._described, range(len(self.data)))),
             licence=recipe.licence,
@@ -300,6 +323,8 @@ class LabelledSamples:
         label every class.
     main_only : list of bool, optional
         Whether each one labels only the main instance of its images (`Source.main_only`).
+    foreground : list of str, optional
+        What stands out in each one, of `settings.FOREGROUND_SOURCES`; by default it is not learnt.
     """
 
     def __init__(
@@ -311,11 +336,13 @@ class LabelledSamples:
         stride: int,
         hidden: list[tuple[bool, ...]] | None = None,
         main_only: list[bool] | None = None,
+        foreground: list[str] | None = None,
     ) -> None:
         self._datasets, self._sources = datasets, sources
         self._settings, self._stride = settings, stride
         self._hidden = None if hidden is None else np.array(hidden, dtype=np.bool_)
         self._draws, self._main_only = draws, main_only or [False] * len(datasets)
+        self._foreground = foreground
         self._places = [(d, i) for d, dataset in enumerate(datasets) for i in range(len(dataset))]
         self._kept: dict[tuple[int, int], Labelled] = {}
         self._free = settings.cache_gb * 1e9
@@ -340,8 +367,8 @@ class LabelledSamples:
         image : (side, side, 3) uint8
         targets : tuple
             Label map, (side / stride, side / stride) uint8, 255 = void; None or (C,) bool, which
-            classes the background may contain; and those of the instances, if asked, of
-            `instance_targets` or `kernel_targets`.
+            classes the background may contain; None or what stands out, of the label map's size;
+            and those of the instances, if asked, of `instance_targets` or `kernel_targets`.
         """
         settings, stride = self._settings, self._stride
         cut = self._cut(number, side, rng)
@@ -350,7 +377,7 @@ class LabelledSamples:
         # What is pasted over an image does not change what its background says.
         hidden = None if self._hidden is None else self._hidden[self._places[number][0]]
         if self._sources is None:
-            return cut.image, (cut.label_map, hidden)
+            return cut.image, (cut.label_map, hidden, cut.foreground_map)
         targets: tuple[npt.NDArray[Any], ...]
         if settings.instance_design == "kernels":
             targets = kernel_targets(cut.instance_map, cut.label_map, stride)
@@ -358,7 +385,7 @@ class LabelledSamples:
             targets = instance_targets(
                 cut.instance_map, cut.label_map, settings.centre_sigma, stride
             )
-        return cut.image, (cut.label_map, hidden, *targets)
+        return cut.image, (cut.label_map, hidden, cut.foreground_map, *targets)
 
     def _cut(self, number: int, side: int, rng: np.random.Generator) -> Labelled:
         """Cut a crop; of a few the one that shows most of the image's class if that is sought."""
@@ -390,10 +417,17 @@ class LabelledSamples:
             complete = self._hidden is None or self._hidden[place[0]].sum() == 1
             instance_map = instance_map_of(sample.label_map, sample.instances, source, complete)
         image = stretch_levels(sample.image) if self._settings.stretch_levels else sample.image
-        label_map = sample.label_map
+        label_map, foreground_map = sample.label_map, None
+        if self._foreground is not None:
+            kind, front = self._foreground[place[0]], label_map
+            if kind == "only":
+                dataset = self._datasets[place[0]]
+                entry, size = dataset.entries[place[1]], (label_map.shape[0], label_map.shape[1])
+                front, _ = dataset.reader.labels(entry, size)
+            foreground_map = foreground_map_of(front, sample.instances, sample.classes, kind)
         if self._main_only[place[0]]:
             label_map = main_box_only(label_map)
-        labelled = self._shrunk(Labelled(image, label_map, instance_map))
+        labelled = self._shrunk(Labelled(image, label_map, instance_map, foreground_map))
         if self._free > 0:
             self._free -= sum(a.nbytes for a in labelled if a is not None)
             self._kept[place] = labelled
@@ -413,4 +447,5 @@ class LabelledSamples:
             resize_image(full.image, size),
             resize_ids(full.label_map, size),
             None if full.instance_map is None else resize_ids(full.instance_map, size),
+            None if full.foreground_map is None else resize_ids(full.foreground_map, size),
         )

@@ -25,6 +25,9 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 INSTANCE_SOURCES = ("", "areas", "single", "one")
 """Where instances come from: the data itself, connected areas of a class, or one per image."""
 
+FOREGROUND_SOURCES = ("", "all", "only")
+"""What stands out: by a rule, all that is labelled, or what is labelled that and nothing else."""
+
 MOST_FOLDS = 20
 """Runs of a cross-validation, at most."""
 
@@ -102,6 +105,8 @@ class Settings:
         network's map of centres; odd.
     instance_share : float
         Weight of the losses of instances, against 1 of the classes'.
+    foreground_share : float
+        Weight of the loss of what stands out, against 1 of the classes', 0..1; 0 does not learn it.
     rare_share : float
         Share of the images below which a class is drawn more often (`training.draws`), 0..1; 0
         draws all images alike.
@@ -170,6 +175,7 @@ class Settings:
     freeze_classes: bool = False
     nms_window: int = 5
     instance_share: float = 1.0
+    foreground_share: float = 0.0
     rare_share: float = 0.0
     copy_paste: float = 0.0
     balance: float = 0.0
@@ -208,7 +214,8 @@ class Settings:
             expect(32 <= getattr(self, name) <= 2048, name, "32..2048 px")
         for name in ("warmup", "ema", "colour"):
             expect(0 <= getattr(self, name) < 1, name, "0 <= value < 1")
-        for name in ("balance", "copy_paste", "encoder_rate", "instance_share", "rare_share"):
+        shares = ("balance", "copy_paste", "foreground_share", "instance_share", "rare_share")
+        for name in (*shares, "encoder_rate"):
             expect(0 <= getattr(self, name) <= 1, name, "0..1")
         expect(0 <= self.image_scale <= 8, "image_scale", "0..8")
         expect(0 < self.centre_sigma <= 0.5, "centre_sigma", "0 < value <= 0.5")

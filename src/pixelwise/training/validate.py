@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from pixelwise.datasets import Dataset
 from pixelwise.evaluation import evaluate
 from pixelwise.inference import Predictor
+from pixelwise.inference.session import Outputs
 from pixelwise.metrics import SemanticScores
 from pixelwise.metrics.cells import CELL_THRESHOLDS, CellCounts
 from pixelwise.networks import Network
@@ -34,15 +35,15 @@ class TorchSession:
     network: Network
     fabric: Fabric
 
-    def run(
-        self, batch: Float32Array, instances: bool = False
-    ) -> tuple[Float32Array, tuple[Float32Array, ...]]:
+    def run(self, batch: Float32Array, instances: bool = False) -> Outputs:
         """Return the logits of (N, 3, h, w) float32, and the instance branch's outputs if asked."""
         images = self.fabric.to_device(torch.from_numpy(batch))
         with torch.inference_mode(), self.fabric.autocast():
             output = self.network(images.contiguous(memory_format=torch.channels_last))
-        logits, *branch = (t.float().cpu().numpy() for t in output.tensors())
-        return logits, tuple(branch) if instances else ()
+        wanted = output if instances else output._replace(instances=())
+        logits, *others = (t.float().cpu().numpy() for t in wanted.tensors())
+        foreground = others.pop() if output.foreground is not None else None
+        return Outputs(logits, tuple(others), foreground)
 
 
 def validate(

@@ -80,6 +80,9 @@ class ModelCard:
         only one, in outputs of the instance branch; odd.
     score_threshold : float
         Instances of a lower score are left out; chosen on training images.
+    foreground : bool
+        Whether the file has an output of this name: the logit that a pixel is of what stands out,
+        whatever its class.
     image_scale : float
         If above 0, an image is seen at this scale of its own size, whatever that is, and ``side``
         is that of a usual one.
@@ -131,6 +134,7 @@ class ModelCard:
     instance_design: str = "centres"
     nms_window: int = 5
     score_threshold: float = 0.3
+    foreground: bool = False
     image_scale: float = 0.0
     stretch_levels: bool = False
     boundary_model: tuple[float, ...] = ()
@@ -175,7 +179,8 @@ class ModelCard:
         """Return the card of the same weights restricted to some of their classes.
 
         What it says about single classes is what was measured with all of them; `score` is empty,
-        since its figures are not those of fewer classes.
+        since its figures are not those of fewer classes. What stands out is of any class, so that
+        it is left out, too.
 
         Parameters
         ----------
@@ -214,6 +219,7 @@ class ModelCard:
             class_images={n: v for n, v in self.class_images.items() if n in names},
             class_iou={n: v for n, v in self.class_iou.items() if n in names[1:]},
             left_out=(*self.left_out, *(n for n in self.classes.names if n not in names)),
+            foreground=False,
             score={},
         )
 

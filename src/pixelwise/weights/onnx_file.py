@@ -7,7 +7,7 @@ below are those of ``onnx.proto``. Nothing in a file is trusted: every length is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from pixelwise.errors import WeightsError
@@ -76,7 +76,7 @@ def read_metadata(data: bytes, where: str) -> dict[str, str]:
         raise WeightsError(f"{where}: not a readable ONNX file ({error})") from None
 
 
-def first_output_only(data: bytes, where: str) -> bytes:
+def first_output_only(data: bytes, where: str, also: Collection[str] = ()) -> bytes:
     """Return an ONNX file cut to its first output, so that a run costs only that.
 
     The other outputs go, and with them the nodes and weights that nothing else needs (dead-code
@@ -88,6 +88,8 @@ def first_output_only(data: bytes, where: str) -> bytes:
         Of the file.
     where : str
         What to call the file in a message.
+    also : collection of str
+        Names of further outputs that stay if they are there.
 
     Raises
     ------
@@ -104,30 +106,31 @@ def first_output_only(data: bytes, where: str) -> bytes:
     try:
         model = list(_fields(memoryview(data)))
         graph = _graph(model)
-        cut = b"".join(_needed(list(_fields(graph.payload))))
+        cut = b"".join(_needed(list(_fields(graph.payload)), also))
         header = _varint(GRAPH << 3 | LENGTH) + _varint(len(cut))
         return b"".join(header + cut if f is graph else f.whole for f in model)
     except ValueError as error:
         raise WeightsError(f"{where}: not a readable ONNX file ({error})") from None
 
 
-def _needed(graph: list[Field]) -> Iterator[memoryview]:
-    """Yield the fields of a graph that its first output needs, as they are in the file."""
-    first = next((f for f in graph if f.number == OUTPUT), None)
-    if first is None:
+def _needed(graph: list[Field], also: Collection[str]) -> Iterator[memoryview]:
+    """Yield the fields of a graph that some outputs need, as they are in the file."""
+    outputs = [f for f in graph if f.number == OUTPUT]
+    if not outputs:
         raise _DamagedError("no output")
-    needed = {_text(list(_fields(first.payload)), NAME)}
+    wanted = [outputs[0], *(f for f in outputs[1:] if _name(f) in also)]
+    needed = {_name(f) for f in wanted}
     made = set()
-    kept = {id(first)}
+    kept = {id(f) for f in wanted}
     # Nodes stand in topological order, so that from the last to the first one pass is enough.
     for field in reversed(graph):
         if field.number != NODE:
             continue
         node = list(_fields(field.payload))
-        outputs = _texts(node, NODE_OUTPUT)
-        if needed.intersection(outputs):
+        results = _texts(node, NODE_OUTPUT)
+        if needed.intersection(results):
             needed.update(_inputs(node))
-            made.update(outputs)
+            made.update(results)
             kept.add(id(field))
     for field in graph:
         if field.number in (NODE, OUTPUT):

@@ -16,6 +16,7 @@ from pixelwise.datasets import Dataset
 from pixelwise.errors import WeightsError
 from pixelwise.evaluation import evaluate, evaluation_page
 from pixelwise.inference import Predictor
+from pixelwise.inference.session import FOREGROUND
 from pixelwise.io.files import write_text, written_whole
 from pixelwise.networks import Network
 from pixelwise.training.export.half import store_half
@@ -24,8 +25,8 @@ from pixelwise.weights.card import KEY, ModelCard
 PARITY_SIZES = ((1, 64, 96), (2, 97, 65), (3, 33, 128))
 """(batch, height, width) of the random inputs on which both runtimes are compared."""
 
-OUTPUT_NAMES = {"centres": ("instances",), "kernels": ("mask_features", "cells")}
-"""Of the outputs after the logits, by the design of the instance branch."""
+INSTANCE_OUTPUTS = {"centres": ("instances",), "kernels": ("mask_features", "cells")}
+"""Names of the instance branch's outputs, by its design."""
 
 
 def export_network(network: Network, card: ModelCard, path: Path, half: bool = False) -> float:
@@ -83,7 +84,7 @@ def _export(
             (torch.zeros(1 if one_image else 2, 3, 64, 96),),
             beside,
             input_names=["image"],
-            output_names=["logits", *OUTPUT_NAMES.get(network.instance_design, ())],
+            output_names=_output_names(network),
             dynamic_shapes=dynamic,
             dynamo=True,
             external_data=False,
@@ -93,6 +94,11 @@ def _export(
         if half:
             store_half(beside)
     return parity(network, path, one_image)
+
+
+def _output_names(network: Network) -> list[str]:
+    foreground = [FOREGROUND] if network.finds_foreground else []
+    return ["logits", *INSTANCE_OUTPUTS.get(network.instance_design, ()), *foreground]
 
 
 def write_card(path: Path, card: ModelCard) -> None:
@@ -120,8 +126,9 @@ def parity(network: Network, path: Path, one_image: bool = False) -> float:
                 torch.rand(1 if one_image else batch, 3, height, width, generator=generator) * 255
             )
             expected = network(image).tensors()
-            logits, branch = session.run(image.numpy(), len(expected) > 1)
-            for one, other in zip((logits, *branch), expected, strict=True):
+            logits, branch, foreground = session.run(image.numpy(), bool(network.instance_design))
+            given = (logits, *branch, *(() if foreground is None else (foreground,)))
+            for one, other in zip(given, expected, strict=True):
                 worst = max(worst, float(np.abs(one - other.numpy()).max()))
     return worst
 
