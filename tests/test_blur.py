@@ -238,14 +238,14 @@ def test_alphas_of_other_tools(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "saying"),
     [
-        (("--background", "gone.png"), "expected blur, transparent, a colour"),
-        (("--background", "#12345"), "expected blur, transparent, a colour"),
+        (("--background", "gone.png"), "expected blur, transparent, mask, a colour"),
+        (("--background", "#12345"), "expected blur, transparent, mask, a colour"),
         (("--background", "transparent"), "ends in .png or .webp"),
         (("--shape", "star"), "unknown shape 'star'; there is: gaussian, disc"),
         (("--strength", "0"), "above 0"),
         (("--sigma", "nan"), "above 0"),
         (("--subject", "dog"), "dog"),
-        (("--subject", "red", "--alpha", "x.png"), "leave --subject out"),
+        (("--subject", "red", "--alpha", "x.png"), "leave --subject, --at and --box out"),
     ],
 )
 def test_bad_calls(

@@ -15,7 +15,8 @@ from pixelwise.blur import Blur, Colour, Transparent
 from pixelwise.blur.camera import blur_camera
 from pixelwise.concurrency import run_ahead
 from pixelwise.errors import ArgumentError, MissingExtraError, VideoFileError
-from pixelwise.samples import Float32Array, UInt8Array
+from pixelwise.inference.session import Outputs
+from pixelwise.samples import UInt8Array
 from tests.conftest import real, run
 from tests.toy import write_toy
 
@@ -109,6 +110,90 @@ def test_sound_and_frame_times_are_kept(toy: Path, tmp_path: Path, suffix: str) 
         assert after[4:24, :, 0].max() < 150
 
 
+def alphas(path: Path) -> list[UInt8Array]:
+    """Return the alpha of each frame; FFmpeg's own VP9 decoder leaves it out, libvpx does not."""
+    with av.open(str(path)) as clip:
+        stream = clip.streams.video[0]
+        if stream.codec_context.name == "vp9":
+            decoder = av.CodecContext.create("libvpx-vp9", "r")
+            packets = [p for p in clip.demux(stream) if p.size]
+            frames = [f for p in packets for f in decoder.decode(p)] + decoder.decode(None)
+        else:
+            frames = list(clip.decode(stream))
+    return [frame.to_ndarray(format="rgba")[..., 3] for frame in frames]
+
+
+@pytest.mark.parametrize("suffix", [".webm", ".mov"])
+def test_clips_are_cut_out_with_transparency(toy: Path, tmp_path: Path, suffix: str) -> None:
+    clip, out = write_clip(tmp_path / "a.mp4", 6, sound=False), tmp_path / f"b{suffix}"
+    done = run("cutout", clip, "--out", out, "--weights", toy)
+    assert done.returncode == 0, done.stderr
+    found = alphas(out)
+    assert len(found) == 6
+    for i, alpha in enumerate(found):
+        left = 20 + 2 * i
+        assert alpha[38:58, left + 5 : left + 27].mean() > 240
+        assert alpha[4:24].mean() < 10
+    assert times(out) == pytest.approx(times(clip), abs=0.0011)
+    # In a folder, a clip that cannot be transparent gets a suffix that can.
+    assert run("cutout", clip, "--out", tmp_path / "d", "--weights", toy).returncode == 0
+    assert [path.name for path in (tmp_path / "d").iterdir()] == ["a.webm"]
+
+
+def write_silent(path: Path, codec: str, pix_fmt: str, **context: int) -> Path:
+    with av.open(str(path), "w") as target:
+        video = target.add_stream(codec, rate=25)
+        video.height, video.width, video.pix_fmt = *SIZE, pix_fmt
+        for name, value in context.items():
+            setattr(video.codec_context, name, value)
+        for i in range(12):
+            frame = av.VideoFrame.from_ndarray(scene(20 + 2 * i), format="rgb24")
+            target.mux(video.encode(frame.reformat(format=pix_fmt)))
+        target.mux(video.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "libx264", "mjpeg"])
+@pytest.mark.parametrize("suffix", [".avi", ".mp4"])
+def test_clips_in_avi_keep_their_times(toy: Path, tmp_path: Path, codec: str, suffix: str) -> None:
+    kind = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    clip = write_silent(tmp_path / "a.avi", codec, kind)
+    out = tmp_path / f"b{suffix}"
+    outcome = blur_video(Predictor.load(toy), clip, out, Colour((0, 255, 0)))
+    assert outcome.frames == 12
+    assert times(out) == pytest.approx([i / 25 for i in range(12)], abs=0.0011)
+    for i, image in enumerate(pictures(out)):
+        left = 20 + 2 * i
+        assert np.abs(image[38:58, left + 5 : left + 27].astype(int) - (220, 40, 30)).mean() < 15
+
+
+def test_phones_of_old_are_read(toy: Path, tmp_path: Path) -> None:
+    clip = write_silent(tmp_path / "a.3gp", "mpeg4", "yuv420p")
+    done = run("blur", clip, "--out", tmp_path / "b.mp4", "--weights", toy)
+    assert done.returncode == 0, done.stderr
+    assert "12 frames, red kept" in done.stdout
+
+
+def test_a_clip_of_ten_bits_keeps_them(toy: Path, tmp_path: Path) -> None:
+    hlg, bt2020 = 18, 9
+    tags = {"color_trc": hlg, "color_primaries": bt2020, "colorspace": bt2020}
+    clip = write_silent(tmp_path / "a.mp4", "libx264", "yuv420p10le", **tags)
+    out = tmp_path / "b.mp4"
+    outcome = blur_video(Predictor.load(toy), clip, out, Blur(sigma=0.3))
+    assert (outcome.frames, outcome.trouble) == (12, ())
+    for path in (clip, out):
+        with av.open(str(path)) as opened:
+            context = opened.streams.video[0].codec_context
+            assert context.pix_fmt == "yuv420p10le"
+            assert (context.color_trc, context.color_primaries) == (hlg, bt2020)
+    for before, after in zip(pictures(clip), pictures(out), strict=True):
+        assert np.abs(before.astype(int) - after).mean() < 6
+    # A container whose encoder has 8 bits says so.
+    outcome = blur_video(Predictor.load(toy), clip, tmp_path / "c.webm", Colour((0, 255, 0)))
+    assert outcome.frames == 12
+    assert "takes 8 bits" in outcome.trouble[0]
+
+
 def test_colours_are_those_of_the_clip(toy: Path, tmp_path: Path) -> None:
     """A blur of next to nothing gives the clip back, whatever it says its colours are."""
     clip, out = write_clip(tmp_path / "a.mp4", 5), tmp_path / "b.mp4"
@@ -198,8 +283,10 @@ def test_what_is_no_clip(toy: Path, tmp_path: Path) -> None:
         blur_video(predictor, clip, clip)
     with pytest.raises(ArgumentError, match=r"try \.mp4"):
         blur_video(predictor, clip, tmp_path / "b.what")
-    with pytest.raises(ArgumentError, match="no transparency"):
+    with pytest.raises(ArgumentError, match=r"needs a file that ends in \.webm or \.mov"):
         blur_video(predictor, clip, tmp_path / "b.mp4", Transparent())
+    with pytest.raises(ArgumentError, match="shows no transparency"):
+        blur_camera(predictor, str(clip), tmp_path / "b.mp4", Transparent())
     with pytest.raises(ArgumentError, match="--ground is for photos"):
         blur_video(predictor, clip, tmp_path / "b.mp4", Blur(ground=True))
     only_sound = tmp_path / "sound.mkv"
@@ -280,9 +367,9 @@ def test_a_calm_clip_needs_every_other_frame_only(toy: Path, tmp_path: Path) -> 
     calls = []
 
     class Counting(Predictor):
-        def logits(self, image: UInt8Array, tta: Sequence[str] = ()) -> Float32Array:
+        def outputs(self, image: UInt8Array, tta: Sequence[str] = ()) -> Outputs:
             calls.append(image.shape)
-            return super().logits(image, tta)
+            return super().outputs(image, tta)
 
     loaded = Predictor.load(toy)
     predictor = Counting(loaded.card, loaded.session)

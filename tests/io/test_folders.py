@@ -99,18 +99,18 @@ def test_results_among_the_images_are_left_out(tmp_path: Path) -> None:
 def test_blurred_photos_keep_their_tree(tmp_path: Path) -> None:
     out = tmp_path / "out"
     names = {Path("in/d/x.jpg"): "d/x.jpg", Path("in/d/x.png"): "d/x.png", Path("in/y.HEIC"): "y"}
-    assert _names(names, out, transparent=False) == [
+    assert _names(names, out, suffixes=()) == [
         out / "d/x.jpg",
         out / "d/x.png",
         out / "y.jpg",
     ]
-    assert _names(names, out, transparent=True) == [
+    assert _names(names, out, suffixes=(".png", ".webp")) == [
         out / "d/x.jpg.png",
         out / "d/x.png",
         out / "y.png",
     ]
     with pytest.raises(ArgumentError, match="two photos would be written here"):
-        _names({Path("a.jpg"): "x", Path("b.jpg"): "x"}, out, transparent=False)
+        _names({Path("a.jpg"): "x", Path("b.jpg"): "x"}, out, suffixes=())
 
 
 def test_predictions_keep_the_tree(tmp_path: Path) -> None:

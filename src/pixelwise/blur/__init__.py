@@ -1,15 +1,17 @@
 """Background blur, removal and replacement: in photos, clips, and live from a camera."""
 
+from pixelwise.blur.animation import blur_animation
 from pixelwise.blur.background import (
     Background,
     Blur,
     Colour,
+    Mask,
     OtherImage,
     Transparent,
     parse_background,
 )
 from pixelwise.blur.photos import BlurOutcome, blur_files
-from pixelwise.blur.subject import Subject, find_subject
+from pixelwise.blur.subject import Selection, Subject, find_subject
 from pixelwise.blur.video import VideoOutcome, blur_video
 
 __all__ = [
@@ -17,10 +19,13 @@ __all__ = [
     "Blur",
     "BlurOutcome",
     "Colour",
+    "Mask",
     "OtherImage",
+    "Selection",
     "Subject",
     "Transparent",
     "VideoOutcome",
+    "blur_animation",
     "blur_files",
     "blur_video",
     "find_subject",

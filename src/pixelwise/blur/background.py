@@ -42,6 +42,9 @@ class Background(ABC):
     transparent: ClassVar[bool] = False
     """Whether results have an alpha channel."""
 
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """Of the files that can hold results; any if empty."""
+
     @abstractmethod
     def behind(
         self, image: UInt8Array, alpha: Float32Array, contrast: Float32Array
@@ -76,7 +79,7 @@ class Background(ABC):
         Returns
         -------
         (H, W, 3) or (H, W, 4) uint8
-            RGB, or RGBA if the background is transparent.
+            RGB, or RGBA if the background is transparent; (H, W) if it is a `Mask`.
 
         Raises
         ------
@@ -94,7 +97,7 @@ class Background(ABC):
         behind = self.behind(image, alpha, contrast)
         return cut_out(image, alpha) if behind is None else blend(image, alpha, behind, contrast)
 
-    def check_clip(self) -> None:
+    def check_clip(self) -> None:  # noqa: B027 -- most can
         """Raise unless clips can have this background.
 
         Raises
@@ -102,8 +105,6 @@ class Background(ABC):
         ArgumentError
             They cannot.
         """
-        if self.transparent:
-            raise ArgumentError("clips hold no transparency; give a colour, e.g. '#00ff00'")
 
     def for_frames(self, size: tuple[int, int], scale: float) -> Background:  # noqa: ARG002
         """Return this background for many frames that are worked on at a smaller size.
@@ -183,9 +184,37 @@ class Transparent(Background):
     """
 
     transparent: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".png", ".webp")
 
     def behind(self, image: UInt8Array, alpha: Float32Array, contrast: Float32Array) -> None:
         """Return None for any (H, W, 3) uint8 image; see `Background.behind`."""
+
+
+@dataclass(frozen=True)
+class Mask(Background):
+    """Black, and the subject white: the alpha alone, as a grey image.
+
+    Examples
+    --------
+    >>> image = np.full((1, 2, 3), 200, dtype=np.uint8)
+    >>> Mask().apply(image, np.array([[1, 0.2]], dtype=np.float32)).tolist()
+    [[255, 51]]
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = (".png", ".webp", ".tif", ".tiff")
+
+    def behind(self, image: UInt8Array, alpha: Float32Array, contrast: Float32Array) -> UInt8Array:  # noqa: ARG002
+        """Return black everywhere, (H, W, 3) uint8; see `Background.behind`."""
+        return np.zeros_like(image)
+
+    def apply(self, image: UInt8Array, alpha: Float32Array) -> UInt8Array:
+        """Return the alpha as (H, W) uint8, 0..255; see `Background.apply`."""
+        check_alpha(image, alpha)
+        return np.asarray((alpha * 255).round(), dtype=np.uint8)
+
+    def check_clip(self) -> None:
+        """Raise ArgumentError: clips cannot have it."""
+        raise ArgumentError("the mask alone is for photos; save the alpha of single frames")
 
 
 @dataclass(frozen=True)
@@ -261,7 +290,7 @@ def parse_background(text: str, blur: Blur | None = None) -> Background:
     Parameters
     ----------
     text : str
-        ``blur``, ``transparent``, a colour as ``#rrggbb``, or the path of an image file.
+        ``blur``, ``transparent``, ``mask``, a colour as ``#rrggbb``, or the path of an image file.
     blur : Blur, optional
         How ``blur`` is to look.
 
@@ -281,11 +310,14 @@ def parse_background(text: str, blur: Blur | None = None) -> Background:
         return blur or Blur()
     if text == "transparent":
         return Transparent()
+    if text == "mask":
+        return Mask()
     if colour := COLOUR.fullmatch(text):
         red, green, blue = (int(part, 16) for part in colour.groups())
         return Colour((red, green, blue))
     if Path(text).is_file():
         return OtherImage(read_image(text))
     raise ArgumentError(
-        f"background {text!r}: expected blur, transparent, a colour as '#20a040', or an image file"
+        f"background {text!r}: expected blur, transparent, mask, a colour as '#20a040', "
+        "or an image file"
     )

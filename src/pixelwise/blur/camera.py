@@ -71,6 +71,8 @@ def blur_camera(
     """
     background = background or Blur()
     background.check_clip()
+    if background.transparent:
+        raise ArgumentError("--camera shows no transparency; give a colour, e.g. '#00ff00'")
     clip = Path(camera).is_file()
     with closing(_opened(camera)) as container:
         frames = container.decode(video=0) if clip else _newest(container.decode(video=0))

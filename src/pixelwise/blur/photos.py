@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pixelwise.blur.background import Background, Blur
-from pixelwise.blur.subject import ALL, find_subject
+from pixelwise.blur.subject import ALL, Selection, find_subject
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.alpha import read_alpha, write_alpha
@@ -16,9 +18,13 @@ from pixelwise.io.exif import read_with_metadata
 from pixelwise.io.folders import distinct_names
 from pixelwise.io.image import HEIC_SUFFIXES
 from pixelwise.progress import track
+from pixelwise.samples import Float32Array
 
-WITH_ALPHA = (".png", ".webp")
-"""Endings of files that hold transparency."""
+VISIBLE = 0.02
+"""Alpha from which on a pixel is kept in a crop."""
+
+RIM = 0.02
+"""Of the longer side of a subject's box, that a crop leaves around it."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +56,10 @@ def blur_files(
     images: Sequence[Path] | Mapping[Path, str],
     out: Path,
     background: Background | None = None,
-    subject: tuple[str, ...] = (ALL,),
+    subject: Selection | Sequence[str] = (ALL,),
     alpha_file: Path | None = None,
     alpha_out: Path | None = None,
+    crop: bool = False,
 ) -> BlurOutcome:
     """Blur or replace the background of photos; orientation, colour profile and EXIF are kept.
 
@@ -66,13 +73,15 @@ def blur_files(
         An image file for one photo; a folder for several, or if it has no suffix.
     background : Background, optional
         `Blur` if not given.
-    subject : tuple of str
+    subject : Selection, or sequence of str
         As for `find_subject`.
     alpha_file : Path, optional
         For one photo: take the subject from this file (`io.alpha.read_alpha`), not from the
         network.
     alpha_out : Path, optional
         For one photo: write the alpha too, as a grey image.
+    crop : bool
+        Crop each result to its subject, with a narrow rim.
 
     Returns
     -------
@@ -91,6 +100,8 @@ def blur_files(
     Examples
     --------
     >>> from pathlib import Path
+
+    import numpy as np
     >>> from tempfile import TemporaryDirectory
     >>> import skimage.data
     >>> from pixelwise import Predictor, write_image
@@ -104,7 +115,7 @@ def blur_files(
     background = background or Blur()
     if len(images) > 1 and (alpha_file or alpha_out):
         raise ArgumentError("an alpha belongs to one photo; give photos one at a time")
-    results = _names(images, out, background.transparent)
+    results = _names(images, out, background.suffixes)
     written: dict[Path, tuple[str, ...]] = {}
     without, failed = [], {}
     for path, result in track(zip(images, results, strict=True), "blurring", len(images)):
@@ -123,15 +134,30 @@ def blur_files(
                 without.append(path)
                 continue
             alpha, names = found.alpha(image), found.names  # type: ignore[assignment]
-        metadata.save(result, background.apply(image, alpha))
+        changed = background.apply(image, alpha)
+        metadata.save(result, changed[_box(alpha)] if crop else changed)
         if alpha_out:
             write_alpha(alpha_out, alpha)
         written[result] = names
     return BlurOutcome(written, tuple(without), failed)
 
 
-def _names(images: Sequence[Path] | Mapping[Path, str], out: Path, transparent: bool) -> list[Path]:
-    """Return where the result of each image goes."""
+def _box(alpha: Float32Array) -> tuple[slice, slice]:
+    """Return the rows and columns of what is visible, and a rim around it."""
+    rows, columns = (np.flatnonzero((alpha > VISIBLE).any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return slice(None), slice(None)
+    rim = 1 + round(RIM * max(np.ptp(rows), np.ptp(columns)))
+    return (
+        slice(max(0, int(rows[0]) - rim), int(rows[-1]) + rim + 1),
+        slice(max(0, int(columns[0]) - rim), int(columns[-1]) + rim + 1),
+    )
+
+
+def _names(
+    images: Sequence[Path] | Mapping[Path, str], out: Path, suffixes: tuple[str, ...]
+) -> list[Path]:
+    """Return where the result of each image goes; its suffix is one of some, if there are any."""
     if not isinstance(images, Mapping):
         images = distinct_names({path: Path(path.name) for path in images})
     if len(images) == 1 and out.suffix and not out.is_dir():
@@ -141,8 +167,8 @@ def _names(images: Sequence[Path] | Mapping[Path, str], out: Path, transparent: 
         results = []
         for path, name in images.items():
             suffix = ".jpg" if path.suffix.lower() in HEIC_SUFFIXES else path.suffix
-            if transparent and suffix.lower() not in WITH_ALPHA:
-                suffix = ".png"
+            if suffixes and suffix.lower() not in suffixes:
+                suffix = suffixes[0]
             own = name.removesuffix(path.suffix)
             # a.jpg and a.heic both become JPEGs, and PNGs if they are transparent.
             kept = (
@@ -151,8 +177,8 @@ def _names(images: Sequence[Path] | Mapping[Path, str], out: Path, transparent: 
                 else own + suffix
             )
             results.append(out / kept)
-    if transparent and results[0].suffix.lower() not in WITH_ALPHA:
-        raise ArgumentError(f"{out}: transparency needs a file that ends in .png or .webp")
+    if suffixes and results and results[0].suffix.lower() not in suffixes:
+        raise ArgumentError(f"{out}: the result needs a file that ends in {' or '.join(suffixes)}")
     twice = {path for path in results if results.count(path) > 1}
     if twice:
         raise ArgumentError(f"{min(twice)}: two photos would be written here; rename one of them")

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from pixelwise.blur.background import Background, Blur
 from pixelwise.blur.subject import ALL, find_subject
 from pixelwise.concurrency import run_ahead
-from pixelwise.effects.blending import edge_contrast, lifted
+from pixelwise.effects.blending import cut_out, edge_contrast, lifted
 from pixelwise.effects.matte import soft_alpha
 from pixelwise.effects.temporal import AHEAD, steady, still_share
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.image import fit_within
-from pixelwise.io.video import PLANAR, Clip, rewrite
+from pixelwise.io.video import Clip, is_deep, planar, rewrite, stored_format
 from pixelwise.progress import frame_bar
 from pixelwise.samples import Float32Array, UInt8Array
 
@@ -83,7 +84,8 @@ def blur_video(
     source, out : str or Path
         The ending of ``out`` chooses container and encoder.
     background : Background, optional
-        `Blur` if not given; not transparent, and without a sharper ground.
+        `Blur` if not given; without a sharper ground. A transparent one needs a clip that ends in
+        ``.webm`` (VP9) or ``.mov`` (ProRes 4444).
     subject : tuple of str
         As for `find_subject`.
 
@@ -123,7 +125,7 @@ def blur_video(
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        clip = rewrite(Path(source), Path(out), change)
+        clip = rewrite(Path(source), Path(out), change, background.transparent)
     except NothingFoundError:
         return VideoOutcome(0, (), ())
     finally:
@@ -170,9 +172,8 @@ def blurred_frames(
 def _shrunk(frames: Iterator[VideoFrame], rotation: int) -> Iterator[Seen]:
     """Yield frames in one of the `PLANAR` formats, each with its small image."""
     for frame in frames:
-        odd = frame.width % 2 or frame.height % 2
-        fits = frame.format.name in (PLANAR[2:] if odd else PLANAR)
-        stored = frame if fits else _planar(frame, PLANAR[2] if odd else PLANAR[0])
+        kind = stored_format(frame)
+        stored = frame if frame.format.name == kind else planar(frame, kind)
         yield stored, _small(stored, rotation)
 
 
@@ -195,8 +196,10 @@ def _composited(
             fitted = background.for_frames(alpha.shape, scale)
         contrast = edge_contrast(small, alpha)
         behind = fitted.behind(small, alpha, contrast)
-        if behind is not None:  # check_clip allows no other
-            _mix(frame, lifted(behind, alpha, contrast), alpha, rotation)
+        if behind is None:
+            yield _cut_out(frame, alpha, rotation)
+            continue
+        _mix(frame, lifted(behind, alpha, contrast), alpha, rotation)
         yield frame
 
 
@@ -233,12 +236,6 @@ def _probabilities(
         yield *skipped, see(skipped[1])
 
 
-def _planar(frame: VideoFrame, kind: str) -> VideoFrame:
-    planar: VideoFrame = frame.reformat(format=kind)
-    planar.pts, planar.time_base = frame.pts, frame.time_base
-    return planar
-
-
 def _small(frame: VideoFrame, rotation: int) -> UInt8Array:
     """Return a frame as players show it, upright, but small, (h, w, 3) uint8."""
     height, width = (max(2, side) for side in fit_within((frame.height, frame.width), WORK))
@@ -253,6 +250,19 @@ def _small(frame: VideoFrame, rotation: int) -> UInt8Array:
     return np.ascontiguousarray(np.rot90(rgb.to_ndarray(), rotation // 90))
 
 
+def _cut_out(frame: VideoFrame, alpha: Float32Array, rotation: int) -> VideoFrame:
+    """Return a frame as RGBA, with an upright alpha."""
+    from av import VideoFrame
+
+    rgb = frame.reformat(format="rgb24", src_colorspace=_matrix(frame), threads=1)
+    turned = np.ascontiguousarray(np.rot90(alpha, -rotation // 90))
+    large = cv2.resize(turned, (frame.width, frame.height), interpolation=cv2.INTER_LINEAR)
+    pixels = np.asarray(rgb.to_ndarray(), dtype=np.uint8)
+    made = VideoFrame.from_ndarray(cut_out(pixels, np.clip(large, 0, 1)), format="rgba")
+    made.pts, made.time_base = frame.pts, frame.time_base
+    return made
+
+
 def _mix(frame: VideoFrame, background: UInt8Array, alpha: Float32Array, rotation: int) -> None:
     """Blend an upright background into the planes of a frame, by 1 - alpha."""
     from av import VideoFrame
@@ -264,19 +274,24 @@ def _mix(frame: VideoFrame, background: UInt8Array, alpha: Float32Array, rotatio
     behind = VideoFrame.from_ndarray(rgb, format="rgb24")
     behind = behind.reformat(format=frame.format.name, dst_colorspace=_matrix(frame), threads=1)
     frame.make_writable()
+    kind = np.dtype(np.uint16 if is_deep(frame.format) else np.uint8)
     shares: dict[tuple[int, int], Any] = {}  # by (width, height), as OpenCV takes it
     for plane, other in zip(frame.planes, behind.planes, strict=True):
         size = plane.width, plane.height
-        own = _pixels(plane)
+        own = _pixels(plane, kind)
         if size not in shares:  # both colour planes have the same size
             shares[size] = cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR)
         share = shares[size]
-        new = cv2.resize(_pixels(other), size, interpolation=cv2.INTER_LINEAR)
-        cv2.blendLinear(own, new, share, 1 - share, dst=own)
+        new = cv2.resize(_pixels(other, kind), size, interpolation=cv2.INTER_LINEAR)
+        if own.dtype == np.uint8:
+            cv2.blendLinear(own, new, share, 1 - share, dst=own)
+        else:  # OpenCV blends no 16-bit integers
+            own[:] = np.rint(new + share * (own.astype(np.float32) - new))
 
 
-def _pixels(plane: Any) -> UInt8Array:
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+def _pixels(plane: Any, kind: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return the pixels of a plane, (h, w) of a dtype."""
+    rows = np.frombuffer(plane, kind).reshape(-1, plane.line_size // kind.itemsize)
     return rows[: plane.height, : plane.width]
 
 

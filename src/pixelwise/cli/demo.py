@@ -84,10 +84,11 @@ def _photo(
     legend = [(name, classes.colours[classes.index(name)]) for name in found]
     parts, regions_ms = _timed(lambda: hierarchy(image, BOUNDARIES))
 
-    def blurred() -> npt.NDArray[np.uint8]:
-        return blur_background(image, find_subject(predictor, image).alpha(image))
+    def blurred() -> npt.NDArray[np.uint8] | None:
+        subject = find_subject(predictor, image)
+        return blur_background(image, subject.alpha(image)) if subject.names else None
 
-    other, blur_ms = _timed(blurred) if found else (image, 0.0)
+    other, blur_ms = _timed(blurred)
     instances = instance_panel(image, prediction.instances or (), classes)
     whole = Section(
         title,
@@ -101,8 +102,8 @@ def _photo(
             if prediction.instances
             else Figure(image, "Instance", "no instances found"),
             Figure(other, "Background blur", f"{blur_ms:.0f} ms")
-            if found
-            else Figure(other, "Background blur", "no subject found, unchanged"),
+            if other is not None
+            else Figure(image, "Background blur", "no subject found, unchanged"),
         ],
     )
     cuts = [Figure(outline_regions(image, parts.cut(n)), f"{n} regions") for n in CUTS]

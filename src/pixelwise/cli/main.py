@@ -17,6 +17,7 @@ from pixelwise.cli.bench import bench
 from pixelwise.cli.blur import blur
 from pixelwise.cli.check import check
 from pixelwise.cli.convert import convert
+from pixelwise.cli.cutout import cutout
 from pixelwise.cli.demo import demo
 from pixelwise.cli.download import download
 from pixelwise.cli.evaluate import evaluate
@@ -70,11 +71,12 @@ COMMANDS = {
     "demo": Command(demo, "Use", "--out demo.html"),
     "predict": Command(predict, "Use", "photo.jpg folder/ --out masks"),
     "blur": Command(blur, "Use", "photo.jpg --out blurred.jpg --strength 3"),
+    "cutout": Command(cutout, "Use", "photo.jpg --out cutout.png --crop"),
     "regions": Command(regions, "Use", "photo.jpg --out parts -n 50"),
     "evaluate": Command(
         evaluate, "Measure", "data/VOCdevkit/VOC2012 --weights runs/voc/model.onnx"
     ),
-    "weights": Command(weights, "Measure", "subjects"),
+    "weights": Command(weights, "Measure", "voc"),
     "bench": Command(bench, "Measure", "street --sizes 960x720 --threads 1,4"),
 }
 """The commands by name, in the order of the help."""

@@ -43,8 +43,8 @@ class Metadata:
         Parameters
         ----------
         path : str or Path
-        pixels : (H, W, 3) or (H, W, 4) uint8
-            RGB or RGBA. A grey image that is still grey is written as one.
+        pixels : (H, W, 3), (H, W, 4) or (H, W) uint8
+            RGB, RGBA or grey. A grey image that is still grey is written as one.
 
         Raises
         ------
@@ -52,7 +52,11 @@ class Metadata:
             A suffix that stands for no image format.
         """
         options = dict(self.options)
-        if self.grey and pixels.shape[2] == 3 and (pixels == pixels[..., :1]).all():
+        if pixels.ndim == 2:
+            picture = Image.fromarray(pixels)
+            if not self.grey:  # a profile of colours does not describe grey levels
+                options.pop("icc_profile", None)
+        elif self.grey and pixels.shape[2] == 3 and (pixels == pixels[..., :1]).all():
             picture = Image.fromarray(np.ascontiguousarray(pixels[..., 0]))
         else:
             picture = Image.fromarray(pixels)

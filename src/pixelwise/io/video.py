@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer, OutputContainer
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mpg"})
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mts", ".mpg", ".3gp", ".3g2"}
+)
 """The file name suffixes that are taken for clips."""
 
 ENCODERS = {
     ".webm": (("libvpx-vp9", {"crf": "28", "b": "0", "deadline": "realtime", "cpu-used": "6"}),),
+    # H.264 in AVI, which has no times of its own, is shown a frame late.
+    ".avi": (("mpeg4", {"qscale": "3"}),),
     "": (("libx264", {"preset": "superfast", "crf": "20"}), ("mpeg4", {"qscale": "3"})),
 }
 """What a clip is encoded with, by its suffix: the first that the installed FFmpeg has.
@@ -30,8 +34,21 @@ x264's slower presets make smaller files of one quality, but on two cores they a
 than a clip of 720p lasts; a blurred background compresses well anyway.
 """
 
-PLANAR = ("yuv420p", "yuvj420p", "yuv444p")
-"""Pixel formats that are handed on; others become the first, or at odd sizes the last."""
+TRANSPARENT = {
+    ".webm": ("libvpx-vp9", "yuva420p", ENCODERS[".webm"][0][1] | {"auto-alt-ref": "0"}),
+    ".mov": ("prores_ks", "yuva444p10le", {"profile": "4444"}),
+}
+"""Encoder, pixel format and options of clips with transparency, by their suffix."""
+
+DEEP_ENCODER = ("libx265", {"preset": "ultrafast", "crf": "20", "x265-params": "log-level=error"})
+"""What clips of more than 8 bits are encoded with, HDR among them: players know its 10 bits."""
+
+DEEP_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".ts", ".mts")
+"""Of the containers that hold it."""
+
+EIGHT_BITS, ODD_SIZES, TEN_BITS = "yuv420p", "yuv444p", "yuv420p10le"
+PLANAR = (EIGHT_BITS, "yuvj420p", ODD_SIZES, TEN_BITS)
+"""Pixel formats that are handed on; see `stored_format`."""
 
 COPIED = ("audio", "subtitle")
 
@@ -84,6 +101,7 @@ def rewrite(
     source: Path,
     out: Path,
     change: Callable[[Iterator[VideoFrame], Clip], Iterator[VideoFrame]],
+    transparent: bool = False,
 ) -> Clip:
     """Write a clip with its frames changed. Sound is copied, frame times are kept.
 
@@ -95,6 +113,8 @@ def rewrite(
         From an iterator of frames to one of as many frames of the same size, in the same order.
         The frames come as they are stored, in one of `PLANAR`; each of the changed ones must
         carry the ``pts`` of its original.
+    transparent : bool
+        The changed frames have an alpha plane: RGBA, which the encoder is given in its own format.
 
     Returns
     -------
@@ -106,8 +126,12 @@ def rewrite(
     VideoFileError
         The clip cannot be read at all, or holds no video.
     ArgumentError
-        ``out`` has a suffix for which there is no container, or is the source itself.
+        ``out`` has a suffix for which there is no container, or none with transparency, or is the
+        source itself.
     """
+    if transparent and out.suffix.lower() not in TRANSPARENT:
+        known = " or ".join(TRANSPARENT)
+        raise ArgumentError(f"{out}: a clip with transparency needs a file that ends in {known}")
     if source.resolve() == out.resolve():
         raise ArgumentError(f"{out}: would overwrite the clip; choose another --out")
     with closing(_opened(source)) as container, written_whole(out) as beside:
@@ -121,7 +145,8 @@ def rewrite(
         clip.rotation = first.rotation
         try:
             with closing(_created(beside)) as target:
-                _encode(container, target, change(chain([first], frames), clip), copies, clip)
+                changed = change(chain([first], frames), clip)
+                _encode(container, target, changed, copies, clip, transparent)
         except need_av().error.FFmpegError as error:
             raise ArgumentError(f"{out}: cannot be written ({error.strerror})") from None
     return clip
@@ -190,6 +215,10 @@ def _frames(container: InputContainer, clip: Clip, copies: deque[Any]) -> Iterat
             clip.trouble.append(f"damaged after {end:.2f} s ({error.strerror})")
             continue
         for frame in decoded:
+            rate, unit = video.average_rate, video.time_base
+            if container.format.name == "avi" and rate and unit:
+                # It says when frames are decoded, not when they are shown.
+                frame.pts, frame.time_base = round(clip.read / (rate * unit)), unit
             clip.read += 1
             last, end = end, max(end, frame.time or 0.0)
             if frame.is_corrupt:
@@ -215,15 +244,24 @@ def _encode(
     frames: Iterator[VideoFrame],
     copies: deque[Any],
     clip: Clip,
+    transparent: bool,
 ) -> None:
     source = container.streams.video[0]
     target.metadata.update(container.metadata)
-    name, options = _encoder(Path(target.name).suffix)
+    suffix = Path(target.name).suffix
+    deep = is_deep(source.codec_context.format)
+    name, options = _encoder(suffix, transparent, deep)
+    pix_fmt = TRANSPARENT[suffix.lower()][1] if transparent else None
+    takes = {format_.name for format_ in need_av().Codec(name, "w").video_formats or ()}
+    if deep and TEN_BITS not in takes and not transparent:
+        clip.trouble.append(f"{suffix}: its encoder takes 8 bits, the clip has more")
     video: Any = target.add_stream(name, rate=source.average_rate or 25)
     video.options = options
     context, old = video.codec_context, source.codec_context
     context.height, context.width = clip.size
     context.time_base = source.time_base
+    if name == DEEP_ENCODER[0] and suffix.lower() in (".mp4", ".mov", ".m4v"):
+        context.codec_tag = "hvc1"  # the tag without which Apple's players refuse it
     context.thread_type = "AUTO"
     if old.sample_aspect_ratio:
         context.sample_aspect_ratio = old.sample_aspect_ratio
@@ -232,7 +270,7 @@ def _encode(
     if clip.rotation:
         video.set_display_rotation(clip.rotation)
     # Sound fits most containers, subtitles seldom any but their own.
-    fitting = COPIED if Path(target.name).suffix == clip.path.suffix else COPIED[:1]
+    fitting = COPIED if suffix == clip.path.suffix else COPIED[:1]
     streams = {
         s.index: target.add_stream_from_template(s)
         for s in container.streams
@@ -247,18 +285,47 @@ def _encode(
                 target.mux(packet)
 
     for frame in frames:
+        kind = pix_fmt or (frame.format.name if frame.format.name in takes else EIGHT_BITS)
+        given = frame if frame.format.name == kind else planar(frame, kind)
         if not context.is_open:
-            context.pix_fmt = frame.format.name
-        frame.pict_type = 0  # the encoder chooses anew
-        target.mux(video.encode(frame))
+            context.pix_fmt = given.format.name
+        given.pict_type = 0  # the encoder chooses anew
+        target.mux(video.encode(given))
         copy()
     target.mux(video.encode(None))
     copy()
 
 
-def _encoder(suffix: str) -> tuple[str, dict[str, str]]:
+def planar(frame: VideoFrame, kind: str) -> VideoFrame:
+    """Return a frame in another pixel format, at the same time."""
+    made: VideoFrame = frame.reformat(format=kind)
+    made.pts, made.time_base = frame.pts, frame.time_base
+    return made
+
+
+def is_deep(format_: Any) -> bool:
+    """Return whether a pixel format of PyAV has more than 8 bits per value."""
+    return format_ is not None and any(part.bits > 8 for part in format_.components)
+
+
+def stored_format(frame: VideoFrame) -> str:
+    """Return which of `PLANAR` a frame is worked on in."""
+    if frame.width % 2 or frame.height % 2:
+        return ODD_SIZES
+    if frame.format.name in PLANAR:
+        return frame.format.name
+    return TEN_BITS if is_deep(frame.format) else EIGHT_BITS
+
+
+def _encoder(suffix: str, transparent: bool, deep: bool) -> tuple[str, dict[str, str]]:
     av = need_av()
-    for name, options in ENCODERS.get(suffix.lower(), ENCODERS[""]):
+    known = ENCODERS.get(suffix.lower(), ENCODERS[""])
+    if deep and suffix.lower() in DEEP_SUFFIXES:
+        known = (DEEP_ENCODER, *known)
+    if transparent:
+        codec, _, settings = TRANSPARENT[suffix.lower()]
+        known = ((codec, settings),)
+    for name, options in known:
         if name in av.codecs_available:
             return name, options
     raise ArgumentError(f"{suffix}: the installed PyAV has no encoder for it; try .mp4")

@@ -1,0 +1,43 @@
+"""``pixelwise cutout``: subjects without their background."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pixelwise.cli.options import Recursive, Weights
+from pixelwise.cli.subjects import At, Box, Crop, Inputs, Job, Out, Subject, Watch
+from pixelwise.defaults import WEIGHTS
+
+
+def cutout(
+    inputs: Inputs = None,
+    out: Out = None,
+    subject: Subject = None,
+    at: At = None,
+    box: Box = None,
+    crop: Crop = False,
+    mask_only: Annotated[
+        bool, typer.Option("--mask-only", help="Write the mask alone, as a grey image.")
+    ] = False,
+    background: Annotated[
+        str,
+        typer.Option(
+            metavar="transparent | #rrggbb | FILE", help="What to put behind the subject."
+        ),
+    ] = "transparent",
+    watch: Watch = False,
+    recursive: Recursive = True,
+    weights: Weights = WEIGHTS,
+) -> None:
+    """Cut subjects out of photos: PNG or WebP with transparency.
+
+    Folders are searched with all that lies below, and their tree is kept in --out. A photo
+    without a subject is reported; if nothing at all was written, the exit code is 3.
+    """
+    from pixelwise.blur import Selection, parse_background
+
+    look = parse_background("mask" if mask_only else background)
+    job = Job(look, Selection.parse(subject or (), at, box), weights, crop, recursive)
+    job.run(inputs or [], out, watch)

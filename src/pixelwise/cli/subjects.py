@@ -1,0 +1,301 @@
+"""What ``pixelwise blur`` and ``pixelwise cutout`` share: subjects, inputs and outputs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pixelwise.cli.predict import say_ranges
+from pixelwise.errors import ArgumentError, ImageFileError
+
+if TYPE_CHECKING:
+    from pixelwise.blur import Background, Selection
+    from pixelwise.inference import Predictor
+    from pixelwise.io.folders import Found
+
+NOTHING_WRITTEN = 3
+"""Exit code if no photo and no clip shows a subject: nothing failed, but nothing was written."""
+
+PIPE = Path("-")
+"""Standard input or output in the place of a file."""
+
+PAUSE = 1.0
+"""Seconds between two looks at a folder that is watched."""
+
+Inputs = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="INPUT", help="Photos, folders or globs of them, clips, or - for stdin."
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="File to write, or - for stdout; a folder for several inputs."),
+]
+Subject = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="all | largest | person,dog | 2",
+        help="What is kept: all that stands out, only its largest area, classes, or the instance "
+        "of this number.",
+    ),
+]
+At = Annotated[
+    str | None, typer.Option(metavar="X,Y", help="Keep the instance at this pixel of a photo.")
+]
+Box = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LEFT,TOP,RIGHT,BOTTOM", help="Keep only what is inside this box of a photo."
+    ),
+]
+Crop = Annotated[bool, typer.Option("--crop", help="Crop each photo to its subject.")]
+Watch = Annotated[
+    bool,
+    typer.Option("--watch", help="Wait for further photos in the folder; Ctrl-C ends it."),
+]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Subjects to keep, and what comes behind them.
+
+    Parameters
+    ----------
+    look : Background
+    selection : Selection
+    weights : str
+    crop : bool
+    recursive : bool
+        Search folders with all that lies below them.
+    alpha, save_alpha : Path, optional
+        As for `pixelwise.blur_files`.
+    """
+
+    look: Background
+    selection: Selection
+    weights: str
+    crop: bool = False
+    recursive: bool = True
+    alpha: Path | None = None
+    save_alpha: Path | None = None
+
+    def run(self, inputs: Sequence[Path], out: Path | None, watch: bool = False) -> None:
+        """Change photos and clips, and say what was written.
+
+        Raises
+        ------
+        ArgumentError
+            Inputs and outputs that do not fit together.
+        ImageFileError
+            Some photos could not be read; the others are written.
+        """
+        from pixelwise.io.folders import find_in
+        from pixelwise.io.video import is_video
+
+        if not inputs or out is None:
+            raise ArgumentError("give a photo or a clip, and --out")
+        if watch:
+            self._watch(inputs, out)
+            return
+        clips = [path for path in inputs if is_video(path)]
+        photos = [path for path in inputs if path not in clips]
+        if PIPE in inputs and len(inputs) > 1:
+            raise ArgumentError("-: standard input is one photo; leave the other inputs out")
+        if out == PIPE and (len(inputs) > 1 or clips or inputs[0].is_dir()):
+            raise ArgumentError("--out -: only one photo can go to standard output")
+        if len(inputs) > 1 and out.suffix:
+            raise ArgumentError(f"{out}: several inputs need a folder, not a file")
+        if clips:
+            self._check_clips()
+        predictor, written = self.predictor(bool(clips)), 0
+        with piped(photos, out, self.look.suffixes) as (files, results):
+            if photos:
+                found = find_in(files, recursive=self.recursive, skip=out)
+                written += self.photos(predictor, found, results, out == PIPE)
+        for clip in clips:
+            written += self._clip(predictor, clip, out if out.suffix else out / self._name(clip))
+        if not written:
+            raise typer.Exit(NOTHING_WRITTEN)
+
+    def predictor(self, clips: bool) -> Predictor:
+        """Load the weights. For clips on one thread: decoding, matte and encoding have theirs."""
+        from pixelwise.inference import Predictor
+
+        threads = 1 if clips else None
+        return Predictor.load(self.weights, threads, instances=self.selection.of_instances)
+
+    def _check_clips(self) -> None:
+        if self.alpha or self.save_alpha:
+            raise ArgumentError("an alpha belongs to one photo; clips find their own")
+        if self.crop or self.selection.of_instances or self.selection.box:
+            raise ArgumentError(
+                "--crop, --box, --at and the number of an instance are for photos, since what "
+                "they name moves in a clip"
+            )
+
+    def photos(self, predictor: Predictor, found: Found, out: Path, piped: bool = False) -> int:
+        """Change photos and animations, report each, and return how many were written."""
+        from pixelwise.blur import blur_files
+        from pixelwise.io.animation import is_animation
+
+        if len(found.names) > 1 and out.suffix:
+            raise ArgumentError(f"{out}: several inputs need a folder, not a file")
+        moving = [path for path in found.names if is_animation(path)]
+        still = {path: name for path, name in found.names.items() if path not in moving}
+        if moving:
+            self._check_clips()
+        written = 0
+        for path in moving:
+            result = out if out.suffix else out / f"{found.names[path]}{path.suffix}"
+            written += self._clip(predictor, path, result)
+        outcome = blur_files(
+            *(predictor, still, out, self.look, self.selection),
+            *(self.alpha, self.save_alpha, self.crop),
+        )
+        report = sys.stderr if piped else sys.stdout
+        for path, names in outcome.written.items():
+            print(f"wrote {'-' if piped else path}: {', '.join(names)} kept", file=report)
+        for photo in outcome.without:
+            print(f"{photo}: found {self._asked(predictor)}; nothing written", file=report)
+        written += len(outcome.written)
+        if not piped:
+            say_ranges(still)
+        if found.passed_over:
+            print(f"{written} photos written{found.said()}", file=report)
+        if outcome.failed:
+            raise ImageFileError("; ".join(outcome.failed.values()))
+        found.stop_on_unread()
+        return written
+
+    def _clip(self, predictor: Predictor, clip: Path, result: Path) -> bool:
+        """Change a clip, report it, and return whether it was written."""
+        from pixelwise.blur import blur_animation, blur_video
+        from pixelwise.io.video import is_video
+
+        blurred = blur_video if is_video(clip) else blur_animation
+        outcome = blurred(predictor, clip, result, self.look, self.selection.names)
+        if not outcome.names:
+            print(f"{clip}: found {self._asked(predictor)}; nothing written")
+            return False
+        print(f"wrote {result}: {outcome.frames} frames, {', '.join(outcome.names)} kept")
+        for trouble in outcome.trouble[:3]:
+            print(f"{clip}: {trouble}; what could be read is written")
+        return True
+
+    def _name(self, clip: Path) -> str:
+        """Return what the result of a clip is called in a folder."""
+        from pixelwise.io.video import TRANSPARENT, is_video
+
+        if self.look.transparent and is_video(clip) and clip.suffix.lower() not in TRANSPARENT:
+            return clip.with_suffix(next(iter(TRANSPARENT))).name
+        return clip.name
+
+    def _asked(self, predictor: Predictor) -> str:
+        """Say what was looked for and not found."""
+        from pixelwise.blur.subject import ALL, LARGEST, subject_ids
+
+        if self.selection.at is not None:
+            return f"nothing at {self.selection.at[0]},{self.selection.at[1]}"
+        if self.selection.instance is not None:
+            return f"no instance {self.selection.instance}"
+        names = self.selection.names
+        if predictor.card.foreground and not set(names) - {ALL, LARGEST}:
+            return "nothing that stands out"
+        asked = (predictor.classes.names[i] for i in subject_ids(predictor, names))
+        return f"none of {', '.join(asked)}"
+
+    def _watch(self, inputs: Sequence[Path], out: Path) -> None:
+        """Change each photo that appears in a folder, until Ctrl-C."""
+        if len(inputs) != 1 or not inputs[0].is_dir():
+            raise ArgumentError("--watch: give one folder of photos")
+        if out.suffix or out.resolve() == inputs[0].resolve():
+            raise ArgumentError("--watch: give another folder as --out")
+        if self.alpha or self.save_alpha:
+            raise ArgumentError("--watch: an alpha belongs to one photo")
+        from pixelwise.io.folders import find_in
+
+        predictor = self.predictor(clips=False)
+        print(f"watching {inputs[0]}; Ctrl-C ends it", flush=True)
+        for photo in appearing(inputs[0]):
+            try:
+                self.photos(predictor, find_in([photo]), out)
+            except ImageFileError as error:
+                print(error, file=sys.stderr)
+            sys.stdout.flush()
+
+
+def appearing(folder: Path, pause: float = PAUSE) -> Iterator[Path]:
+    """Yield the images of a folder and each that appears there, when it has stopped growing.
+
+    Parameters
+    ----------
+    folder : Path
+    pause : float
+        Seconds between two looks.
+    """
+    from pixelwise.io.image import images_in
+
+    done: dict[Path, tuple[int, float]] = {}
+    before: dict[Path, tuple[int, float]] = {}
+    while True:
+        there = {path: path.stat() for path in images_in(folder) if path.exists()}
+        now = {path: (stat.st_size, stat.st_mtime) for path, stat in there.items()}
+        for path, state in now.items():
+            if done.get(path) != state and before.get(path) == state:
+                done[path] = state
+                yield path
+        before = now
+        time.sleep(pause)
+
+
+@contextmanager
+def piped(
+    inputs: list[Path], out: Path, suffixes: tuple[str, ...]
+) -> Iterator[tuple[list[Path], Path]]:
+    """Give files in the place of standard input and output.
+
+    Parameters
+    ----------
+    inputs : list of Path
+    out : Path
+    suffixes : tuple of str
+        Of the files that can hold a result; any if empty.
+
+    Yields
+    ------
+    inputs : list of Path
+    out : Path
+        What is written there goes to standard output afterwards.
+
+    Raises
+    ------
+    ArgumentError
+        Standard input is empty.
+    """
+    if PIPE not in (*inputs, out):
+        yield inputs, out
+        return
+    with TemporaryDirectory() as folder:
+        files = list(inputs)
+        if PIPE in inputs:
+            data = sys.stdin.buffer.read()
+            if not data:
+                raise ArgumentError("-: standard input is empty")
+            files = [Path(folder, "stdin")]
+            files[0].write_bytes(data)
+        suffix = inputs[0].suffix.lower()
+        kept = suffix if suffix and suffix in (suffixes or (suffix,)) else ".png"
+        result = Path(folder, f"stdout{kept}") if out == PIPE else out
+        yield files, result
+        if out == PIPE and result.is_file():
+            sys.stdout.buffer.write(result.read_bytes())
+            sys.stdout.buffer.flush()
