@@ -56,7 +56,7 @@ def measure_time(weights: str, rounds: int) -> None:
     photo, masks = draw_nuclei([(y, x) for y in grid for x in grid], 1024, np.random.default_rng(0))
     card = predictor.card
     seen = prepare(photo, card.side_of(photo.shape), card.stretch_levels)
-    batch, branch = predictor.session.run(seen, instances=True)
+    batch, branch, _ = predictor.session.run(seen, instances=True)
     logits, objects = batch[0], tuple(plane[0] for plane in branch)
     label_map = predictor.predict(photo).label_map
 

@@ -30,10 +30,9 @@ def columns(
     """Return five captioned pictures of one photo."""
     prediction = predictor.predict(image)
     found = prediction.found()
-    blurred = image
-    if found:
-        alpha = pixelwise.find_subject(predictor, image).alpha(image)
-        blurred = pixelwise.blur_background(image, alpha)
+    blurred, subject = image, pixelwise.find_subject(predictor, image)
+    if subject.names:
+        blurred = pixelwise.blur_background(image, subject.alpha(image))
     coloured = pixelwise.overlay(image, prediction.label_map, predictor.classes)
     return [
         ("photo", image),

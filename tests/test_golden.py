@@ -25,7 +25,7 @@ GOLDEN = Path(__file__).parent / "golden"
 TOLERANCE = 0.002
 """Share of an image's pixels that may differ; 0 on the machine that wrote the files."""
 
-STEMS = sorted(path.stem for path in (GOLDEN / "subjects").glob("*.png"))
+STEMS = sorted(path.stem for path in (GOLDEN / "voc").glob("*.png"))
 
 
 @cache
@@ -43,7 +43,7 @@ def answer(weights: str, image: npt.NDArray[np.uint8]) -> dict[str, Image.Image]
 
 
 @pytest.mark.parametrize("stem", STEMS)
-@pytest.mark.parametrize("weights", ["subjects", "street"])
+@pytest.mark.parametrize("weights", ["voc", "street"])
 def test_bundled_weights_answer_as_before(weights: str, stem: str) -> None:
     image = pixelwise.read_image(real("voc2012") / "JPEGImages" / f"{stem}.jpg")
     for folder, picture in answer(weights, image).items():
@@ -58,7 +58,7 @@ def write_all() -> None:
     listed = (root / "ImageSets/Segmentation/val.txt").read_text().split()
     for stem in listed[::7][:20]:
         image = pixelwise.read_image(root / "JPEGImages" / f"{stem}.jpg")
-        for weights in ("subjects", "street"):
+        for weights in ("voc", "street"):
             for folder, picture in answer(weights, image).items():
                 (GOLDEN / folder).mkdir(parents=True, exist_ok=True)
                 if picture.mode == "P":

@@ -14,7 +14,7 @@ TRAIN_SPLIT = "train"
 EVALUATION_SPLIT = "val"
 """The split that weights are evaluated on if none is given."""
 
-WEIGHTS = "subjects"
+WEIGHTS = "voc"
 """The bundled weights that are used if none are given."""
 
 TILE = 8192

@@ -27,7 +27,7 @@ def _semantic(image: UInt8Array, prediction: Prediction) -> Panel:
 
 def _instance(image: UInt8Array, prediction: Prediction) -> Panel:
     if prediction.instances is None:
-        raise ArgumentError("these weights find no instances; try --weights subjects")
+        raise ArgumentError("these weights find no instances; try --weights voc")
     return instance_panel(image, prediction.instances, prediction.classes)
 
 

@@ -14,7 +14,9 @@ from pixelwise.weights.onnx_file import read_metadata
 SUFFIX = ".onnx"
 
 
-ALIASES: dict[str, tuple[str, tuple[str, ...]]] = {}
+SUBJECTS = ("background", "person", "bird", "cat", "cow", "dog", "horse", "sheep")
+
+ALIASES = {"subjects": ("voc", SUBJECTS)}
 """Other names of bundled weights: which they are, and the classes that they are restricted to."""
 
 
@@ -23,7 +25,7 @@ def bundled_weights() -> tuple[str, ...]:
 
     Examples
     --------
-    >>> "subjects" in bundled_weights()
+    >>> "voc" in bundled_weights()
     True
     """
     names = (file.name for file in resources.files("pixelwise.weights").iterdir())

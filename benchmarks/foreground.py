@@ -1,0 +1,100 @@
+"""What stands out: IoU of alpha above one half, and boundary F1, on photos that taught nothing.
+
+    python benchmarks/foreground.py [DATA_FOLDER] --weights voc
+    python benchmarks/foreground.py --only salient --weights runs/voc/model.onnx
+
+One pair of counts over all photos of a figure, void excluded; boundaries at 2 px.
+
+salient  ECSSD photos of any kind of thing, those that recipes/voc.json sets aside.
+people   people val: the main person, with what is worn or carried.
+classes  voc2012 val: the seven subjects (person and six animals), asked for by name.
+all      The same photos and truth, whatever stands out.
+davis    Three clips, frame by frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from timing import ROOT, machine
+
+from pixelwise import ClassMap, Predictor, find_subject, open_dataset, read_image
+from pixelwise.classes import VOC
+from pixelwise.io.mask import read_label_map
+from pixelwise.metrics.boundaries import BoundaryScores, boundary_counts
+from pixelwise.samples import BoolArray, UInt8Array
+from pixelwise.training import Recipe
+
+SUBJECTS = ("person", "bird", "cat", "cow", "dog", "horse", "sheep")
+
+Truth = tuple[UInt8Array, BoolArray, BoolArray]
+"""A photo, its foreground, and which pixels are labelled."""
+
+
+def salient(data: Path) -> Iterator[Truth]:
+    aside = Recipe.read(ROOT / "recipes" / "voc.json").sources["salient"].set_aside
+    for sample in open_dataset(data / "salient", "train", say=str).only(aside):
+        yield sample.image, sample.label_map == 1, sample.label_map != 255
+
+
+def people(data: Path) -> Iterator[Truth]:
+    for sample in open_dataset(data / "people", "val", say=str):
+        yield sample.image, sample.label_map > 0, sample.label_map != 255
+
+
+def subjects(data: Path) -> Iterator[Truth]:
+    ids = [VOC.index(name) for name in SUBJECTS]
+    for sample in open_dataset(data / "voc2012", "val", say=str):
+        yield sample.image, np.isin(sample.label_map, ids), sample.label_map != 255
+
+
+def davis(data: Path) -> dict[str, Callable[[], Iterator[Truth]]]:
+    def frames(folder: Path) -> Iterator[Truth]:
+        for path in sorted(folder.glob("*.jpg")):
+            mask = read_label_map(data / "davis" / "Annotations" / folder.name / f"{path.stem}.png")
+            yield read_image(path), mask > 0, np.ones(mask.shape, np.bool_)
+
+    folders = sorted((data / "davis" / "JPEGImages").iterdir())
+    return {f"davis {folder.name}": partial(frames, folder) for folder in folders}
+
+
+def report(
+    title: str, predictor: Predictor, photos: Iterator[Truth], names: tuple[str, ...]
+) -> None:
+    both, union, count, edges = 0, 0, 0, np.zeros((2, 6), np.int64)
+    for image, truth, labelled in photos:
+        found = find_subject(predictor, image, names).alpha(image) > 0.5
+        both += int(np.count_nonzero(found & truth & labelled))
+        union += int(np.count_nonzero((found | truth) & labelled))
+        edges += boundary_counts(truth.astype(np.uint8), found.astype(np.uint8), 2)
+        count += 1
+    f1 = BoundaryScores(edges, ClassMap(("background", "subject"))).per_class_f1[1]
+    print(f"{title}: IoU {both / union:.4f}, boundary F1 {f1:.4f} ({count} photos)", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("data", nargs="?", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--weights", default="voc")
+    parser.add_argument("--only", choices=("salient", "people", "classes", "all", "davis"))
+    options = parser.parse_args()
+    predictor, data = Predictor.load(options.weights, instances=False), options.data
+    print(f"{predictor.card.name}, seen at {predictor.card.side} px; {machine()}")
+    tasks: dict[str, tuple[Callable[[], Iterator[Truth]], tuple[str, ...]]] = {
+        "salient": (partial(salient, data), ("all",)),
+        "people": (partial(people, data), ("all",)),
+        "classes": (partial(subjects, data), SUBJECTS),
+        "all": (partial(subjects, data), ("all",)),
+        **{name: (read, ("all",)) for name, read in davis(data).items()},
+    }
+    for name, (read, wanted) in tasks.items():
+        if options.only in (None, name.partition(" ")[0]):
+            report(name, predictor, read(), wanted)
+
+
+if __name__ == "__main__":
+    main()
