@@ -57,9 +57,10 @@ def open_coco(root: Path, split: str | None, options: Reading) -> Dataset:
     content = _read_coco(path)
     categories, left_out = _without_root(content, [p for p in files.values() if p != path])
     classes, ids, table = _classes_of(path, categories, options)
+    # VIA writes the ids of images as numbers in one list and as text in the other.
     by_image: dict[str, list[Mapping[str, Any]]] = {}
     for annotation in content["annotations"]:
-        by_image.setdefault(repr(annotation.get("image_id")), []).append(annotation)
+        by_image.setdefault(str(annotation.get("image_id")), []).append(annotation)
     _note_ids(path, content, options)
     folders = _image_folders(path, split)
     names = [_image_name(image, path) for image in content["images"]]
@@ -77,7 +78,7 @@ def open_coco(root: Path, split: str | None, options: Reading) -> Dataset:
             raise DataError(f"{path}: two images stand for the same photo, {image_path.name!r}")
         used.add(image_path)
         entries.append(Entry(name, image_path, path))
-        annotations[name] = tuple(by_image.get(repr(image.get("id")), ()))
+        annotations[name] = tuple(by_image.get(str(image.get("id")), ()))
     if not entries:
         raise DataError(f"{path}: the split is empty")
     n_instances = sum(map(len, annotations.values()))
@@ -222,11 +223,11 @@ def _read_coco(path: Path) -> dict[str, Any]:
 def _note_ids(path: Path, content: dict[str, Any], options: Reading) -> None:
     """Note ids that come twice and annotations of no image; unchecked, only images' matter."""
     for key in ("images", "annotations") if options.problems is not None else ("images",):
-        for id_, count in Counter(repr(item.get("id")) for item in content[key]).items():
+        for id_, count in Counter(str(item.get("id")) for item in content[key]).items():
             if count > 1:
                 options.problem("ids", path, f"id {id_} stands for {count} {key}")
-    images = {repr(image.get("id")) for image in content["images"]}
-    unlisted = [a for a in content["annotations"] if repr(a.get("image_id")) not in images]
+    images = {str(image.get("id")) for image in content["images"]}
+    unlisted = [a for a in content["annotations"] if str(a.get("image_id")) not in images]
     if unlisted and options.problems is not None:
         text = (
             f"{len(unlisted)} are of images that are not listed, first id {unlisted[0].get('id')!r}"
