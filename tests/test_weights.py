@@ -7,6 +7,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -227,3 +228,15 @@ def test_weak_classes_are_marked(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "card.json").read_text())
     assert written["class_images"] == images
     assert read_card(path).class_iou == iou
+
+
+def test_figures_of_many_data_sets_fit_a_terminal() -> None:
+    done = run("weights", "voc")
+    assert done.returncode == 0, done.stderr
+    assert "…" not in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("│ ")]
+    figures = {row[1]: row for row in rows}
+    voc2012: Any = read_card("voc").score["voc2012 val"]
+    assert float(figures["voc2012"][6]) == pytest.approx(voc2012["miou"], abs=1e-3)
+    assert "weak" in figures["diningtable"]
+    assert int(figures["cat"][3]) == read_card("voc").class_images["cat"]

@@ -22,6 +22,12 @@ HEADLINES = {
 }
 """The figures of the list, by task; a card has more."""
 
+FEW = 3
+"""Data sets whose figures fit beside each other in a terminal."""
+
+SHORT = ("miou", "foreground_iou", "ap", "ap50", "pq", "boundary_loss")
+"""The figures of a card that was scored on more than `FEW` data sets."""
+
 
 def weights(
     name: Annotated[
@@ -92,13 +98,21 @@ def _print_card(card: ModelCard, size: str) -> None:
     known = [
         k for k in DEFINITIONS if any(figures.get(k) is not None for figures in scores.values())
     ]
-    measured = Table("figure", *scores, "definition")
-    for key in known:
-        values = (_number(figures.get(key)) for figures in scores.values())
-        measured.add_row(TITLES[key], *values, DEFINITIONS[key])
-    ious = [figures.get("per_class_iou", {}) for figures in scores.values()]
+    many = len(scores) > FEW
+    if many:
+        known = [key for key in SHORT if key in known]
+        measured = Table("measured on", "images", *(TITLES[key] for key in known))
+        for data, figures in scores.items():
+            values = (_number(figures.get(key)) for key in known)
+            measured.add_row(data, str(figures.get("images", "")), *values)
+    else:
+        measured = Table("figure", *scores, "definition")
+        for key in known:
+            values = (_number(figures.get(key)) for figures in scores.values())
+            measured.add_row(TITLES[key], *values, DEFINITIONS[key])
+    ious = [] if many else [figures.get("per_class_iou", {}) for figures in scores.values()]
     counted = ("training images", "all together", "") if card.class_images else ()
-    classes = Table("IoU of class", *counted, *scores)
+    classes = Table("IoU of class", *counted, *(() if many else scores))
     for name in card.classes.names:
         cells = [_number(one.get(name)) for one in ious]
         if counted:
@@ -112,8 +126,14 @@ def _print_card(card: ModelCard, size: str) -> None:
         for column in table.columns[1:]:
             column.justify = "left" if column.header in ("definition", "") else "right"
         console.print(table)
-    for figures in scores.values():
-        console.print(figures.get("definition", ""), highlight=False)
+    definitions = [figures.get("definition", "") for figures in scores.values()]
+    if many:
+        for key in known:
+            console.print(f"{TITLES[key]}: {DEFINITIONS[key]}", highlight=False)
+        # What follows differs between the data sets: how many of the classes and images there are.
+        definitions = list(dict.fromkeys("; ".join(t.split("; ")[:2]) for t in definitions))
+    for text in definitions:
+        console.print(text, highlight=False)
 
 
 def _facts(card: ModelCard, size: str) -> list[tuple[str, str]]:
