@@ -186,8 +186,9 @@ TOOLS: tuple[Callable[[Path], ReadOptions], ...] = (
 )
 
 
-TRAINED = (label_studio_coco, roboflow_png)
-"""One of outlines, and one of masks with a split to validate on; the others are read alike."""
+TRAINED = (cvat_mask, label_studio_coco, roboflow_png)
+"""One of a single split of its own name, one of outlines, and one of masks with a split to
+validate on; the others are read alike."""
 
 QUICK = (
     *("--epochs", "1", "--crop", "32", "--side", "64", "--batch", "2", "--encoder", "none"),

@@ -14,7 +14,6 @@ import numpy as np
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.datasets import Dataset, ReadOptions, check, stop_on_findings
 from pixelwise.datasets.registry import find, splits_of
-from pixelwise.datasets.splits import WHOLE
 from pixelwise.defaults import EVALUATION_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, DataError
 from pixelwise.networks.designs import NO_ENCODER
@@ -26,6 +25,9 @@ from pixelwise.training.settings import (
     refuse_unknown,
     renamed,
 )
+
+HELD_OUT_SPLITS = frozenset({EVALUATION_SPLIT, "test"})
+"""Splits that are never trained on."""
 
 
 @dataclass(frozen=True)
@@ -287,12 +289,13 @@ class Recipe:
         there = splits_of(root, format_, options)
         wanted = tuple(name for name in (TRAIN_SPLIT, EVALUATION_SPLIT) if name in there)
         if TRAIN_SPLIT not in there:
-            if tuple(there) != (WHOLE,):
+            # CVAT calls its only split default. One for evaluation is not trained on.
+            if len(there) != 1 or not HELD_OUT_SPLITS.isdisjoint(there):
                 raise DataError(f"{path}: no split 'train'; there is: {', '.join(sorted(there))}")
-            wanted = (WHOLE,)
+            wanted = tuple(there)
         report = check(root, replace(options, format=format_), fast=True, splits=wanted)
         stop_on_findings(report)
-        return {TRAIN_SPLIT if d.split == WHOLE else d.split: d for d in report.datasets}
+        return {d.split if d.split in HELD_OUT_SPLITS else TRAIN_SPLIT: d for d in report.datasets}
 
     def _translated(self, path: Path, dataset: Dataset, classes: ClassMap) -> Dataset:
         """Return a data set with the model's classes, and without instances if not asked."""
