@@ -28,8 +28,9 @@ from pixelwise.io.mask import read_label_map
 from pixelwise.metrics.boundaries import BoundaryScores, boundary_counts
 from pixelwise.samples import BoolArray, UInt8Array
 from pixelwise.training import Recipe
+from pixelwise.weights.catalogue import SUBJECTS
 
-SUBJECTS = ("person", "bird", "cat", "cow", "dog", "horse", "sheep")
+LIVING = SUBJECTS[1:]
 
 Truth = tuple[UInt8Array, BoolArray, BoolArray]
 """A photo, its foreground, and which pixels are labelled."""
@@ -47,7 +48,7 @@ def people(data: Path) -> Iterator[Truth]:
 
 
 def subjects(data: Path) -> Iterator[Truth]:
-    ids = [VOC.index(name) for name in SUBJECTS]
+    ids = [VOC.index(name) for name in LIVING]
     for sample in open_dataset(data / "voc2012", "val", say=str):
         yield sample.image, np.isin(sample.label_map, ids), sample.label_map != 255
 
@@ -87,7 +88,7 @@ def main() -> None:
     tasks: dict[str, tuple[Callable[[], Iterator[Truth]], tuple[str, ...]]] = {
         "salient": (partial(salient, data), ("all",)),
         "people": (partial(people, data), ("all",)),
-        "classes": (partial(subjects, data), SUBJECTS),
+        "classes": (partial(subjects, data), LIVING),
         "all": (partial(subjects, data), ("all",)),
         **{name: (read, ("all",)) for name, read in davis(data).items()},
     }

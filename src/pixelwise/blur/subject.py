@@ -16,6 +16,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.upsample import decide, probability
 from pixelwise.io.mask import count_ids, resize_ids
 from pixelwise.samples import BoolArray, Float32Array, Instance, UInt8Array
+from pixelwise.weights.catalogue import SUBJECTS
 
 ALL, LARGEST = "all", "largest"
 
@@ -28,7 +29,7 @@ SPECK = 1e-3
 SURE = 0.7
 """Mean probability below which an area that may stand out belongs to nothing."""
 
-LIVING = ("person", "bird", "cat", "cow", "dog", "horse", "sheep")
+LIVING = SUBJECTS[1:]
 """Classes of which a connected area is kept whole if half of it stands out."""
 
 PIECE = 0.05

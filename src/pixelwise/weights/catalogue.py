@@ -15,6 +15,7 @@ SUFFIX = ".onnx"
 
 
 SUBJECTS = ("background", "person", "bird", "cat", "cow", "dog", "horse", "sheep")
+"""The background, persons and animals."""
 
 ALIASES = {"subjects": ("voc", SUBJECTS)}
 """Other names of bundled weights: which they are, and the classes that they are restricted to."""
