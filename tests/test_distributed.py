@@ -50,7 +50,7 @@ def test_two_processes_get_the_losses_of_one(shapes: Path, tmp_path: Path) -> No
 def samples_of(shapes: Path, settings: Settings) -> LabelledSamples:
     datasets = [open_dataset(shapes, say=str)]
     draws = plan_draws(datasets, [1])
-    return LabelledSamples(datasets, draws, None, settings, 2)
+    return LabelledSamples(datasets, draws, None, settings, (2, 2))
 
 
 def test_a_batch_that_cannot_be_dealt_out_is_refused(shapes: Path) -> None:

@@ -98,7 +98,7 @@ def test_crops_show_the_rarest_class_of_their_image(tmp_path: Path) -> None:
 
     def shares(rare_share: float) -> Float64Array:
         draws = plan_draws([dataset], [1], rare_share, read_shown([dataset], None))
-        samples = LabelledSamples([dataset], draws, None, settings, 2)
+        samples = LabelledSamples([dataset], draws, None, settings, (2, 2))
         crops = (samples.crop(0, 32, np.random.default_rng(seed)) for seed in range(200))
         return np.array([np.mean(targets[0] == 2) for _, targets in crops])
 
@@ -129,7 +129,7 @@ def test_batches_with_rare_classes_depend_on_seed_and_epoch_alone(shapes: Path) 
     def images(epoch: int, ahead: int = 0, rank: int = 0, processes: int = 1) -> torch.Tensor:
         device = SimpleNamespace(type="cpu")
         fabric = SimpleNamespace(device=device, global_rank=rank, world_size=processes)
-        samples = LabelledSamples([dataset], draws, None, settings, 2)
+        samples = LabelledSamples([dataset], draws, None, settings, (2, 2))
         batches = Batches(samples, settings, cast(Fabric, fabric))
         batches.ahead = ahead
         assert batches.steps == draws.length // 4
@@ -182,7 +182,7 @@ def test_images_that_were_added_are_looked_at(shapes: Path) -> None:
 
 def test_what_is_pasted_is_rare_or_alike_or_any(shapes: Path) -> None:
     samples = LabelledSamples(
-        [open_dataset(shapes, say=str)[:5]], draws_of(np.ones(5), 5), None, Settings(), 2
+        [open_dataset(shapes, say=str)[:5]], draws_of(np.ones(5), 5), None, Settings(), (2, 2)
     )
     rng = np.random.default_rng(0)
     share = np.bincount([samples._other(0, rng) for _ in range(4000)]) / 4000
@@ -193,7 +193,7 @@ def test_what_is_pasted_is_rare_or_alike_or_any(shapes: Path) -> None:
 def test_what_is_pasted_where_no_class_is_rare_follows_the_repeats(shapes: Path) -> None:
     dataset = open_dataset(shapes, say=str)
     draws = plan_draws([dataset[:2], dataset[2:]], [9, 1])
-    samples = LabelledSamples([dataset[:2], dataset[2:]], draws, None, Settings(), 2)
+    samples = LabelledSamples([dataset[:2], dataset[2:]], draws, None, Settings(), (2, 2))
     rng = np.random.default_rng(0)
     share = np.mean([samples._other(5, rng) < 2 for _ in range(500)])
     assert share == pytest.approx(18 / (18 + len(dataset) - 2), abs=0.08)

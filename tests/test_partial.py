@@ -120,7 +120,7 @@ def test_outside_the_box_of_the_main_instance_nothing_is_known(shapes: Path) -> 
     draws, fabric = plan_draws([dataset], [1]), Fabric(accelerator="cpu", devices=1)
     void = []
     for main_only in (False, True):
-        samples = LabelledSamples([dataset], draws, None, settings, 2, None, [main_only])
+        samples = LabelledSamples([dataset], draws, None, settings, (2, 2), None, [main_only])
         ((_, (label_maps, *_)),) = Batches(samples, settings, fabric).epoch(0)
         assert label_maps is not None
         void.append(int((label_maps == VOID).sum()))
@@ -166,13 +166,13 @@ def test_batches_say_of_each_image_what_its_data_set_labels(shapes: Path) -> Non
     settings = Settings(crop=32, first_crop=32, batch=len(dataset))
     fabric = Fabric(accelerator="cpu", devices=1)
     draws = plan_draws([dataset, dataset], [1, 1])
-    samples = LabelledSamples([dataset, dataset], draws, None, settings, 2, hidden)
+    samples = LabelledSamples([dataset, dataset], draws, None, settings, (2, 2), hidden)
     rows: list[tuple[bool, ...]] = []
     for _, (_, found, _) in Batches(samples, settings, fabric).epoch(0):
         assert found is not None
         rows += map(tuple, found.tolist())
     assert sorted(rows) == sorted(hidden * len(dataset))
-    whole = LabelledSamples([dataset], plan_draws([dataset], [1]), None, settings, 2)
+    whole = LabelledSamples([dataset], plan_draws([dataset], [1]), None, settings, (2, 2))
     assert next(Batches(whole, settings, fabric).epoch(0))[1][1] is None
 
 
@@ -207,9 +207,9 @@ def test_the_recipe_of_the_weights_voc() -> None:
     assert not hidden["furniture"][VOC.index("chair")]
     mains = {name for name, source in recipe.sources.items() if source.main_only}
     assert mains == {"people", "furniture"}
-    assert recipe.sources["coco_extra"].options.format == "voc"
+    assert recipe.sources["coco_extra"].options.format == "coco"
     assert recipe.sources["voc2012_aug"].instances == "single"
-    assert (recipe.sources["coco"].repeat, recipe.sources["pets"].repeat) == (3.5, 0.5)
+    assert (recipe.sources["coco"].repeat, recipe.sources["pets"].repeat) == (0.875, 0.125)
     salient = recipe.sources["salient"]
     assert salient.foreground == "only"
     assert len(set(salient.set_aside)) == 100

@@ -41,7 +41,7 @@ CPU = Fabric(accelerator="cpu", devices=1)
 
 def batches_of(datasets: list[Dataset], repeats: list[float], settings: Settings) -> Batches:
     draws = plan_draws(datasets, repeats)
-    return Batches(LabelledSamples(datasets, draws, None, settings, 2), settings, CPU)
+    return Batches(LabelledSamples(datasets, draws, None, settings, (2, 2)), settings, CPU)
 
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "voc.json"
@@ -106,7 +106,7 @@ def test_augmented_labels_stay_with_their_pixels(seed: int) -> None:
     plain = replace(Settings(), colour=0.0)
     before = image.copy(), label_map.copy()
     photo, labels, *_ = augment(
-        Labelled(image, label_map), 64, 2, plain, np.random.default_rng(seed)
+        Labelled(image, label_map), 64, (2, 2), plain, np.random.default_rng(seed)
     )
     assert photo.shape == (64, 64, 3)
     assert labels.shape == (32, 32)

@@ -13,7 +13,7 @@ from pixelwise.classes import BACKGROUND, VOID
 from pixelwise.effects import soft_alpha
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.upsample import decide, probability
+from pixelwise.inference.upsample import decide, probability, upsampled
 from pixelwise.io.mask import count_ids, resize_ids
 from pixelwise.samples import BoolArray, Float32Array, Instance, UInt8Array
 from pixelwise.weights.catalogue import SUBJECTS
@@ -254,7 +254,7 @@ def _standing_out(
     few = np.ascontiguousarray(logits[:, ::2, ::2])
     label_map = decide(few, (few.shape[1], few.shape[2]))
     if foreground is not None:
-        label_map[chance[::2, ::2] <= 0.5] = VOID
+        label_map[upsampled(chance, (few.shape[1], few.shape[2])) <= 0.5] = VOID
     counts = count_ids(label_map)
     least = SPECK * label_map.size
     if foreground is not None:

@@ -14,7 +14,7 @@ from pixelwise.datasets.cache import cached_reader
 from pixelwise.datasets.reader import Entry, Reader, Truth, memory_of
 from pixelwise.errors import DataError
 from pixelwise.progress import track
-from pixelwise.samples import Sample, UInt8Array
+from pixelwise.samples import Instance, Sample, UInt8Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +42,8 @@ class Dataset(Sequence[Sample]):
         gaps. They are kept for writing.
     table : (256,) uint8, optional
         Translates the reader's ids to those of ``classes``; identity if None.
+    own_classes : ClassMap, optional
+        What the reader's ids mean, if not ``classes``.
 
     Examples
     --------
@@ -62,6 +64,7 @@ class Dataset(Sequence[Sample]):
     format: str
     file_ids: tuple[int, ...] | None = None
     table: UInt8Array | None = None
+    own_classes: ClassMap | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -123,6 +126,27 @@ class Dataset(Sequence[Sample]):
             placed = [replace(i, class_id=int(table[i.class_id])) for i in instances]
             instances = tuple(i for i in placed if i.class_id not in dropped)
         return table[label_map], instances
+
+    def own_labels(
+        self, entry: Entry, size: tuple[int, int]
+    ) -> tuple[UInt8Array, tuple[Instance, ...] | None, ClassMap]:
+        """Read what a sample is labelled with in its files, whatever `remapped` made of it.
+
+        Parameters
+        ----------
+        entry : Entry
+        size : (height, width)
+            Of the image.
+
+        Returns
+        -------
+        label_map : (H, W) uint8
+            Ids of ``classes``, 255 = void.
+        instances : tuple of Instance, or None
+        classes : ClassMap
+            Those of the files.
+        """
+        return *self.reader.labels(entry, size), self.own_classes or self.classes
 
     def load(
         self, workers: int | None = None, say: Callable[[str], object] = print
@@ -199,7 +223,7 @@ class Dataset(Sequence[Sample]):
         table = None if self.table is None else self.table.tolist()
         facts = [self.found, self.classes.names, self.classes.colours, table]
         reader = cached_reader(Path(folder), stem, self, self.entries, self.reader, facts)
-        return replace(self, reader=reader, table=None)
+        return replace(self, reader=reader, table=None, own_classes=None)
 
     def semantic(self) -> Dataset:
         """Return the same samples without reading instance maps beside their label maps."""
@@ -264,4 +288,5 @@ class Dataset(Sequence[Sample]):
         table = self.classes.remap(rules, target)
         if self.table is not None:
             table = table[self.table]
-        return replace(self, classes=target, table=table, file_ids=None)
+        own = self.own_classes or self.classes
+        return replace(self, classes=target, table=table, file_ids=None, own_classes=own)

@@ -22,8 +22,9 @@ class Output(NamedTuple):
         What the instance branch gives: see `pixelwise.networks.kernel_branch` and
         `pixelwise.networks.centre_branch`. Empty of a network without one.
     foreground : (N, H, W) float, or None
-        The logit that a pixel is of what stands out, whatever its class, at the size of the
-        logits. None of a network that does not learn it.
+        The logit that a pixel is of what stands out, whatever its class, at 1 /
+        ``foreground_stride`` of the image's size, rounded up. None of a network that does not
+        learn it.
 
     Examples
     --------
@@ -89,8 +90,8 @@ class Network(nn.Module):
         `stride` of a network that leaves it to the prediction to upsample them.
     instance_design : str
         One of `INSTANCE_DESIGNS`; empty without an instance branch.
-    finds_foreground : bool
-        Whether it gives `Output.foreground`.
+    foreground_stride : int
+        Pixels of the image under one of `Output.foreground`'s; 0 if it gives none.
     shift : (C,) float32
         Added to the logits; 0 until `pixelwise.training` sets it for validation and export.
     takes_any_size : bool
@@ -109,7 +110,7 @@ class Network(nn.Module):
     design: str
     encoder_name: str = ""
     instance_design: str = ""
-    finds_foreground: bool = False
+    foreground_stride: int = 0
     logits_stride: int = 1
     stride: int
     shift: torch.Tensor

@@ -24,12 +24,18 @@ class PyramidDecoder(nn.Module):
         Channels of all levels here, and of the finest one.
     separable : bool
         As for `pixelwise.networks.blocks.smoothing`.
+
+    Attributes
+    ----------
+    channels : int
+        That it gives.
     """
 
     def __init__(
         self, inside: tuple[int, ...], width: int, fine_width: int, separable: bool = False
     ) -> None:
         super().__init__()
+        self.channels = fine_width
         finest, *coarser = inside
         self.lateral = nn.ModuleList(conv_norm(c, width, kernel=1, active=False) for c in coarser)
         self.scene = nn.Sequential(nn.Conv2d(width, width, 1), nn.ReLU(inplace=True))

@@ -11,6 +11,8 @@ from pixelwise.networks.contract import Encoder, Network, Output
 from pixelwise.networks.decoder import PyramidDecoder
 from pixelwise.networks.designs import BOUNDARY_DESIGN, NO_ENCODER, Design, design_of
 from pixelwise.networks.encoders import ENCODERS
+from pixelwise.networks.foreground_branch import STRIDE as FOREGROUND_STRIDE
+from pixelwise.networks.foreground_branch import ForegroundBranch
 from pixelwise.networks.kernel_branch import KernelBranch
 
 
@@ -23,14 +25,15 @@ class Segmenter(Network):
     Parameters
     ----------
     encoder : Encoder
+        Its feature maps finer than ``stride`` are for the foreground only.
     decoder : PyramidDecoder
-    width : int
-        Channels the decoder gives.
     n_classes : int
     branch : CentreBranch or KernelBranch, optional
         Distinguishes instances, too.
-    foreground : bool
-        Finds what stands out, too, from the decoder's features.
+    foreground : ForegroundBranch, optional
+        Finds what stands out, too.
+    stride : int
+        Pixels of the image under one of the decoder's finest map.
     design, encoder_name : str
         As for `Network`.
 
@@ -52,17 +55,18 @@ class Segmenter(Network):
         self,
         encoder: Encoder,
         decoder: PyramidDecoder,
-        width: int,
         n_classes: int,
         branch: CentreBranch | KernelBranch | None = None,
+        foreground: ForegroundBranch | None = None,
         *,
-        foreground: bool = False,
+        stride: int,
         design: str,
         encoder_name: str = "",
     ) -> None:
         super().__init__()
         self.design, self.encoder_name = design, encoder_name
-        self.stride = encoder.strides[0]
+        self.stride = stride
+        self._finer = encoder.strides.index(stride)
         # A map of all classes at the image's size would cost an eighth of the network's time.
         self.logits_stride = self.stride if self.stride > 2 else 1
         self.instance_branch = branch
@@ -70,9 +74,10 @@ class Segmenter(Network):
             self.instance_design = "kernels" if isinstance(branch, KernelBranch) else "centres"
         self.encoder = encoder
         self.decoder = decoder
-        self.head = nn.Conv2d(width, n_classes, 1)
-        self.foreground = nn.Conv2d(width, 1, 1) if foreground else None
-        self.finds_foreground = foreground
+        self.head = nn.Conv2d(decoder.channels, n_classes, 1)
+        self.foreground = foreground
+        if foreground is not None:
+            self.foreground_stride = FOREGROUND_STRIDE
         for name, values in (("mean", encoder.mean), ("deviation", encoder.deviation)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("shift", torch.zeros(n_classes), persistent=False)
@@ -92,19 +97,17 @@ class Segmenter(Network):
 
     def forward(self, image: torch.Tensor, shrink: int | None = None) -> Output:
         """(N, 3, H, W) float32 in 0..255 to logits and instances; see `Network.forward`."""
-        features = self.encoder((image - self.mean) / self.deviation)
-        decoded = self.decoder(features)
-        logits = self.head(decoded) + self.shift[:, None, None]
+        fine_features = self.encoder((image - self.mean) / self.deviation)
+        features = fine_features[self._finer :]
+        logits = self.head(self.decoder(features)) + self.shift[:, None, None]
         height, width = image.shape[2], image.shape[3]
         shrink = shrink or self.logits_stride
         size = (height + shrink - 1) // shrink, (width + shrink - 1) // shrink
         logits = enlarge(logits, self.stride // shrink, size)
         branch = self.instance_branch
         instances = () if branch is None else branch(features)
-        if self.foreground is None:
-            return Output(logits, instances)
-        foreground = enlarge(self.foreground(decoded), self.stride // shrink, size)
-        return Output(logits, instances, foreground[:, 0])
+        foreground = None if self.foreground is None else self.foreground(fine_features)
+        return Output(logits, instances, foreground)
 
 
 def build_network(
@@ -205,25 +208,27 @@ def build_design(
     >>> build_design(DESIGNS["tiny"], n_classes=3).stride
     2
     """
-    encoder = ENCODERS[design.encoder].build(**design.options)
-    decoder = PyramidDecoder(encoder.channels, design.width, design.fine_width, design.separable)
+    options = dict(design.options)
+    if foreground and "from_stride" in options:
+        options["from_stride"] = FOREGROUND_STRIDE
+    encoder = ENCODERS[design.encoder].build(**options)
+    channels = encoder.channels[encoder.strides.index(design.stride) :]
+    decoder = PyramidDecoder(channels, design.width, design.fine_width, design.separable)
     branch: CentreBranch | KernelBranch | None = None
     title = design.title
     if instances == "kernels":
-        branch = KernelBranch(encoder.channels, design.width, design.fine_width, design.separable)
+        branch = KernelBranch(channels, design.width, design.fine_width, design.separable)
         title += ", kernels of CondInst"
     elif instances == "centres":
-        branch = CentreBranch(
-            encoder.channels, design.width, design.fine_width, design.instance_blocks
-        )
+        branch = CentreBranch(channels, design.width, design.fine_width, design.instance_blocks)
         title += ", centres and offsets of Panoptic-DeepLab"
     return Segmenter(
         encoder,
         decoder,
-        design.fine_width,
         n_classes,
         branch,
-        foreground=foreground,
+        ForegroundBranch(encoder.channels, design.separable) if foreground else None,
+        stride=design.stride,
         design=title,
         encoder_name=design.encoder,
     )

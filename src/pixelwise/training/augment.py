@@ -15,6 +15,9 @@ from pixelwise.training.settings import Settings
 UNKNOWN = 65535
 """In an instance map: pixels whose instance is not labelled."""
 
+WHOLE = (0.8, 1.15)
+"""Longer side of an image in a crop that shows (nearly) all of it, as a multiple of the crop's."""
+
 GREY = np.array([0.299, 0.587, 0.114])
 MEAN = (124, 116, 104)
 
@@ -31,18 +34,25 @@ class Labelled(NamedTuple):
         Of the label map's size: instances 1, 2, ...; 0 = none, `UNKNOWN` = unlabelled. None if
         the whole image is unlabelled.
     foreground_map : (H, W) uint8, or None
-        Of the label map's size: 1 = stands out, 0 = does not, 255 = unknown. None if it is not
-        to be learnt.
+        1 = stands out, 0 = does not, 255 = unknown. None if it is not to be learnt. Of a crop: of a
+        size of its own.
+    only_whole : bool
+        Whether crops show all of the image: what stands out cannot be told from a part.
     """
 
     image: UInt8Array
     label_map: UInt8Array
     instance_map: UInt16Array | None = None
     foreground_map: UInt8Array | None = None
+    only_whole: bool = False
 
 
 def augment(
-    image: Labelled, crop: int, stride: int, settings: Settings, rng: np.random.Generator
+    image: Labelled,
+    crop: int,
+    strides: tuple[int, int],
+    settings: Settings,
+    rng: np.random.Generator,
 ) -> Labelled:
     """Cut a random crop: flipped, scaled, stretched, turned, shifted and recoloured.
 
@@ -50,9 +60,10 @@ def augment(
     ----------
     image : Labelled
     crop : int
-        Side of the crop in pixels, a multiple of ``stride``.
-    stride : int
-        Pixels of the crop under one of its maps': the loss at 2 costs a quarter.
+        Side of the crop in pixels, a multiple of the strides.
+    strides : (int, int)
+        Pixels of the crop under one of its maps', and under one of its foreground map's: the loss
+        at 2 costs a quarter.
     settings : Settings
     rng : numpy.random.Generator
 
@@ -63,25 +74,29 @@ def augment(
         of the side: they are sampled at the centres of blocks of the crop, without interpolation;
         void and `UNKNOWN` beyond the image.
     """
-    warp = _warp(image.image.shape[:2], crop, settings, rng)
+    scale = (0.0, *WHOLE) if image.only_whole else (settings.image_scale, *settings.scale)
+    warp = _warp(image.image.shape[:2], crop, scale, settings, rng)
     pixels = cv2.warpAffine(
         image.image, warp, (crop, crop), flags=cv2.INTER_LINEAR, borderValue=MEAN
     )
-    # Pixel i of a map sits at stride * (i + 0.5) - 0.5 of the crop.
-    small = warp / stride
-    small[:, 2] += 0.5 / stride - 0.5
-    side = crop // stride
 
-    def warped(numbers: npt.NDArray[Any], beyond: int) -> npt.NDArray[Any]:
+    def warped(numbers: npt.NDArray[Any], beyond: int, stride: int) -> npt.NDArray[Any]:
+        # Pixel i of a map sits at stride * (i + 0.5) - 0.5 of the crop.
+        small = warp / stride
+        small[:, 2] += 0.5 / stride - 0.5
+        side = crop // stride
         return cv2.warpAffine(
             numbers, small, (side, side), flags=cv2.INTER_NEAREST, borderValue=beyond
         )
 
     coloured = cv2.transform(pixels, recolour(settings.colour, rng))
-    instances = None if image.instance_map is None else warped(image.instance_map, UNKNOWN)
-    foreground = None if image.foreground_map is None else warped(image.foreground_map, VOID)
+    stride, front_stride = strides
+    instances, foreground = image.instance_map, image.foreground_map
     return Labelled(
-        np.asarray(coloured, np.uint8), warped(image.label_map, VOID), instances, foreground
+        np.asarray(coloured, np.uint8),
+        warped(image.label_map, VOID, stride),
+        None if instances is None else warped(instances, UNKNOWN, stride),
+        None if foreground is None else warped(foreground, VOID, front_stride),
     )
 
 
@@ -114,9 +129,15 @@ def paste(crop: Labelled, other: Labelled) -> Labelled:
         instances = np.where(there, renumbered, below).astype(np.uint16)
     foreground = crop.foreground_map
     if foreground is not None and other.foreground_map is not None:
-        # What stands out where it was pasted from does so here; of the rest it is not known.
+        # What stands out where it was pasted from does so here; of the rest it is not known, nor
+        # along the rim, which has the detail of the label map only.
+        front_there = cv2.resize(
+            there.view(np.uint8), foreground.shape[::-1], interpolation=cv2.INTER_NEAREST
+        )
+        rim = cv2.morphologyEx(front_there, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
         above_front = np.where(other.foreground_map == 1, 1, VOID).astype(np.uint8)
-        foreground = np.where(there, above_front, foreground)
+        foreground = np.where(front_there > 0, above_front, foreground)
+        foreground[rim > 0] = VOID
     return Labelled(np.asarray(mixed, dtype=np.uint8), labels, instances, foreground)
 
 
@@ -127,10 +148,14 @@ def _instance_map(crop: Labelled) -> UInt16Array:
 
 
 def _warp(
-    size: tuple[int, ...], crop: int, settings: Settings, rng: np.random.Generator
+    size: tuple[int, ...],
+    crop: int,
+    scales: tuple[float, float, float],
+    settings: Settings,
+    rng: np.random.Generator,
 ) -> Float64Array:
-    low, high = np.log(settings.scale)
-    scale = (settings.image_scale or crop / max(size)) * np.exp(rng.uniform(low, high))
+    image_scale, low, high = scales
+    scale = (image_scale or crop / max(size)) * np.exp(rng.uniform(np.log(low), np.log(high)))
     stretch = np.exp(rng.uniform(-settings.stretch, settings.stretch) / 2)
     flip = 1 if rng.random() < 0.5 else -1
     angle = np.deg2rad(rng.uniform(-settings.rotate, settings.rotate))

@@ -203,7 +203,7 @@ def prepare(
     # Network and batches: random weights, or those to start from.
     fabric.seed_everything(settings.seed, verbose=False)
     network = task.network(plan)
-    batches = Batches(task.samples(plan, network.stride), settings, fabric)
+    batches = Batches(task.samples(plan, network), settings, fabric)
     if plan.recipe.weights and (settings.freeze_classes or not state["epoch"]):
         crops, _ = next(batches.epoch(0))
         say(start_from(network, plan.recipe.weights, crops, settings.freeze_classes))

@@ -304,7 +304,8 @@ class Recipe:
         if self.source(path).foreground == "only":
             # Its labels are read as they are in the files, by `LabelledSamples`.
             nothing = np.full(256, VOID, dtype=np.uint8)
-            return replace(dataset, classes=classes, table=nothing, file_ids=None)
+            own = dataset.classes
+            return replace(dataset, classes=classes, table=nothing, file_ids=None, own_classes=own)
         rules = self.source(path).rules
         if not rules and dataset.classes == classes:
             return dataset

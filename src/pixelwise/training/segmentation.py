@@ -183,7 +183,7 @@ class Segmentation:
             settings.foreground_share > 0,
         )
 
-    def samples(self, plan: Plan, stride: int) -> LabelledSamples:
+    def samples(self, plan: Plan, network: Network) -> LabelledSamples:
         """Return the training images with their label maps, and instance maps if asked."""
         shown, rare_share = None, plan.settings.rare_share
         if rare_share:
@@ -191,9 +191,10 @@ class Segmentation:
             shown = read_shown(self.training, self.sources, plan.facts.get("shown"))
         draws = plan_draws(self.training, self.repeats, rare_share, shown)
         return LabelledSamples(
-            *(self.training, draws, self.sources, plan.settings, stride),
+            *(self.training, draws, self.sources, plan.settings),
+            (network.stride, network.foreground_stride or network.stride),
             *(self.hidden, self.main_only),
-            self.foreground if plan.settings.foreground_share else None,
+            self.foreground if network.foreground_stride else None,
         )
 
     def loss(self, plan: Plan, fabric: Fabric) -> Loss:
@@ -245,7 +246,7 @@ class Segmentation:
             design=f"{network.design}, {count_parameters(network):,} parameters",
             stride=network.stride,
             logits_stride=network.logits_stride,
-            foreground=network.finds_foreground,
+            foreground=network.foreground_stride > 0,
             encoder=describe_encoder(network.encoder_name),
             data=recipe.data or ", ".join(map(self._described, range(len(self.data)))),
             licence=recipe.licence,
@@ -316,8 +317,8 @@ class LabelledSamples:
         Where each one's instances come from, of `settings.INSTANCE_SOURCES`; by default none are
         read.
     settings : Settings
-    stride : int
-        Pixels of a crop under one of its targets'.
+    strides : (int, int)
+        Pixels of a crop under one of its targets', and under one of the foreground's.
     hidden : list of tuple of bool, optional
         Which classes each one's background may contain (`Source.hidden`); by default all data sets
         label every class.
@@ -333,13 +334,13 @@ class LabelledSamples:
         draws: Draws,
         sources: list[str] | None,
         settings: Settings,
-        stride: int,
+        strides: tuple[int, int],
         hidden: list[tuple[bool, ...]] | None = None,
         main_only: list[bool] | None = None,
         foreground: list[str] | None = None,
     ) -> None:
         self._datasets, self._sources = datasets, sources
-        self._settings, self._stride = settings, stride
+        self._settings, self._strides = settings, strides
         self._hidden = None if hidden is None else np.array(hidden, dtype=np.bool_)
         self._draws, self._main_only = draws, main_only or [False] * len(datasets)
         self._foreground = foreground
@@ -367,10 +368,10 @@ class LabelledSamples:
         image : (side, side, 3) uint8
         targets : tuple
             Label map, (side / stride, side / stride) uint8, 255 = void; None or (C,) bool, which
-            classes the background may contain; None or what stands out, of the label map's size;
-            and those of the instances, if asked, of `instance_targets` or `kernel_targets`.
+            classes the background may contain; None or what stands out, at its own stride; and
+            those of the instances, if asked, of `instance_targets` or `kernel_targets`.
         """
-        settings, stride = self._settings, self._stride
+        settings, stride = self._settings, self._strides[0]
         cut = self._cut(number, side, rng)
         if rng.random() < settings.copy_paste:
             cut = paste(cut, self._cut(self._other(number, rng), side, rng))
@@ -390,10 +391,12 @@ class LabelledSamples:
     def _cut(self, number: int, side: int, rng: np.random.Generator) -> Labelled:
         """Cut a crop; of a few the one that shows most of the image's class if that is sought."""
         image, sought = self._read(number), self._draws.sought(number)
-        cut = augment(image, side, self._stride, self._settings, rng)
+        cut = augment(image, side, self._strides, self._settings, rng)
         if sought is None or np.mean(cut.label_map == sought) > ENOUGH:
             return cut
-        others = (augment(image, side, self._stride, self._settings, rng) for _ in range(TRIES - 1))
+        others = (
+            augment(image, side, self._strides, self._settings, rng) for _ in range(TRIES - 1)
+        )
         return max([cut, *others], key=lambda c: np.count_nonzero(c.label_map == sought))
 
     def _other(self, number: int, rng: np.random.Generator) -> int:
@@ -417,19 +420,19 @@ class LabelledSamples:
             complete = self._hidden is None or self._hidden[place[0]].sum() == 1
             instance_map = instance_map_of(sample.label_map, sample.instances, source, complete)
         image = stretch_levels(sample.image) if self._settings.stretch_levels else sample.image
-        label_map, foreground_map = sample.label_map, None
+        label_map, foreground_map, kind = sample.label_map, None, ""
         if self._foreground is not None:
-            kind, front = self._foreground[place[0]], label_map
-            if kind == "only":
-                dataset = self._datasets[place[0]]
-                entry, size = dataset.entries[place[1]], (label_map.shape[0], label_map.shape[1])
-                front, _ = dataset.reader.labels(entry, size)
-            foreground_map = foreground_map_of(front, sample.instances, sample.classes, kind)
+            # By the classes of the files: what is background to the model may stand out.
+            dataset, kind = self._datasets[place[0]], self._foreground[place[0]]
+            size = label_map.shape[0], label_map.shape[1]
+            own = dataset.own_labels(dataset.entries[place[1]], size)
+            foreground_map = foreground_map_of(*own, kind)
         if self._main_only[place[0]]:
             label_map = main_box_only(label_map)
-        labelled = self._shrunk(Labelled(image, label_map, instance_map, foreground_map))
+        whole = kind == "only"
+        labelled = self._shrunk(Labelled(image, label_map, instance_map, foreground_map, whole))
         if self._free > 0:
-            self._free -= sum(a.nbytes for a in labelled if a is not None)
+            self._free -= sum(a.nbytes for a in labelled if isinstance(a, np.ndarray))
             self._kept[place] = labelled
         return labelled
 
@@ -448,4 +451,5 @@ class LabelledSamples:
             resize_ids(full.label_map, size),
             None if full.instance_map is None else resize_ids(full.instance_map, size),
             None if full.foreground_map is None else resize_ids(full.foreground_map, size),
+            full.only_whole,
         )

@@ -43,8 +43,8 @@ class Task(Protocol):
     def network(self, plan: Plan) -> Network:
         """Build the network, with random weights from torch's current seed."""
 
-    def samples(self, plan: Plan, stride: int) -> Samples:
-        """Return what batches are made of; targets are at 1 / ``stride`` of a crop's size."""
+    def samples(self, plan: Plan, network: Network) -> Samples:
+        """Return what batches are made of; targets are as large as what the network gives."""
 
     def loss(self, plan: Plan, fabric: Fabric) -> Loss:
         """Return the loss of a batch, over the parts that all processes have of it."""

@@ -86,9 +86,9 @@ class Boundaries:
         """Build the boundary network."""
         return build_boundary_network()
 
-    def samples(self, plan: Plan, stride: int) -> BoundarySamples:
+    def samples(self, plan: Plan, network: Network) -> BoundarySamples:
         """Return the training images with the share of people who drew each boundary."""
-        return BoundarySamples(self.training, plan.settings, stride)
+        return BoundarySamples(self.training, plan.settings, network.stride)
 
     def loss(self, plan: Plan, fabric: Fabric) -> Loss:  # noqa: ARG002
         """Return `boundary_loss`, a mean over the pixels of a batch."""

@@ -97,7 +97,7 @@ def _export(
 
 
 def _output_names(network: Network) -> list[str]:
-    foreground = [FOREGROUND] if network.finds_foreground else []
+    foreground = [FOREGROUND] if network.foreground_stride else []
     return ["logits", *INSTANCE_OUTPUTS.get(network.instance_design, ()), *foreground]
 
 
