@@ -295,10 +295,9 @@ def test_the_encoder_is_the_default_where_it_fits(monkeypatch: pytest.MonkeyPatc
     # What is seen under a microscope is unlike ImageNet; weights decide their own encoder.
     instances = Recipe(settings={"task": "instance"})
     assert encoder(instances, cells)[0] == "none"
-    assert encoder(Recipe(weights="street")) == (
-        "none",
-        "that of the weights to start from, street",
-    )
+    for weights, theirs in (("nuclei", "none"), ("street", LITE)):
+        reason = f"that of the weights to start from, {weights}"
+        assert encoder(Recipe(weights=weights)) == (theirs, reason)
     assert encoder(Recipe(model="hf:a/b")) == ("none", "")
 
 
