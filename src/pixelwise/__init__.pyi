@@ -2,9 +2,9 @@
 # loads each name when it is first used. What needs an extra stays in its package, so that
 # `from pixelwise import *` works on a base install.
 
-from .blur import blur_files as blur_files
-from .blur import blur_video as blur_video
-from .blur import find_subject as find_subject
+from .backgrounds import blur_files as blur_files
+from .backgrounds import blur_video as blur_video
+from .backgrounds import find_subject as find_subject
 from .classes import VOC as VOC
 from .classes import VOID as VOID
 from .classes import ClassMap as ClassMap

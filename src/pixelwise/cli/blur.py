@@ -67,7 +67,7 @@ def blur(
     Folders are searched with all that lies below, and their tree is kept in --out. A photo
     without a subject is reported; if nothing at all was written, the exit code is 3.
     """
-    from pixelwise.blur import Blur, Selection, parse_background
+    from pixelwise.backgrounds import Blur, Selection, parse_background
 
     look = parse_background(background, Blur(sigma, strength, shape, ground))
     selection = Selection.parse(subject or (), at, box)
@@ -79,6 +79,6 @@ def blur(
         return
     if inputs or crop or selection.of_instances or selection.box:
         raise ArgumentError("--camera takes no other input, no --crop, --at, --box or number")
-    from pixelwise.blur.camera import blur_camera
+    from pixelwise.backgrounds.camera import blur_camera
 
     blur_camera(job.predictor(clips=False), camera, out, look, selection.names)

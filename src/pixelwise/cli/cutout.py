@@ -36,7 +36,7 @@ def cutout(
     Folders are searched with all that lies below, and their tree is kept in --out. A photo
     without a subject is reported; if nothing at all was written, the exit code is 3.
     """
-    from pixelwise.blur import Selection, parse_background
+    from pixelwise.backgrounds import Selection, parse_background
 
     look = parse_background("mask" if mask_only else background)
     job = Job(look, Selection.parse(subject or (), at, box), weights, crop, recursive)

@@ -17,7 +17,7 @@ from pixelwise.cli.predict import say_ranges
 from pixelwise.errors import ArgumentError, ImageFileError
 
 if TYPE_CHECKING:
-    from pixelwise.blur import Background, Selection
+    from pixelwise.backgrounds import Background, Selection
     from pixelwise.inference import Predictor
     from pixelwise.io.folders import Found
 
@@ -144,7 +144,7 @@ class Job:
 
     def photos(self, predictor: Predictor, found: Found, out: Path, piped: bool = False) -> int:
         """Change photos and animations, report each, and return how many were written."""
-        from pixelwise.blur import blur_files
+        from pixelwise.backgrounds import blur_files
         from pixelwise.io.animation import is_animation
 
         if len(found.names) > 1 and out.suffix:
@@ -178,7 +178,7 @@ class Job:
 
     def _clip(self, predictor: Predictor, clip: Path, result: Path) -> bool:
         """Change a clip, report it, and return whether it was written."""
-        from pixelwise.blur import blur_animation, blur_video
+        from pixelwise.backgrounds import blur_animation, blur_video
         from pixelwise.io.video import is_video
 
         blurred = blur_video if is_video(clip) else blur_animation
@@ -201,7 +201,7 @@ class Job:
 
     def _asked(self, predictor: Predictor) -> str:
         """Say what was looked for and not found."""
-        from pixelwise.blur.subject import ALL, LARGEST, subject_ids
+        from pixelwise.backgrounds.subject import ALL, LARGEST, subject_ids
 
         if self.selection.at is not None:
             return f"nothing at {self.selection.at[0]},{self.selection.at[1]}"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.blur.background import Background, Blur
-from pixelwise.blur.subject import ALL, Selection, find_subject
+from pixelwise.backgrounds.background import Background, Blur
+from pixelwise.backgrounds.subject import ALL, Selection, find_subject
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.alpha import read_alpha, write_alpha

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.blur.background import Background, Blur
-from pixelwise.blur.subject import ALL, find_subject
+from pixelwise.backgrounds.background import Background, Blur
+from pixelwise.backgrounds.subject import ALL, find_subject
 from pixelwise.concurrency import run_ahead
 from pixelwise.effects.blending import cut_out, edge_contrast, lifted
 from pixelwise.effects.matte import soft_alpha
