@@ -18,7 +18,6 @@ from .datasets import open_dataset as open_dataset
 from .drawing import overlay as overlay
 from .drawing import show as show
 from .effects import blur_background as blur_background
-from .effects import cut_out as cut_out
 from .effects import replace_background as replace_background
 from .effects import soft_alpha as soft_alpha
 from .errors import PixelwiseError as PixelwiseError
@@ -34,6 +33,9 @@ from .io.mask import write_label_map as write_label_map
 from .kinds import draw_kinds as draw_kinds
 from .metrics import SemanticScores as SemanticScores
 from .metrics import confusion_matrix as confusion_matrix
+from .one_line import blur as blur
+from .one_line import cut_out as cut_out
+from .one_line import predict as predict
 from .regions import Hierarchy as Hierarchy
 from .regions import hierarchy as hierarchy
 from .regions import refine as refine

@@ -12,12 +12,17 @@ from pixelwise.classes import VOID, ClassMap
 from pixelwise.concurrency import prefetch
 from pixelwise.datasets.cache import cached_reader
 from pixelwise.datasets.reader import Entry, Reader, Truth, memory_of
+from pixelwise.drawing import show
+from pixelwise.drawing.display import png_of
 from pixelwise.errors import DataError
 from pixelwise.progress import track
 from pixelwise.samples import Sample, UInt8Array
 
+SHOWN = 5
+"""Samples of a data set that a notebook shows."""
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset(Sequence[Sample]):
     """One split of a data set. Indexing reads from disk; nothing is kept.
 
@@ -51,6 +56,8 @@ class Dataset(Sequence[Sample]):
     ...     dataset = open_dataset(draw_shapes(folder), say=str)
     ...     len(dataset), dataset[0].name, [sample.name for sample in dataset[2:4]]
     (8, 'train_000', ['train_002', 'train_003'])
+    >>> dataset
+    Dataset('shapes', train, 8 images, 4 classes)
     """
 
     root: Path
@@ -65,6 +72,14 @@ class Dataset(Sequence[Sample]):
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    def __repr__(self) -> str:
+        known = f"{self.split}, {len(self)} images, {len(self.classes)} classes"
+        return f"Dataset({self.root.name!r}, {known})"
+
+    def _repr_png_(self) -> bytes | None:
+        """Show the first samples in a notebook."""
+        return png_of(show(self[:SHOWN])) if len(self) else None
 
     @overload
     def __getitem__(self, index: int) -> Sample: ...

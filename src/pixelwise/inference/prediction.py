@@ -6,13 +6,24 @@ It stands here and not beside `Sample` since it resamples logits, which needs Op
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from pixelwise.classes import BACKGROUND, ClassMap
+from pixelwise.drawing import (
+    colourise,
+    overlay,
+    overlay_instances,
+    with_instance_legend,
+    with_legend,
+)
+from pixelwise.drawing.display import png_of, put_on_screen
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.upsample import probability
-from pixelwise.instances import without_specks
+from pixelwise.instances import components, without_specks
+from pixelwise.io.image import save_pillow
 from pixelwise.io.mask import count_ids
 from pixelwise.samples import (
     BoolArray,
@@ -25,7 +36,7 @@ from pixelwise.samples import (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
     """What a network predicts for one image, at the image's own size.
 
@@ -39,6 +50,10 @@ class Prediction:
         At the size the network saw, or at a fraction of it (`ModelCard.logits_stride`).
     instances : tuple of Instance, or None
         Best score first; None if the weights find no instances.
+    image : (H, W, 3) uint8, optional
+        The image itself, RGB, that `drawn` draws on; not copied.
+    name : str
+        The image's path or address, if it is known.
 
     Raises
     ------
@@ -54,12 +69,16 @@ class Prediction:
     (('dog',), [[False, False, True]])
     >>> prediction.probability("dog").round(2)
     array([[0.12, 0.12, 0.88]], dtype=float32)
+    >>> prediction
+    Prediction(1 x 3, dog)
     """
 
     label_map: UInt8Array
     classes: ClassMap
     logits: Float32Array
     instances: tuple[Instance, ...] | None = None
+    image: UInt8Array | None = None
+    name: str = ""
 
     def __post_init__(self) -> None:
         check_label_map(self.label_map)
@@ -67,6 +86,19 @@ class Prediction:
             raise ArgumentError(
                 f"logits: expected ({len(self.classes)}, h, w), got {self.logits.shape}"
             )
+
+        if self.image is not None and self.image.shape != (*self.size, 3):
+            raise ArgumentError(f"image: expected {(*self.size, 3)}, got {self.image.shape}")
+
+    def __repr__(self) -> str:
+        known = [f"{self.size[0]} x {self.size[1]}", ", ".join(self.found()) or "nothing found"]
+        if self.instances is not None:
+            n = len(self.instances)
+            known.append(f"{n} instance{'s' if n != 1 else ''}")
+        return f"Prediction({', '.join([repr(self.name)] * bool(self.name) + known)})"
+
+    def _repr_png_(self) -> bytes:
+        return png_of(self.drawn())
 
     @property
     def size(self) -> tuple[int, int]:
@@ -98,6 +130,85 @@ class Prediction:
             if np.count_nonzero(stays) >= max(1, min_area):
                 kept.append(instance.cut(stays))
         return replace(self, label_map=label_map, instances=tuple(kept))
+
+    def sure(self, least_score: float) -> Prediction:
+        """Return the same with only the instances of at least some score.
+
+        The label map stays as it is: it says what a pixel is, not of which instance.
+
+        Parameters
+        ----------
+        least_score : float
+            0..1.
+
+        Raises
+        ------
+        ArgumentError
+            A score out of range.
+        """
+        if not 0 <= least_score <= 1:
+            raise ArgumentError(f"least score: expected 0..1, got {least_score}")
+        if self.instances is None:
+            return self
+        kept = tuple(i for i in self.instances if i.score >= least_score)
+        return replace(self, instances=kept)
+
+    def parts(self) -> tuple[Instance, ...]:
+        """Return the instances; of weights that find none, each connected area of a class.
+
+        Background is left out. This is what the tools of `pixelwise.integrations` are given.
+        """
+        if self.instances is not None:
+            return self.instances
+        names = self.classes.names
+        ids = [int(i) for i in np.flatnonzero(count_ids(self.label_map)[: len(names)])]
+        ids = [i for i in ids if i or names[i] not in BACKGROUND]
+        return tuple(components(self.label_map, ids, first_id=1))
+
+    def drawn(self) -> Image.Image:
+        """Draw what was found, with a legend.
+
+        Returns
+        -------
+        PIL.Image.Image
+            RGB: the instances over the image, or the classes if there are no instances to find;
+            the label map in colours if the image is not kept.
+        """
+        image, found = self.image, self.instances
+        if image is None:
+            painted = colourise(self.label_map, self.classes)
+        elif found is not None:
+            return with_instance_legend(overlay_instances(image, found), found, self.classes)
+        else:
+            painted = overlay(image, self.label_map, self.classes)
+        return with_legend(painted, self.label_map, self.classes)
+
+    def show(self) -> None:
+        """Show what `drawn` draws: in a notebook below the cell, else in the system's viewer."""
+        put_on_screen(self.drawn())
+
+    def save(self, path: str | Path) -> Path:
+        """Write what `drawn` draws; the suffix chooses the format.
+
+        Masks are written by `pixelwise.write_label_map`, and every other kind of file by
+        `pixelwise.predict_files`.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        Path
+            The same.
+
+        Raises
+        ------
+        ArgumentError
+            A suffix that stands for no image format.
+        """
+        save_pillow(path, self.drawn())
+        return Path(path)
 
     def mask(self, *names: str) -> BoolArray:
         """Return where the image shows one of some classes.

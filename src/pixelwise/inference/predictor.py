@@ -163,14 +163,14 @@ class Predictor:
         logits = self._merged(whole)
         label_map = self._decided(logits, image)
         if not branch:
-            return Prediction(label_map, self.classes, logits)
+            return Prediction(label_map, self.classes, logits, image=image)
         if self.restriction is None:
             label_map, found = find_instances(branch, logits, label_map, self.card)
         else:
             card = self.restriction.grouping_card(self.card)
             whole_map, found = find_instances(branch, whole, self._decided(whole, image), card)
             label_map, found = self.restriction.translated(label_map, whole_map, found)
-        return Prediction(label_map, self.classes, logits, found)
+        return Prediction(label_map, self.classes, logits, found, image)
 
     def logits(self, image: UInt8Array, tta: Sequence[str] = ()) -> Float32Array:
         """Return the logits of one image, averaged over all views of it.
