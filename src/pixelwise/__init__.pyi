@@ -8,13 +8,16 @@ from .backgrounds import find_subject as find_subject
 from .classes import VOC as VOC
 from .classes import VOID as VOID
 from .classes import ClassMap as ClassMap
+from .classes import voc_colormap as voc_colormap
 from .datasets import Dataset as Dataset
 from .datasets import ReadOptions as ReadOptions
 from .datasets import check as check
 from .datasets import convert as convert
 from .datasets import download as download
+from .datasets import label_map_of_colours as label_map_of_colours
 from .datasets import list_splits as list_splits
 from .datasets import open_dataset as open_dataset
+from .datasets import read_voc_images as read_voc_images
 from .drawing import overlay as overlay
 from .drawing import show as show
 from .effects import blur_background as blur_background
