@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.concurrency import prefetch
@@ -307,6 +307,24 @@ class Dataset(Sequence[Sample]):
         kept = self if crop is None else self._at_least(crop)
         left_out = len(self) - len(kept)
         return Crops(kept, crop, normalise=normalise, augment=augment, left_out=left_out)
+
+    def to_hf(self) -> Any:
+        """Return the same samples as a data set of Hugging Face's ``datasets``.
+
+        Returns
+        -------
+        datasets.Dataset
+            ``image``, ``label`` (grey, (H, W) uint8 class ids, 255 = void), ``name``; the names of
+            the ids as JSON in ``info.description``.
+
+        Raises
+        ------
+        MissingExtraError
+            The package datasets is not installed.
+        """
+        from pixelwise.integrations.hugging_face import dataset_of
+
+        return dataset_of(self, self.classes)
 
     def _at_least(self, size: tuple[int, int]) -> Dataset:
         """Return the samples whose images are no smaller, by their headers."""

@@ -5,8 +5,10 @@ It stands here and not beside `Sample` since it resamples logits, which needs Op
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -209,6 +211,129 @@ class Prediction:
         """
         save_pillow(path, self.drawn())
         return Path(path)
+
+    def to_supervision(self) -> Any:
+        """Return what was found as `supervision.Detections`; see `parts`.
+
+        Returns
+        -------
+        supervision.Detections
+            Boxes (N, 4) float32 as (left, top, right, bottom), masks (N, H, W) bool.
+
+        Raises
+        ------
+        MissingExtraError
+            supervision is not installed.
+        """
+        from pixelwise.integrations.supervision import detections
+
+        return detections(self.parts(), self.classes)
+
+    def to_fiftyone(self) -> Any:
+        """Return what was found as `fiftyone.Detections`; see `parts`.
+
+        Raises
+        ------
+        MissingExtraError
+            fiftyone is not installed.
+        """
+        from pixelwise.integrations.fiftyone import detections
+
+        return detections(self.parts(), self.classes)
+
+    def to_coco(
+        self, image_id: int = 1, category_ids: Sequence[int] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return what was found as COCO results, which `pycocotools` loads; see `parts`.
+
+        Parameters
+        ----------
+        image_id : int
+            Of the image in its COCO file.
+        category_ids : sequence of int, optional
+            The category of each class id, the background's first; the class id itself if not
+            given. Of a COCO `Dataset` these are its ``file_ids``.
+
+        Returns
+        -------
+        list of dict
+            Boxes as [left, top, width, height], masks as RLE; ready for JSON.
+        """
+        from pixelwise.integrations.coco import results
+
+        return results(self.parts(), image_id, category_ids)
+
+    def to_labelme(self, image_path: str | None = None) -> dict[str, Any]:
+        """Return the content of a labelme file, to be corrected there.
+
+        Parameters
+        ----------
+        image_path : str, optional
+            Of the image, relative to the file; its name if not given.
+
+        Returns
+        -------
+        dict
+            Ready for JSON.
+        """
+        from pixelwise.datasets.formats.labelme import annotation
+        from pixelwise.datasets.formats.writer import Item
+
+        item = Item("all", "image", b"", "", self.label_map, self.instances)
+        return annotation(item, self.classes, image_path or Path(self.name or "image").name)
+
+    def to_geojson(self) -> dict[str, Any]:
+        """Return what was found as GeoJSON polygons with holes, as QuPath reads it; see `parts`.
+
+        Returns
+        -------
+        dict
+            A ``FeatureCollection``, ready for JSON; corners are [x, y] in pixels.
+        """
+        from pixelwise.integrations.geojson import features
+
+        return features(self.parts(), self.classes)
+
+    def to_label_studio(
+        self, from_name: str = "tag", to_name: str = "image", model_version: str = "pixelwise"
+    ) -> dict[str, Any]:
+        """Return what was found as a prediction of Label Studio, with brush masks; see `parts`.
+
+        Parameters
+        ----------
+        from_name, to_name : str
+            The names of ``BrushLabels`` and ``Image`` in the labelling interface.
+        model_version : str
+
+        Returns
+        -------
+        dict
+            An entry of a task's ``predictions``, ready for JSON.
+        """
+        from pixelwise.integrations.label_studio import prediction
+
+        return prediction(self.parts(), self.classes, from_name, to_name, model_version)
+
+    def to_pipeline(self) -> list[dict[str, Any]]:
+        """Return what Hugging Face's image-segmentation pipeline answers.
+
+        Returns
+        -------
+        list of dict
+            ``score``, ``label`` and ``mask`` (a PIL image, 255 inside): an item per instance, or
+            per class if the weights find no instances.
+
+        Examples
+        --------
+        >>> label_map = np.array([[0, 0, 1]], dtype=np.uint8)
+        >>> logits = np.zeros((2, 1, 3), dtype=np.float32)
+        >>> prediction = Prediction(label_map, ClassMap(("background", "dog")), logits)
+        >>> [item["label"] for item in prediction.to_pipeline()]
+        ['background', 'dog']
+        """
+        from pixelwise.integrations.hugging_face import pipeline_answer
+
+        return pipeline_answer(self.label_map, self.instances, self.classes)
 
     def mask(self, *names: str) -> BoolArray:
         """Return where the image shows one of some classes.
