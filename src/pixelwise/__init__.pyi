@@ -28,6 +28,7 @@ from .evaluation import evaluate as evaluate
 from .inference import Prediction as Prediction
 from .inference import Predictor as Predictor
 from .inference import predict_files as predict_files
+from .inference import predict_video as predict_video
 from .inference import time_weights as time_weights
 from .io.image import read_image as read_image
 from .io.image import write_image as write_image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
@@ -87,7 +88,7 @@ def predict(
     weights: str | Path = ...,
     *,
     classes: Sequence[str] | None = ...,
-    least_score: float = ...,
+    least_score: float | None = ...,
     tta: Sequence[str] = ...,
     device: str = ...,
 ) -> Prediction: ...
@@ -97,7 +98,7 @@ def predict(
     weights: str | Path = ...,
     *,
     classes: Sequence[str] | None = ...,
-    least_score: float = ...,
+    least_score: float | None = ...,
     tta: Sequence[str] = ...,
     device: str = ...,
 ) -> LazyList[Prediction]: ...
@@ -106,7 +107,7 @@ def predict(
     weights: str | Path = WEIGHTS,
     *,
     classes: Sequence[str] | None = None,
-    least_score: float = 0.0,
+    least_score: float | None = None,
     tta: Sequence[str] = (),
     device: str = DEVICE,
 ) -> Prediction | LazyList[Prediction]:
@@ -121,8 +122,8 @@ def predict(
         A name of `pixelwise.bundled_weights`, or the path of a ``model.onnx``.
     classes : sequence of str, optional
         Only these, as for `Predictor.load`; the background is always among them.
-    least_score : float
-        Leave out instances below, 0..1.
+    least_score : float, optional
+        Of instances, 0..1; if not given, what suited the weights' validation images.
     tta : sequence of str
         As for `Predictor.predict`.
     device : str
@@ -151,12 +152,13 @@ def predict(
     wanted = (classes,) if isinstance(classes, str) else classes
     predictor = kept_predictor(weights, device, None if wanted is None else tuple(wanted))
 
+    if least_score is not None:
+        predictor = predictor.at_least(least_score)
+
     def one(given: Source) -> Prediction:
         image, name = image_of(given)
-        found = predictor.predict(image, tuple(tta)).sure(least_score)
-        return Prediction(
-            found.label_map, found.classes, found.logits, found.instances, image, name
-        )
+        found = predictor.predict(image, tuple(tta))
+        return replace(found, name=name)
 
     many = _several(source)
     return one(source) if many is None else LazyList(one, many)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli.inputs import AllowUrl
 from pixelwise.cli.options import Recursive, Weights
 from pixelwise.cli.subjects import At, Box, Crop, Inputs, Job, Out, Subject, Watch
 from pixelwise.defaults import WEIGHTS
@@ -30,6 +31,7 @@ def cutout(
     watch: Watch = False,
     recursive: Recursive = True,
     weights: Weights = WEIGHTS,
+    allow_url: AllowUrl = False,
 ) -> None:
     """Cut subjects out of photos: PNG or WebP with transparency.
 
@@ -40,4 +42,4 @@ def cutout(
 
     look = parse_background("mask" if mask_only else background)
     job = Job(look, Selection.parse(subject or (), at, box), weights, crop, recursive)
-    job.run(inputs or [], out, watch)
+    job.run(inputs or [], out, watch, allow_url)

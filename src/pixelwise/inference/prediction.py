@@ -133,28 +133,6 @@ class Prediction:
                 kept.append(instance.cut(stays))
         return replace(self, label_map=label_map, instances=tuple(kept))
 
-    def sure(self, least_score: float) -> Prediction:
-        """Return the same with only the instances of at least some score.
-
-        The label map stays as it is: it says what a pixel is, not of which instance.
-
-        Parameters
-        ----------
-        least_score : float
-            0..1.
-
-        Raises
-        ------
-        ArgumentError
-            A score out of range.
-        """
-        if not 0 <= least_score <= 1:
-            raise ArgumentError(f"least score: expected 0..1, got {least_score}")
-        if self.instances is None:
-            return self
-        kept = tuple(i for i in self.instances if i.score >= least_score)
-        return replace(self, instances=kept)
-
     def parts(self) -> tuple[Instance, ...]:
         """Return the instances; of weights that find none, each connected area of a class.
 

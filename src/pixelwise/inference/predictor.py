@@ -121,6 +121,28 @@ class Predictor:
         kept = tuple(whole.classes.index(name) for name in card.classes.names)
         return cls(card, session, Restriction(whole, kept))
 
+    def at_least(self, score: float) -> Predictor:
+        """Return the same predictor with another least score of the instances it keeps.
+
+        Parameters
+        ----------
+        score : float
+            0..1; the card's ``score_threshold`` is what suited the weights' validation images.
+
+        Raises
+        ------
+        ArgumentError
+            A score out of range.
+
+        Examples
+        --------
+        >>> Predictor.load("nuclei").at_least(0.9).card.score_threshold
+        0.9
+        """
+        if not 0 <= score <= 1:
+            raise ArgumentError(f"least score: expected 0..1, got {score:g}")
+        return replace(self, card=replace(self.card, score_threshold=score))
+
     @property
     def classes(self) -> ClassMap:
         """The `ClassMap` of what this network distinguishes."""
