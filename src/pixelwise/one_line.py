@@ -272,7 +272,10 @@ def cut_out(
 
 
 def kept_predictor(
-    weights: str | Path, device: str = DEVICE, classes: tuple[str, ...] | None = None
+    weights: str | Path,
+    device: str = DEVICE,
+    classes: tuple[str, ...] | None = None,
+    threads: int | None = None,
 ) -> Predictor:
     """Return a predictor that stays loaded; a file that has changed is loaded again.
 
@@ -282,6 +285,8 @@ def kept_predictor(
         As for `Predictor.load`.
     classes : tuple of str, optional
         The same, but the background need not be named.
+    threads : int, optional
+        The same.
 
     Examples
     --------
@@ -291,7 +296,7 @@ def kept_predictor(
     stamp = Path(str(find_weights(weights))).stat().st_mtime_ns
     if classes is not None:
         classes = tuple(dict.fromkeys((read_card(weights).classes.names[0], *classes)))
-    return _loaded(str(weights), stamp, device, classes)
+    return _loaded(str(weights), stamp, device, classes, threads)
 
 
 @lru_cache(maxsize=KEPT)
@@ -300,8 +305,9 @@ def _loaded(
     stamp: int,  # noqa: ARG001 -- part of what is remembered
     device: str,
     classes: tuple[str, ...] | None,
+    threads: int | None,
 ) -> Predictor:
-    return Predictor.load(weights, device=device, classes=classes)
+    return Predictor.load(weights, threads, device, classes=classes)
 
 
 def _several(source: Any) -> list[Any] | None:

@@ -107,10 +107,13 @@ def predict(
     name but of two kinds keep their suffix in the results' names. Images with results are skipped.
     Images that cannot be read are reported at the end.
     """
+    from pixelwise.io.video import is_video
     from pixelwise.one_line import kept_predictor
 
     names = tuple(name.strip() for name in classes.split(",") if name.strip())
-    predictor = kept_predictor(weights, device, names or None)
+    # For clips on one thread: decoding, drawing and encoding have theirs.
+    threads = 1 if any(is_video(text) for text in inputs) else None
+    predictor = kept_predictor(weights, device, names or None, threads)
     if least_score is not None:
         predictor = predictor.at_least(least_score)
     views = tuple(name for name in tta.split(",") if name)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CLIP_KINDS = ("overlay", "png", "instances", "json")
 """What a clip may become: a clip, two sequences of PNG files, YouTube-VIS JSON."""
 
-WORK = 640
+WORK = 512
 """Longer side in pixels of frames that are predicted and drawn; results have the clip's size."""
 
 OPACITY = 0.5
@@ -78,6 +78,8 @@ def predict_video(
     Parameters
     ----------
     predictor : Predictor
+        On one thread (``Predictor.load(threads=1)``) it leaves the other cores to decoding, drawing
+        and encoding, which is faster here.
     source : str or Path
     out : str or Path
         The folder for the results, which are called as the clip is.
@@ -104,9 +106,8 @@ def predict_video(
     """
     source, out = Path(source), Path(out)
     if unknown := [kind for kind in save if kind not in CLIP_KINDS]:
-        raise ArgumentError(
-            f"clips: unknown kind {unknown[0]!r}; there is: {', '.join(CLIP_KINDS)}"
-        )
+        known = ", ".join(CLIP_KINDS)
+        raise ArgumentError(f"a clip cannot become {unknown[0]!r}; there is: {known}")
     if not predictor.card.instance_classes and set(save) & {"instances", "json"}:
         raise ArgumentError(f"the weights {predictor.card.name!r} find no instances")
     run = _Run(predictor, source, out, tuple(save))
