@@ -80,7 +80,8 @@ class Predictor:
         threads : int, optional
             Processor threads the network may use; all cores if not given.
         device : str
-            One of ``"cpu"``, ``"cuda"`` and ``"coreml"``.
+            ``"cpu"``, ``"cuda"``, ``"directml"``, ``"coreml"``, ``"openvino"``, or ``"auto"``: the
+            first GPU that works, else the processor.
         instances : bool
             False loads the classes alone: the card is that of a semantic network, and the
             instance branch costs neither time nor memory.
