@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pixelwise.inference import Prediction, Predictor
     from pixelwise.io.folders import Found
 
+FEW = 6
+"""Classes, the background among them, that are named where none was found."""
+
 SHOWN = 20
 """Instances that the table of an image lists, those of the best scores."""
 
@@ -270,9 +273,9 @@ def table(prediction: Prediction, name: str) -> list[str]:
     names = prediction.classes.names
     lines = [f"{name}: {width} x {height} px"]
     rows: list[tuple[str, ...]]
+    shares = [(n, f"{prediction.mask(n).mean():.1%}") for n in prediction.found()]
     if found is None:
-        shares = [(n, int(prediction.mask(n).sum())) for n in prediction.found()]
-        rows = [("class", "area"), *((n, f"{count / pixels:.1%}") for n, count in shares)]
+        rows = [("class", "area"), *shares]
     else:
         rows = [("", "class", "score", "area", "left", "top", "right", "bottom")]
         for instance in found[:SHOWN]:
@@ -280,8 +283,11 @@ def table(prediction: Prediction, name: str) -> list[str]:
             score, area = f"{instance.score:.2f}", f"{instance.area / pixels:.1%}"
             label = names[instance.class_id]
             rows.append((str(instance.id), label, score, area, left, top, right, bottom))
+    if len(rows) == 1 and shares:
+        return [*lines, "  no instances; " + ", ".join(f"{n} {share}" for n, share in shares)]
     if len(rows) == 1:
-        return [*lines, "  nothing of " + (", ".join(names[1:]) or "its classes")]
+        few = ", ".join(names[1:]) if len(names) <= FEW else f"the {len(names) - 1} classes"
+        return [*lines, f"  nothing of {few}"]
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     text = 1 if found is not None else 0
     for row in rows:

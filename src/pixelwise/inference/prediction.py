@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -36,6 +36,19 @@ from pixelwise.samples import (
     check_label_map,
     paint_instance_map,
 )
+
+ELSEWHERE = {
+    "boxes": "[i.box for i in prediction.instances], as (top, left, bottom, right)",
+    "masks": "[i.mask for i in prediction.instances]",
+    "scores": "[i.score for i in prediction.instances]",
+    "labels": "[prediction.classes.names[i.class_id] for i in prediction.instances]",
+    "names": "prediction.classes.names",
+    "orig_img": "prediction.image",
+    "plot": "prediction.drawn()",
+    "segmentation": "prediction.label_map",
+    "tojson": "prediction.to_coco()",
+}
+"""What other libraries call something of a prediction, and what it is here."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -91,6 +104,12 @@ class Prediction:
 
         if self.image is not None and self.image.shape != (*self.size, 3):
             raise ArgumentError(f"image: expected {(*self.size, 3)}, got {self.image.shape}")
+
+    if not TYPE_CHECKING:  # type checkers would take it for any name
+
+        def __getattr__(self, name: str) -> object:
+            here = f"; here it is {ELSEWHERE[name]}" if name in ELSEWHERE else ""
+            raise AttributeError(f"a Prediction has no {name!r}{here}", name=name, obj=self)
 
     def __repr__(self) -> str:
         known = [f"{self.size[0]} x {self.size[1]}", ", ".join(self.found()) or "nothing found"]

@@ -12,6 +12,7 @@ from PIL import Image
 from pixelwise.errors import ArgumentError
 from pixelwise.io.image import flatten, image_of_bytes, read_image, to_rgb
 from pixelwise.io.remote import fetch, is_url
+from pixelwise.io.video import is_video
 from pixelwise.samples import UInt8Array
 
 Source: TypeAlias = str | Path | bytes | IO[bytes] | Image.Image | npt.NDArray[np.generic]
@@ -49,6 +50,11 @@ def image_of(source: Source) -> tuple[UInt8Array, str]:
     """
     if isinstance(source, str) and is_url(source):
         return image_of_bytes(fetch(source), source), source
+    if isinstance(source, str | Path) and is_video(source):
+        raise ArgumentError(
+            f"{source}: a clip; pixelwise.predict_video(pixelwise.Predictor.load(), clip, folder) "
+            "predicts it, pixelwise.blur(clip, out) blurs it"
+        )
     if isinstance(source, str | Path):
         return read_image(source), str(source)
     if isinstance(source, bytes):
