@@ -152,7 +152,7 @@ def test_blur_says_why_nothing_was_written(photo: Path, tmp_path: Path) -> None:
         pixelwise.blur(photo, tmp_path / "b.png", subject="boat")
     assert not (tmp_path / "b.png").exists()
     with pytest.raises(ArgumentError, match=r"pixelwise\.effects\.cut_out\(image, alpha\)"):
-        pixelwise.cut_out(skimage.data.cat(), np.zeros((300, 451), np.float32))  # type: ignore[arg-type]
+        pixelwise.cut_out(skimage.data.cat(), np.zeros((300, 451), np.float32))  # type: ignore[call-overload]
 
 
 def test_clips_and_animations_are_blurred_from_file_to_file(tmp_path: Path) -> None:

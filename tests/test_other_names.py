@@ -47,5 +47,12 @@ def test_python_names_what_is_meant() -> None:
         _ = prediction.boxes
     with pytest.raises(AttributeError, match=r"a Prediction has no 'unheard'$"):
         _ = prediction.unheard
+    with pytest.raises(TypeError, match=r"of one image: leave \[0\] and the loop out"):
+        _ = prediction[0]
+    with pytest.raises(TypeError, match="gives a list"):
+        list(prediction)
+    torch = pytest.importorskip("torch", reason="needs pixelwise[train]")
+    with pytest.raises(ArgumentError, match=r"got Tensor; .* give \(255 \* t\)\.byte\(\)"):
+        pixelwise.predict(torch.zeros(3, 8, 8))
     with pytest.raises(ArgumentError, match=r"a clip; pixelwise\.predict_video"):
         pixelwise.predict("clip.mp4")

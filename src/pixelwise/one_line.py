@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeAlias, TypeVar, overload
 
 import numpy as np
 from PIL import Image
@@ -40,7 +40,10 @@ T = TypeVar("T", covariant=True)
 KEPT = 4
 """Predictors that stay loaded, the latest ones; each holds its network in memory."""
 
-Subjects = str | Sequence[str] | Selection
+Subjects: TypeAlias = str | Sequence[str] | Selection
+
+Many: TypeAlias = list[Any] | tuple[Any, ...]
+"""Several sources; any other sequence or iterator is taken, too."""
 
 
 class LazyList(Sequence[T], Generic[T]):
@@ -94,7 +97,7 @@ def predict(
 ) -> Prediction: ...
 @overload
 def predict(
-    source: list[Any] | tuple[Any, ...],
+    source: Many,
     weights: str | Path = ...,
     *,
     classes: Sequence[str] | None = ...,
@@ -103,7 +106,7 @@ def predict(
     device: str = ...,
 ) -> LazyList[Prediction]: ...
 def predict(
-    source: Source | Iterable[Source],
+    source: Source | Many,
     weights: str | Path = WEIGHTS,
     *,
     classes: Sequence[str] | None = None,
@@ -164,8 +167,52 @@ def predict(
     return one(source) if many is None else LazyList(one, many)  # type: ignore[arg-type]
 
 
+@overload
 def blur(
-    source: Source | Sequence[Source],
+    source: Many,
+    out: None = ...,
+    *,
+    subject: Subjects = ...,
+    strength: float = ...,
+    background: str | Path | Background = ...,
+    weights: str | Path = ...,
+    device: str = ...,
+) -> LazyList[Image.Image]: ...
+@overload
+def blur(
+    source: Many,
+    out: str | Path,
+    *,
+    subject: Subjects = ...,
+    strength: float = ...,
+    background: str | Path | Background = ...,
+    weights: str | Path = ...,
+    device: str = ...,
+) -> list[Path]: ...
+@overload
+def blur(
+    source: Source,
+    out: None = ...,
+    *,
+    subject: Subjects = ...,
+    strength: float = ...,
+    background: str | Path | Background = ...,
+    weights: str | Path = ...,
+    device: str = ...,
+) -> Image.Image: ...
+@overload
+def blur(
+    source: Source,
+    out: str | Path,
+    *,
+    subject: Subjects = ...,
+    strength: float = ...,
+    background: str | Path | Background = ...,
+    weights: str | Path = ...,
+    device: str = ...,
+) -> Path: ...
+def blur(
+    source: Source | Many,
     out: str | Path | None = None,
     *,
     subject: Subjects = ALL,
@@ -222,8 +269,48 @@ def blur(
     return _apply(source, out, look, subject, False, kept_predictor(weights, device))
 
 
+@overload
 def cut_out(
-    source: Source | Sequence[Source],
+    source: Many,
+    out: None = ...,
+    *,
+    subject: Subjects = ...,
+    crop: bool = ...,
+    weights: str | Path = ...,
+    device: str = ...,
+) -> LazyList[Image.Image]: ...
+@overload
+def cut_out(
+    source: Many,
+    out: str | Path,
+    *,
+    subject: Subjects = ...,
+    crop: bool = ...,
+    weights: str | Path = ...,
+    device: str = ...,
+) -> list[Path]: ...
+@overload
+def cut_out(
+    source: Source,
+    out: None = ...,
+    *,
+    subject: Subjects = ...,
+    crop: bool = ...,
+    weights: str | Path = ...,
+    device: str = ...,
+) -> Image.Image: ...
+@overload
+def cut_out(
+    source: Source,
+    out: str | Path,
+    *,
+    subject: Subjects = ...,
+    crop: bool = ...,
+    weights: str | Path = ...,
+    device: str = ...,
+) -> Path: ...
+def cut_out(
+    source: Source | Many,
     out: str | Path | None = None,
     *,
     subject: Subjects = ALL,
@@ -316,9 +403,10 @@ def _several(source: Any) -> list[Any] | None:
         path = Path(source)
         is_glob = any(sign in path.name for sign in "*?[") and not path.exists()
         return list(find_in([path]).names) if path.is_dir() or is_glob else None
-    if hasattr(source, "read") or isinstance(source, str | bytes | Image.Image | np.ndarray):
+    if hasattr(source, "read") or isinstance(source, str | bytes):
         return None
-    return list(source) if isinstance(source, Iterable) else None
+    # Not all that can be iterated over: an array or a tensor is one image.
+    return list(source) if isinstance(source, Sequence | Iterator | set) else None
 
 
 def _apply(

@@ -111,6 +111,12 @@ class Prediction:
             here = f"; here it is {ELSEWHERE[name]}" if name in ELSEWHERE else ""
             raise AttributeError(f"a Prediction has no {name!r}{here}", name=name, obj=self)
 
+        def __getitem__(self, index: object) -> object:
+            raise TypeError(
+                f"a Prediction is of one image: leave [{index!r}] and the loop out; "
+                "pixelwise.predict of a list or a folder gives a list"
+            )
+
     def __repr__(self) -> str:
         known = [f"{self.size[0]} x {self.size[1]}", ", ".join(self.found()) or "nothing found"]
         if self.instances is not None:

@@ -65,9 +65,11 @@ def image_of(source: Source) -> tuple[UInt8Array, str]:
         return to_rgb(source), "array"
     read = getattr(source, "read", None)
     if read is None:
+        kind = type(source).__name__
+        tensor = "; of a (3, H, W) tensor in 0..1 give (255 * t).byte().permute(1, 2, 0).numpy()"
         raise ArgumentError(
-            f"expected a path, URL, bytes, open file, PIL image or (H, W, 3) uint8 array, "
-            f"got {type(source).__name__}"
+            "expected a path, URL, bytes, open file, PIL image or (H, W, 3) uint8 array, "
+            f"got {kind}{tensor if kind == 'Tensor' else ''}"
         )
     data, name = read(), str(getattr(source, "name", "file"))
     if not isinstance(data, bytes):
