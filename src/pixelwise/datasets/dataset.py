@@ -56,7 +56,7 @@ class Dataset(Sequence[Sample]):
     >>> from tempfile import TemporaryDirectory
     >>> from pixelwise.datasets import draw_shapes, open_dataset
     >>> with TemporaryDirectory() as folder:
-    ...     dataset = open_dataset(draw_shapes(folder), say=str)
+    ...     dataset = open_dataset(draw_shapes(f"{folder}/shapes"), say=str)
     ...     len(dataset), dataset[0].name, [sample.name for sample in dataset[2:4]]
     (8, 'train_000', ['train_002', 'train_003'])
     >>> dataset

@@ -34,7 +34,7 @@ def features(instances: Sequence[Instance], classes: ClassMap) -> dict[str, Any]
     >>> found = Instance.of(np.array([[False, True]]), class_id=1, id=1)
     >>> shape = features([found], ClassMap(("background", "cell")))["features"][0]
     >>> shape["geometry"]["coordinates"], shape["properties"]["classification"]["name"]
-    ([[[1, 0], [1, 1], [2, 1], [2, 0], [1, 0]]], 'cell')
+    ([[[2, 0], [1, 0], [1, 1], [2, 1], [2, 0]]], 'cell')
     """
     made = []
     for number, instance in enumerate(instances, start=1):
