@@ -260,6 +260,8 @@ def test_private_addresses_are_not_public(address: str) -> None:
 def test_a_private_address_gets_no_byte(site: str) -> None:
     with pytest.raises(ImageFileError, match=r"leads to 127\.0\.0\.1"):
         pixelwise.predict(f"{site}/moved.png")
+    with pytest.raises(ImageFileError, match="leads to ::1, not a public address"):
+        remote.fetch("http://[::1]/a.png")
     with pytest.raises(ImageFileError, match="cannot be fetched"):
         remote.fetch("http://[bad/a.png")
 

@@ -105,18 +105,20 @@ def _get(url: str, most_bytes: int, end: float) -> tuple[bytes, str | None]:
     if parts.scheme.lower() not in SCHEMES or not parts.hostname:
         raise _RefusedError(f"leads to {url}; only http and https are fetched")
     kind = _PublicHTTPS if parts.scheme.lower() == "https" else _PublicHTTP
-    connection = kind(parts.hostname, parts.port, timeout=SILENCE)
+    # A port, since http.client would take the end of an IPv6 address for one.
+    connection = kind(parts.hostname, parts.port or kind.default_port, timeout=SILENCE)
     target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~") + (
         f"?{quote(parts.query, safe='=&%/?:@!$()*+,;~')}" if parts.query else ""
     )
     try:
         connection.request("GET", target, headers={"User-Agent": AGENT, "Accept": "image/*,*/*"})
-        answer = connection.getresponse()
-        if answer.status in REDIRECTS and (further := answer.getheader("Location")):
-            return b"", further
-        if answer.status != 200:
-            raise _RefusedError(f"answers {answer.status} {answer.reason}")
-        return _body(answer, most_bytes, end), None
+        # What is not read to its end is closed here, too, and not only the connection.
+        with connection.getresponse() as answer:
+            if answer.status in REDIRECTS and (further := answer.getheader("Location")):
+                return b"", further
+            if answer.status != 200:
+                raise _RefusedError(f"answers {answer.status} {answer.reason}")
+            return _body(answer, most_bytes, end), None
     finally:
         connection.close()
 
