@@ -45,7 +45,7 @@ ALLOWED = {
     2: {"numpy"},
     3: {"numpy", "torch", "supervision", "fiftyone", "datasets", "PIL"},
     4: {"numpy", "PIL", "cv2", "scipy", "yaml", "filelock"},
-    5: {"numpy", "PIL", "cv2", "scipy", "onnxruntime"},
+    5: {"numpy", "PIL", "cv2", "scipy", "onnxruntime", "av"},
     6: {"numpy", "PIL", "cv2", "scipy", "skimage", "higra", "av"},
     7: {"PIL", "numpy"},
     8: {"torch", "transformers"},
