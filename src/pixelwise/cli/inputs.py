@@ -28,7 +28,7 @@ AllowUrl = Annotated[
 
 
 @contextmanager
-def local_files(inputs: Sequence[str], allow_url: bool) -> Iterator[dict[Path, str]]:
+def local_files(inputs: Sequence[str], allow_url: bool) -> Iterator[list[tuple[Path, str]]]:
     """Give files for inputs; those of web addresses are there while the context lasts.
 
     Parameters
@@ -39,8 +39,8 @@ def local_files(inputs: Sequence[str], allow_url: bool) -> Iterator[dict[Path, s
 
     Yields
     ------
-    dict of Path to str
-        Each path, and what the person called it.
+    list of (Path, str)
+        Each input's file, and what the person called it.
 
     Raises
     ------
@@ -50,10 +50,10 @@ def local_files(inputs: Sequence[str], allow_url: bool) -> Iterator[dict[Path, s
         One that cannot be fetched.
     """
     with TemporaryDirectory() as folder:
-        files: dict[Path, str] = {}
+        files: list[tuple[Path, str]] = []
         for number, text in enumerate(inputs):
             if not URL.match(text):
-                files[Path(text)] = text
+                files.append((Path(text), text))
                 continue
             if not allow_url:
                 raise ArgumentError(f"{text}: web addresses are fetched only with --allow-url")
@@ -63,7 +63,7 @@ def local_files(inputs: Sequence[str], allow_url: bool) -> Iterator[dict[Path, s
             path = Path(folder, str(number), name or "image")
             path.parent.mkdir()
             path.write_bytes(fetch(text))
-            files[path] = text
+            files.append((path, text))
         yield files
 
 

@@ -124,7 +124,7 @@ def predict(
         replace(predictor, bands=_numbers(bands)),
         *(tuple(save or ()), overwrite, min_area, views, tile, recursive),
     )
-    with local_files(inputs, allow_url) as files, piped_in(files) as given:
+    with local_files(inputs, allow_url) as files, piped_in(dict(files)) as given:
         job.run(given, out)
 
 

@@ -111,11 +111,12 @@ class Job:
         """
         if not inputs or out is None:
             raise ArgumentError("give a photo or a clip, and --out")
-        with local_files(inputs, allow_url) as files:
+        with local_files(inputs, allow_url) as named:
+            files = [path for path, _ in named]
             if watch:
-                self._watch(list(files), out)
+                self._watch(files, out)
             else:
-                self._change(list(files), out)
+                self._change(files, out)
 
     def _change(self, inputs: Sequence[Path], out: Path) -> None:
         from pixelwise.io.folders import find_in
