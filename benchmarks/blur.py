@@ -43,7 +43,7 @@ from pixelwise import (
     read_image,
     read_label_map,
 )
-from pixelwise.blur.video import WORK
+from pixelwise.backgrounds.video import WORK
 from pixelwise.concurrency import run_ahead
 from pixelwise.effects.temporal import steady
 from pixelwise.inference.preprocess import prepare

@@ -18,9 +18,10 @@ import numpy as np
 import skimage.data
 from timing import ROOT
 
-from pixelwise import Predictor, blur_background, cut_out, find_subject, read_image
+from pixelwise import Predictor, blur_background, find_subject, read_image
 from pixelwise.drawing import overlay_instances, with_instance_legend, with_legend
 from pixelwise.drawing.overlays import overlay
+from pixelwise.effects import cut_out
 from pixelwise.io.image import fit_within, resize_image, to_rgb, write_image
 from pixelwise.samples import UInt8Array
 

@@ -24,7 +24,7 @@ from timing import VOC, machine, paired
 from zlib_ng import zlib_ng
 
 from pixelwise import open_dataset
-from pixelwise.classes import voc_palette
+from pixelwise.classes import voc_colormap
 from pixelwise.datasets import Dataset, draw_shapes
 
 
@@ -42,7 +42,7 @@ def textbook(dataset: Dataset, table: np.ndarray) -> list[object]:
 
 def colour_table() -> np.ndarray:
     table = np.zeros(256**3, dtype=np.int64)
-    for id_, (r, g, b) in enumerate(voc_palette().astype(np.int64)):
+    for id_, (r, g, b) in enumerate(voc_colormap().astype(np.int64)):
         table[(r * 256 + g) * 256 + b] = id_
     return table
 

@@ -26,7 +26,7 @@ import tifffile
 from PIL import Image
 
 from pixelwise import ReadOptions, open_dataset, read_image, read_label_map
-from pixelwise.classes import voc_palette
+from pixelwise.classes import voc_colormap
 from pixelwise.datasets.unpack import unpack
 from pixelwise.errors import DataError
 from pixelwise.io.mask import read_instance_map
@@ -88,11 +88,11 @@ def photos(rng: np.random.Generator) -> list[bytes]:
 def masks(rng: np.random.Generator) -> list[bytes]:
     ids = rng.integers(0, 21, (30, 40), dtype=np.uint8)
     palette = Image.fromarray(ids, mode="P")
-    palette.putpalette(voc_palette().tobytes())
+    palette.putpalette(voc_colormap().tobytes())
     return [
         saved(palette, "PNG"),
         saved(Image.fromarray(ids), "PNG"),
-        saved(Image.fromarray(voc_palette()[ids]), "PNG"),
+        saved(Image.fromarray(voc_colormap()[ids]), "PNG"),
         saved(Image.fromarray(ids.astype(np.uint16) * 300), "PNG"),
     ]
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from pixelwise import Predictor
-from pixelwise.blur import Colour, blur_animation
+from pixelwise.backgrounds import Colour, blur_animation
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.io.animation import Animation, is_animation, opened_animation, write_animation
 from pixelwise.samples import UInt8Array

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from pixelwise import Predictor, find_subject, read_image
-from pixelwise.blur import Background, Blur, Colour, OtherImage, blur_files, parse_background
-from pixelwise.blur.subject import subject_ids
+from pixelwise.backgrounds import Background, Blur, Colour, OtherImage, blur_files, parse_background
+from pixelwise.backgrounds.subject import subject_ids
 from pixelwise.errors import ArgumentError, ImageFileError, LabelError
 from pixelwise.inference.upsample import decide
 from pixelwise.io.alpha import read_alpha

@@ -16,7 +16,7 @@ import skimage.data
 from PIL import Image
 
 from pixelwise import Predictor, read_image, write_image
-from pixelwise.blur import Mask, Selection, blur_files, find_subject
+from pixelwise.backgrounds import Mask, Selection, blur_files, find_subject
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.session import Outputs
 from pixelwise.samples import Float32Array

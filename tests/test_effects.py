@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixelwise import blur_background, cut_out, replace_background, soft_alpha
+from pixelwise import blur_background, replace_background, soft_alpha
+from pixelwise.effects import cut_out
 from pixelwise.effects.blur import SHAPES, ground_share
 from pixelwise.effects.temporal import steady
 from pixelwise.errors import ArgumentError

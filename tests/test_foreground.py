@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelwise import ClassMap, Predictor, read_image
-from pixelwise.blur import find_subject
+from pixelwise.backgrounds import find_subject
 from pixelwise.classes import VOID
 from pixelwise.cli.subjects import NOTHING_WRITTEN
 from pixelwise.datasets import draw_shapes, open_dataset

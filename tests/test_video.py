@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pixelwise import Predictor, blur_video
-from pixelwise.blur import Blur, Colour, Transparent
-from pixelwise.blur.camera import blur_camera
+from pixelwise.backgrounds import Blur, Colour, Transparent
+from pixelwise.backgrounds.camera import blur_camera
 from pixelwise.concurrency import run_ahead
 from pixelwise.errors import ArgumentError, MissingExtraError, VideoFileError
 from pixelwise.inference.session import Outputs
@@ -334,7 +334,7 @@ def test_a_thread_hands_on_errors_and_stops_with_its_reader() -> None:
 
 def test_memory_does_not_grow_with_the_clip(toy: Path) -> None:
     """What is alive at once, counted in frames, is the same for 60 frames and for 240."""
-    from pixelwise.blur.video import blurred_frames
+    from pixelwise.backgrounds.video import blurred_frames
 
     predictor = Predictor.load(toy)
 

@@ -44,7 +44,7 @@ VOC_NAMES = (
 """The 21 classes of PASCAL VOC, in the order of their ids."""
 
 
-def voc_palette() -> UInt8Array:
+def voc_colormap() -> UInt8Array:
     """Return the VOC colour map, (256, 3) uint8 RGB, row i the colour of id i.
 
     Bit k of the id's three low bits goes, per channel, to the next high bit of that channel;
@@ -52,7 +52,7 @@ def voc_palette() -> UInt8Array:
 
     Examples
     --------
-    >>> voc_palette()[[0, 1, 15, 255]].tolist()
+    >>> voc_colormap()[[0, 1, 15, 255]].tolist()
     [[0, 0, 0], [128, 0, 0], [192, 128, 128], [224, 224, 192]]
     """
     ids = np.arange(256)
@@ -97,7 +97,7 @@ class ClassMap:
             twice = next(name for name in self.names if self.names.count(name) > 1)
             raise ArgumentError(f"class name {twice!r} is given twice; each class needs its own")
         if not self.colours:
-            rows = voc_palette()[: len(self.names)].tolist()
+            rows = voc_colormap()[: len(self.names)].tolist()
             object.__setattr__(self, "colours", tuple((r, g, b) for r, g, b in rows))
         if len(self.colours) != len(self.names):
             raise ArgumentError(
@@ -120,7 +120,7 @@ class ClassMap:
     @property
     def palette(self) -> UInt8Array:
         """(256, 3) uint8 RGB: row i the colour of id i, row 255 the pale void colour."""
-        palette = voc_palette()
+        palette = voc_colormap()
         palette[: len(self)] = self.colours
         return palette
 

@@ -17,6 +17,9 @@ EVALUATION_SPLIT = "val"
 WEIGHTS = "voc"
 """The bundled weights that are used if none are given."""
 
+DEVICE = "cpu"
+"""Where a network runs if nothing is said."""
+
 TILE = 8192
 """Longer side in pixels above which an image is predicted in tiles, and the tiles' side."""
 

@@ -86,6 +86,19 @@ def missing_extra(what: str, package: str, extra: str) -> MissingExtraError:
     )
 
 
+def missing_package(what: str, package: str) -> MissingExtraError:
+    """Return the error for a tool next door whose own package is not installed.
+
+    Examples
+    --------
+    >>> print(missing_package("to_supervision", "supervision"))
+    to_supervision needs supervision, which is not installed: pip install supervision
+    """
+    return MissingExtraError(
+        f"{what} needs {package}, which is not installed: pip install {package}"
+    )
+
+
 def size_mismatch(
     where: str, what: str, size: tuple[int, ...], expected: tuple[int, ...], fix: str
 ) -> LabelError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 from scipy import ndimage
@@ -194,6 +196,85 @@ def outlines(mask: BoolArray) -> tuple[list[Int32Array], int]:
     outer = [c.reshape(-1, 2) for c, link in zip(found, links, strict=True) if link[3] < 0]
     outer.sort(key=lambda c: -abs(cv2.contourArea(c)))
     return [np.asarray(c, dtype=np.int32) for c in outer], len(found) - len(outer)
+
+
+def rings(mask: BoolArray) -> list[list[list[tuple[int, int]]]]:
+    """Trace the parts of a mask along the edges of their pixels, holes included.
+
+    Parameters
+    ----------
+    mask : (H, W) bool
+
+    Returns
+    -------
+    list of parts
+        Each connected part (4 neighbours) as a list of closed rings, the outer one first, then its
+        holes; a ring is a list of (x, y) corners in pixels, its first one repeated at the end. What
+        is inside an odd number of rings is the mask.
+
+    Examples
+    --------
+    >>> rings(np.array([[True, True]]))
+    [[[(0, 0), (0, 1), (2, 1), (2, 0), (0, 0)]]]
+    """
+    count, areas = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    found = []
+    for part in range(1, count):
+        traced = _traced(areas == part)
+        traced.sort(key=lambda ring: -abs(_doubled_area(ring)))
+        found.append(traced)
+    return found
+
+
+def _traced(part: BoolArray) -> list[list[tuple[int, int]]]:
+    """Return the rings around one connected part, which lies to the left of each step."""
+    inside = np.pad(part, 1)
+    following: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    # Along each edge between a pixel of the part and one outside: where, and in which direction.
+    for (dy, dx), (from_x, from_y), step in (
+        ((-1, 0), (1, 0), (-1, 0)),
+        ((0, -1), (0, 0), (0, 1)),
+        ((1, 0), (0, 1), (1, 0)),
+        ((0, 1), (1, 1), (0, -1)),
+    ):
+        beyond = np.roll(inside, (-dy, -dx), axis=(0, 1))
+        for y, x in np.argwhere(inside & ~beyond).tolist():
+            following.setdefault((x - 1 + from_x, y - 1 + from_y), []).append(step)
+    found = []
+    while following:
+        start = next(iter(following))
+        at, step, ring = start, following[start][0], [start]
+        while True:
+            ways = following[at]
+            # Where two pixels of the part touch at a corner, the ring stays at the same pixel.
+            step = step if len(ways) == 1 else _inward(step, ways)
+            step = ways[0] if len(ways) == 1 else step
+            ways.remove(step)
+            if not ways:
+                del following[at]
+            at = at[0] + step[0], at[1] + step[1]
+            ring.append(at)
+            if at == start:
+                break
+        found.append(_corners(ring))
+    return found
+
+
+def _inward(step: tuple[int, int], ways: list[tuple[int, int]]) -> tuple[int, int]:
+    left = step[1], -step[0]
+    return left if left in ways else ways[0]
+
+
+def _corners(ring: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return a closed ring without the points on its straight lines."""
+    points = np.array(ring[:-1])
+    before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
+    kept = points[(before != after).any(axis=1)].tolist()
+    return [(x, y) for x, y in [*kept, kept[0]]]
+
+
+def _doubled_area(ring: list[tuple[int, int]]) -> int:
+    return sum(x * b - a * y for (x, y), (a, b) in pairwise(ring))
 
 
 def joined(mask: BoolArray) -> BoolArray:

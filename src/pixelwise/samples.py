@@ -5,9 +5,13 @@ The records check themselves when they are made.
 
 from __future__ import annotations
 
+import struct
+import zlib
+from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +26,9 @@ Int64Array = npt.NDArray[np.int64]
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+
+SHOWN = 500
+"""Longer side in pixels, about, of an image that a notebook shows."""
 
 
 def check_image(image: npt.NDArray[np.generic], where: str = "image") -> None:
@@ -198,7 +205,7 @@ def paint_label_map(instances: Iterable[Instance], size: tuple[int, int]) -> UIn
     return label_map
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sample:
     """One image of a data set with its label map and, if it has them, its instances.
 
@@ -226,8 +233,8 @@ class Sample:
     Examples
     --------
     >>> image, label_map = np.zeros((2, 3, 3), np.uint8), np.ones((2, 3), np.uint8)
-    >>> Sample("a", image, label_map, ClassMap(("background", "cat"))).instances is None
-    True
+    >>> Sample("a", image, label_map, ClassMap(("background", "cat")))
+    Sample('a', 2 x 3, cat)
     """
 
     name: str
@@ -247,6 +254,34 @@ class Sample:
                 what = f"instance {instance.id}"
                 raise size_mismatch(self.name, what, instance.size, size, fix)
 
+    def __repr__(self) -> str:
+        height, width = self.label_map.shape
+        known = [f"{height} x {width}", ", ".join(self.classes.names[i] for i in self._ids())]
+        if self.instances is not None:
+            known.append(f"{len(self.instances)} instances")
+        return f"Sample({', '.join([repr(self.name), *(k for k in known if k)])})"
+
+    def _repr_html_(self) -> str:
+        """Show the image beside its label map, with a legend, in a notebook."""
+        painted = self.classes.palette[self.label_map]
+        step = max(1, round(max(self.image.shape[:2]) / SHOWN))
+        pair = np.concatenate([self.image, painted], axis=1)[::step, ::step]
+        code = b64encode(_png(pair)).decode("ascii")
+        legend = " ".join(
+            f'<span style="background:rgb{self.classes.colours[i]}">&emsp;</span> '
+            f"{escape(self.classes.names[i])}"
+            for i in self._ids()
+        )
+        return (
+            f"<figure><figcaption>{escape(self.name)}</figcaption>"
+            f'<img src="data:image/png;base64,{code}"><br>{legend}</figure>'
+        )
+
+    def _ids(self) -> list[int]:
+        """Return the ids of the classes that occur, without void."""
+        found = np.flatnonzero(np.bincount(self.label_map.ravel(), minlength=VOID + 1)[:VOID])
+        return [int(i) for i in found if i < len(self.classes)]
+
     @property
     def instance_map(self) -> npt.NDArray[np.uint16] | None:
         """(H, W) uint16: 0 = none, else an instance's id; None if instances are not known.
@@ -257,6 +292,18 @@ class Sample:
         if self.instances is None:
             return None
         return paint_instance_map(self.instances, self.label_map.shape)
+
+
+def _png(image: UInt8Array) -> bytes:
+    """Return an RGB image as a PNG file; this layer has no other library."""
+    height, width = image.shape[:2]
+    rows = np.concatenate([np.zeros((height, 1), np.uint8), image.reshape(height, -1)], axis=1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 4)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
 
 
 def paint_instance_map(

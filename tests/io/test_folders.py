@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pixelwise import Predictor, predict_files, read_image
-from pixelwise.blur.photos import _names
+from pixelwise.backgrounds.photos import _names
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.io import image as image_module
 from pixelwise.io.folders import distinct_names, find_in

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli.inputs import AllowUrl
 from pixelwise.cli.options import Recursive, Weights, choice
 from pixelwise.cli.subjects import At, Box, Crop, Inputs, Job, Out, Subject, Watch
 from pixelwise.defaults import BLUR_STRENGTH, WEIGHTS
@@ -61,13 +62,14 @@ def blur(
     watch: Watch = False,
     recursive: Recursive = True,
     weights: Weights = WEIGHTS,
+    allow_url: AllowUrl = False,
 ) -> None:
     """Blur or replace the background of photos and clips; their subjects stay sharp.
 
     Folders are searched with all that lies below, and their tree is kept in --out. A photo
     without a subject is reported; if nothing at all was written, the exit code is 3.
     """
-    from pixelwise.blur import Blur, Selection, parse_background
+    from pixelwise.backgrounds import Blur, Selection, parse_background
 
     look = parse_background(background, Blur(sigma, strength, shape, ground))
     selection = Selection.parse(subject or (), at, box)
@@ -75,10 +77,10 @@ def blur(
         raise ArgumentError("--alpha says what the subject is; leave --subject, --at and --box out")
     job = Job(look, selection, weights, crop, recursive, alpha, save_alpha)
     if camera is None:
-        job.run(inputs or [], out, watch)
+        job.run(inputs or [], out, watch, allow_url)
         return
     if inputs or crop or selection.of_instances or selection.box:
         raise ArgumentError("--camera takes no other input, no --crop, --at, --box or number")
-    from pixelwise.blur.camera import blur_camera
+    from pixelwise.backgrounds.camera import blur_camera
 
     blur_camera(job.predictor(clips=False), camera, out, look, selection.names)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli.inputs import AllowUrl
 from pixelwise.cli.options import Recursive, Weights
 from pixelwise.cli.subjects import At, Box, Crop, Inputs, Job, Out, Subject, Watch
 from pixelwise.defaults import WEIGHTS
@@ -30,14 +31,15 @@ def cutout(
     watch: Watch = False,
     recursive: Recursive = True,
     weights: Weights = WEIGHTS,
+    allow_url: AllowUrl = False,
 ) -> None:
     """Cut subjects out of photos: PNG or WebP with transparency.
 
     Folders are searched with all that lies below, and their tree is kept in --out. A photo
     without a subject is reported; if nothing at all was written, the exit code is 3.
     """
-    from pixelwise.blur import Selection, parse_background
+    from pixelwise.backgrounds import Selection, parse_background
 
     look = parse_background("mask" if mask_only else background)
     job = Job(look, Selection.parse(subject or (), at, box), weights, crop, recursive)
-    job.run(inputs or [], out, watch)
+    job.run(inputs or [], out, watch, allow_url)

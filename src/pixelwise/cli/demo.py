@@ -70,7 +70,7 @@ def demo(
 def _photo(
     title: str, image: npt.NDArray[np.uint8], predictor: Predictor
 ) -> tuple[Section, Section]:
-    from pixelwise.blur import find_subject
+    from pixelwise.backgrounds import find_subject
     from pixelwise.drawing import outline_regions, overlay
     from pixelwise.drawing.page import Figure, Section
     from pixelwise.drawing.panels import instance_panel

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -80,6 +81,31 @@ COMMANDS = {
     "bench": Command(bench, "Measure", "street --sizes 960x720 --threads 1,4"),
 }
 """The commands by name, in the order of the help."""
+
+
+ELSEWHERE = {
+    "--alpha-matting": "what blur and cutout do anyway",
+    "--conf": "--least-score",
+    "--format": "--save",
+    "--imgsz": "in the weights",
+    "--model": "--weights",
+    "--output": "--out",
+    "--project": "--out",
+    "--source": "INPUT, without a flag",
+    "--threshold": "--least-score",
+    "-i": "INPUT, without a flag",
+    "-m": "--weights",
+    "-o": "--out",
+    "detect": "pixelwise predict PHOTO",
+    "i": "pixelwise cutout PHOTO --out FILE",
+    "p": "pixelwise cutout FOLDER --out FOLDER",
+    "remove": "pixelwise cutout PHOTO --out FILE",
+    "s": "pixelwise cutout PHOTO --out FILE",
+    "segment": "pixelwise predict PHOTO",
+    "track": "pixelwise predict CLIP --out FOLDER",
+    "val": "pixelwise evaluate DATA",
+}
+"""What other programs call an option or a command, and what it is here."""
 
 
 class _BareFlags:
@@ -182,7 +208,13 @@ def _usage(error: typer.TyperException) -> int:
         return FAILED
     context: Any = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "pixelwise"
-    return _fail(f"{error.format_message()} See {command} --help.")
+    first = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    here = ELSEWHERE.get(getattr(error, "option_name", None) or first)
+    if here is None and first not in COMMANDS and Path(first).exists():
+        here = f"pixelwise predict {first}"
+    said = f". Here it is {here}." if here else ""
+    message = error.format_message()
+    return _fail(f"{message.rstrip('.') if here else message}{said} See {command} --help.")
 
 
 def _fail(message: str) -> int:

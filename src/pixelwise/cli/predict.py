@@ -5,22 +5,47 @@ Libraries are imported inside the commands, so that ``--help`` costs none of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import replace
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import Device, Inputs, Recursive, Weights, choice
-from pixelwise.defaults import TILE, WEIGHTS
+from pixelwise.cli.inputs import PIPE, AllowUrl, local_files, read_stdin
+from pixelwise.cli.options import Device, Recursive, Weights, choice
+from pixelwise.defaults import DEVICE, TILE, WEIGHTS
 from pixelwise.errors import ArgumentError, ImageFileError
+
+if TYPE_CHECKING:
+    from pixelwise.inference import Prediction, Predictor
+    from pixelwise.io.folders import Found
+
+FEW = 6
+"""Classes, the background among them, that are named where none was found."""
+
+SHOWN = 20
+"""Instances that the table of an image lists, those of the best scores."""
 
 
 def predict(
-    inputs: Inputs,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT", help="Images, folders, globs such as '*.jpg', clips, or - for stdin."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the results, or - for stdout. Without it, what was found is printed, "
+            "and --save writes beside each image."
+        ),
+    ] = None,
     weights: Weights = WEIGHTS,
     save: Annotated[
         list[str] | None,
@@ -30,6 +55,15 @@ def predict(
             help="What to write; repeat it for more.",
         ),
     ] = None,
+    least_score: Annotated[
+        float | None,
+        typer.Option(
+            show_default="the weights' own", help="Leave out instances that score less, 0 to 1."
+        ),
+    ] = None,
+    classes: Annotated[
+        str, typer.Option(metavar="person,dog", help="Only these classes, and the background.")
+    ] = "",
     min_area: Annotated[
         int,
         typer.Option(
@@ -62,44 +96,236 @@ def predict(
         ),
     ] = "",
     recursive: Recursive = True,
-    device: Device = "cpu",
+    device: Device = DEVICE,
+    allow_url: AllowUrl = False,
 ) -> None:
     """Predict the class of every pixel of images, and their instances.
 
     Writes STEM.png (class ids, with a palette) and STEM_overlay.jpg; if the weights find
     instances, STEM_instances.png (16-bit ids, 0 = none) and STEM_instances_overlay.jpg too.
-    --save chooses other kinds.
+    --save chooses other kinds. Without --out and --save it prints what it found. Clips become
+    STEM_overlay with their sound; --save png, instances and json (YouTube-VIS) are for them, too.
 
     Folders are searched with all that lies below, and their tree is kept in --out; images of one
     name but of two kinds keep their suffix in the results' names. Images with results are skipped.
     Images that cannot be read are reported at the end.
     """
-    from pixelwise.inference import Predictor, predict_files
-    from pixelwise.io.folders import find_in
+    from pixelwise.io.video import is_video
+    from pixelwise.one_line import kept_predictor
 
-    found = find_in(inputs, recursive=recursive, skip=out)
-    taken = _numbers(bands)
-    predictor = replace(Predictor.load(weights, device=device), bands=taken)
-    outcome = predict_files(
-        predictor,
-        found.names,
-        out,
-        save or (),
-        overwrite=overwrite,
-        min_area=min_area,
-        tta=tuple(name for name in tta.split(",") if name),
-        tile=tile,
+    names = tuple(name.strip() for name in classes.split(",") if name.strip())
+    # For clips on one thread: decoding, drawing and encoding have theirs.
+    threads = 1 if any(is_video(text) for text in inputs) else None
+    predictor = kept_predictor(weights, device, names or None, threads)
+    if least_score is not None:
+        predictor = predictor.at_least(least_score)
+    views = tuple(name for name in tta.split(",") if name)
+    job = Job(
+        replace(predictor, bands=_numbers(bands)),
+        *(tuple(save or ()), overwrite, min_area, views, tile, recursive),
     )
-    skipped = f"; {len(outcome.skipped)} had results already" if outcome.skipped else ""
-    print(f"predicted {len(outcome.written)} images into {out}{skipped}{found.said()}")
-    say_ranges(outcome.written, taken)
-    if outcome.in_tiles:
-        print(f"{len(outcome.in_tiles)} of them in tiles, without instances")
-    if outcome.failed:
-        first, *more = outcome.failed.values()
-        others = f" (and {len(more)} more: {', '.join(str(p) for p in list(outcome.failed)[1:])})"
+    with local_files(inputs, allow_url) as files, piped_in(dict(files)) as given:
+        job.run(given, out)
+
+
+@dataclass(frozen=True)
+class Job:
+    """How images are predicted, and what becomes of the predictions.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    save, overwrite, min_area, tta, tile
+        As for `pixelwise.predict_files`.
+    recursive : bool
+        Search folders with all that lies below them.
+    """
+
+    predictor: Predictor
+    save: tuple[str, ...]
+    overwrite: bool
+    min_area: int
+    tta: tuple[str, ...]
+    tile: int
+    recursive: bool
+
+    def run(self, files: dict[Path, str], out: Path | None) -> None:
+        """Predict files, which a person calls something, and write or print the results.
+
+        Raises
+        ------
+        ArgumentError
+            Inputs and outputs that do not fit together.
+        ImageFileError
+            Some images could not be read; the others are predicted.
+        """
+        from pixelwise.io.folders import find_in
+        from pixelwise.io.video import is_video
+
+        clips = [path for path in files if is_video(path)]
+        files = {path: name for path, name in files.items() if path not in clips}
+        if out == PIPE and not clips:
+            self._to_stdout(files)
+            return
+        self._clips(clips, out)
+        if not files:
+            return
+        found = find_in(list(files), recursive=self.recursive, skip=out)
+        if out is None and not self.save:
+            self._print(found, files)
+            return
+        if out is None:
+            beside = {path: str(path.absolute().with_suffix("")) for path in found.names}
+            if "coco" in self.save:
+                raise ArgumentError("--save coco makes one file of all images; give --out")
+            found, out = replace(found, names=beside), Path()
+        self._write(found, out)
+
+    def _clips(self, clips: Sequence[Path], out: Path | None) -> None:
+        """Predict clips, report each, and write an overlay or what --save says."""
+        from pixelwise.inference import predict_video
+
+        if clips and out in (None, PIPE):
+            raise ArgumentError(f"{clips[0]}: a clip needs a folder as --out")
+        if clips and (self.min_area or self.tta):
+            raise ArgumentError("--min-area and --tta are for images, not for clips")
+        for clip in clips:
+            outcome = predict_video(self.predictor, clip, out or "", self.save or ("overlay",))
+            counts = Counter(outcome.tracks.values()).most_common()
+            said = ", ".join(f"{n} x {name}" for name, n in counts)
+            print(f"{clip}: {outcome.frames} frames" + (f"; followed {said}" if said else ""))
+            for path in outcome.written:
+                print(f"wrote {path}")
+            for trouble in outcome.trouble[:3]:
+                print(f"{clip}: {trouble}; what could be read is written")
+
+    def _write(self, found: Found, out: Path) -> None:
+        from pixelwise.inference import predict_files
+
+        outcome = predict_files(
+            self.predictor,
+            found.names,
+            out,
+            self.save,
+            overwrite=self.overwrite,
+            min_area=self.min_area,
+            tta=self.tta,
+            tile=self.tile,
+        )
+        skipped = f"; {len(outcome.skipped)} had results already" if outcome.skipped else ""
+        where = "beside them" if out == Path() else f"into {out}"
+        print(f"predicted {len(outcome.written)} images {where}{skipped}{found.said()}")
+        say_ranges(outcome.written, self.predictor.bands)
+        if outcome.in_tiles:
+            print(f"{len(outcome.in_tiles)} of them in tiles, without instances")
+        _stop_on(outcome.failed)
+        found.stop_on_unread()
+
+    def _to_stdout(self, files: dict[Path, str]) -> None:
+        """Write one kind of result of one image to standard output."""
+        from pixelwise.inference import predict_files
+        from pixelwise.inference.outputs import output_path
+
+        kind = self.save[0] if self.save else "png"
+        if len(files) != 1 or next(iter(files)).is_dir() or len(self.save) > 1:
+            raise ArgumentError("--out -: expected one image, and --save at most once")
+        if kind in ("coco", "crops"):
+            raise ArgumentError(f"--out -: --save {kind} is more than one file; give a folder")
+        with TemporaryDirectory() as folder:
+            (path,) = files
+            outcome = predict_files(
+                self.predictor,
+                {path: "result"},
+                Path(folder),
+                (kind,),
+                min_area=self.min_area,
+                tta=self.tta,
+                tile=self.tile,
+            )
+            _stop_on(outcome.failed)
+            sys.stdout.buffer.write(output_path(Path(folder), "result", kind).read_bytes())
+            sys.stdout.buffer.flush()
+
+    def _print(self, found: Found, files: dict[Path, str]) -> None:
+        """Print what each image shows; nothing is written."""
+        from pixelwise.io.image import read_image
+
+        failed: dict[Path, str] = {}
+        for path in found.names:
+            try:
+                image = read_image(path, self.predictor.bands)
+            except ImageFileError as error:
+                failed[path] = str(error)
+                continue
+            prediction = self.predictor.predict(image, self.tta)
+            if self.min_area:
+                prediction = prediction.without_specks(self.min_area)
+            print("\n".join(table(prediction, files.get(path, str(path)))), flush=True)
+        print(f"nothing written; --out FOLDER writes masks and overlays{found.said()}")
+        _stop_on(failed)
+        found.stop_on_unread()
+
+
+def table(prediction: Prediction, name: str) -> list[str]:
+    """Return the lines that say what was found in an image: instances, or classes."""
+    height, width = prediction.size
+    pixels, found = height * width, prediction.instances
+    names = prediction.classes.names
+    lines = [f"{name}: {width} x {height} px"]
+    rows: list[tuple[str, ...]]
+    shares = [(n, f"{prediction.mask(n).mean():.1%}") for n in prediction.found()]
+    if found is None:
+        rows = [("class", "area"), *shares]
+    else:
+        rows = [("", "class", "score", "area", "left", "top", "right", "bottom")]
+        for instance in found[:SHOWN]:
+            top, left, bottom, right = map(str, instance.box)
+            score, area = f"{instance.score:.2f}", f"{instance.area / pixels:.1%}"
+            label = names[instance.class_id]
+            rows.append((str(instance.id), label, score, area, left, top, right, bottom))
+    if len(rows) == 1 and shares:
+        return [*lines, "  no instances; " + ", ".join(f"{n} {share}" for n, share in shares)]
+    if len(rows) == 1:
+        few = ", ".join(names[1:]) if len(names) <= FEW else f"the {len(names) - 1} classes"
+        return [*lines, f"  nothing of {few}"]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    text = 1 if found is not None else 0
+    for row in rows:
+        cells = [
+            cell.ljust(w) if k == text else cell.rjust(w)
+            for k, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  " + "  ".join(cells).rstrip())
+    if found is not None and len(found) > SHOWN:
+        lines.append(f"  and {len(found) - SHOWN} more")
+    return lines
+
+
+@contextmanager
+def piped_in(files: dict[Path, str]) -> Iterator[dict[Path, str]]:
+    """Give a file in the place of standard input.
+
+    Raises
+    ------
+    ArgumentError
+        Standard input is empty, or there are other inputs beside it.
+    """
+    if PIPE not in files:
+        yield files
+        return
+    if len(files) > 1:
+        raise ArgumentError("-: standard input is one image; leave the other inputs out")
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "stdin")
+        path.write_bytes(read_stdin())
+        yield {path: "stdin"}
+
+
+def _stop_on(failed: dict[Path, str]) -> None:
+    if failed:
+        first, *more = failed.values()
+        others = f" (and {len(more)} more: {', '.join(str(p) for p in list(failed)[1:])})"
         raise ImageFileError(first + (others if more else ""))
-    found.stop_on_unread()
 
 
 def _numbers(bands: str) -> tuple[int, ...]:
@@ -110,7 +336,7 @@ def _numbers(bands: str) -> tuple[int, ...]:
     return tuple(int(name) for name in names)
 
 
-def say_ranges(images: Iterable[Path], bands: tuple[int, ...] = ()) -> None:
+def say_ranges(images: Iterable[Path], bands: Sequence[int] = ()) -> None:
     """Print which levels of images of more than 8 bits were seen as 0 to 255."""
     from pixelwise.io.image import levels_used
 

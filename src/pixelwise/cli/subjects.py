@@ -13,25 +13,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pixelwise.cli.inputs import PIPE, local_files, read_stdin
 from pixelwise.cli.predict import say_ranges
 from pixelwise.errors import ArgumentError, ImageFileError
 
 if TYPE_CHECKING:
-    from pixelwise.blur import Background, Selection
+    from pixelwise.backgrounds import Background, Selection
     from pixelwise.inference import Predictor
     from pixelwise.io.folders import Found
 
 NOTHING_WRITTEN = 3
 """Exit code if no photo and no clip shows a subject: nothing failed, but nothing was written."""
 
-PIPE = Path("-")
-"""Standard input or output in the place of a file."""
-
 PAUSE = 1.0
 """Seconds between two looks at a folder that is watched."""
 
 Inputs = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Argument(
         metavar="INPUT", help="Photos, folders or globs of them, clips, or - for stdin."
     ),
@@ -88,8 +86,21 @@ class Job:
     alpha: Path | None = None
     save_alpha: Path | None = None
 
-    def run(self, inputs: Sequence[Path], out: Path | None, watch: bool = False) -> None:
+    def run(
+        self,
+        inputs: Sequence[str],
+        out: Path | None,
+        watch: bool = False,
+        allow_url: bool = False,
+    ) -> None:
         """Change photos and clips, and say what was written.
+
+        Parameters
+        ----------
+        inputs : sequence of str
+            As the person gave them.
+        out : Path, optional
+        watch, allow_url : bool
 
         Raises
         ------
@@ -98,14 +109,19 @@ class Job:
         ImageFileError
             Some photos could not be read; the others are written.
         """
+        if not inputs or out is None:
+            raise ArgumentError("give a photo or a clip, and --out")
+        with local_files(inputs, allow_url) as named:
+            files = [path for path, _ in named]
+            if watch:
+                self._watch(files, out)
+            else:
+                self._change(files, out)
+
+    def _change(self, inputs: Sequence[Path], out: Path) -> None:
         from pixelwise.io.folders import find_in
         from pixelwise.io.video import is_video
 
-        if not inputs or out is None:
-            raise ArgumentError("give a photo or a clip, and --out")
-        if watch:
-            self._watch(inputs, out)
-            return
         clips = [path for path in inputs if is_video(path)]
         photos = [path for path in inputs if path not in clips]
         if PIPE in inputs and len(inputs) > 1:
@@ -144,7 +160,7 @@ class Job:
 
     def photos(self, predictor: Predictor, found: Found, out: Path, piped: bool = False) -> int:
         """Change photos and animations, report each, and return how many were written."""
-        from pixelwise.blur import blur_files
+        from pixelwise.backgrounds import blur_files
         from pixelwise.io.animation import is_animation
 
         if len(found.names) > 1 and out.suffix:
@@ -178,7 +194,7 @@ class Job:
 
     def _clip(self, predictor: Predictor, clip: Path, result: Path) -> bool:
         """Change a clip, report it, and return whether it was written."""
-        from pixelwise.blur import blur_animation, blur_video
+        from pixelwise.backgrounds import blur_animation, blur_video
         from pixelwise.io.video import is_video
 
         blurred = blur_video if is_video(clip) else blur_animation
@@ -201,7 +217,7 @@ class Job:
 
     def _asked(self, predictor: Predictor) -> str:
         """Say what was looked for and not found."""
-        from pixelwise.blur.subject import ALL, LARGEST, subject_ids
+        from pixelwise.backgrounds.subject import ALL, LARGEST, subject_ids
 
         if self.selection.at is not None:
             return f"nothing at {self.selection.at[0]},{self.selection.at[1]}"
@@ -287,11 +303,8 @@ def piped(
     with TemporaryDirectory() as folder:
         files = list(inputs)
         if PIPE in inputs:
-            data = sys.stdin.buffer.read()
-            if not data:
-                raise ArgumentError("-: standard input is empty")
             files = [Path(folder, "stdin")]
-            files[0].write_bytes(data)
+            files[0].write_bytes(read_stdin())
         suffix = inputs[0].suffix.lower()
         kept = suffix if suffix and suffix in (suffixes or (suffix,)) else ".png"
         result = Path(folder, f"stdout{kept}") if out == PIPE else out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pixelwise.datasets.checks.checker import check, stop_on_findings, suggested_weights
 from pixelwise.datasets.checks.findings import KINDS, Finding, Report
+from pixelwise.datasets.colour_labels import label_map_of_colours, read_voc_images
 from pixelwise.datasets.conversion import convert
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.fetch import DOWNLOADS, Download, download
@@ -29,8 +30,10 @@ __all__ = [
     "convert",
     "download",
     "draw_shapes",
+    "label_map_of_colours",
     "list_splits",
     "open_dataset",
+    "read_voc_images",
     "stop_on_findings",
     "suggested_weights",
 ]

@@ -6,18 +6,26 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, Any, overload
 
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.concurrency import prefetch
 from pixelwise.datasets.cache import cached_reader
 from pixelwise.datasets.reader import Entry, Reader, Truth, memory_of
-from pixelwise.errors import DataError
+from pixelwise.drawing import show
+from pixelwise.drawing.display import png_of
+from pixelwise.errors import DataError, missing_extra
 from pixelwise.progress import track
 from pixelwise.samples import Instance, Sample, UInt8Array
 
+if TYPE_CHECKING:
+    from pixelwise.integrations.torch_data import Crops
 
-@dataclass(frozen=True, eq=False)
+SHOWN = 5
+"""Samples of a data set that a notebook shows."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset(Sequence[Sample]):
     """One split of a data set. Indexing reads from disk; nothing is kept.
 
@@ -50,9 +58,11 @@ class Dataset(Sequence[Sample]):
     >>> from tempfile import TemporaryDirectory
     >>> from pixelwise.datasets import draw_shapes, open_dataset
     >>> with TemporaryDirectory() as folder:
-    ...     dataset = open_dataset(draw_shapes(folder), say=str)
+    ...     dataset = open_dataset(draw_shapes(f"{folder}/shapes"), say=str)
     ...     len(dataset), dataset[0].name, [sample.name for sample in dataset[2:4]]
     (8, 'train_000', ['train_002', 'train_003'])
+    >>> dataset
+    Dataset('shapes', train, 8 images, 4 classes)
     """
 
     root: Path
@@ -68,6 +78,14 @@ class Dataset(Sequence[Sample]):
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    def __repr__(self) -> str:
+        known = f"{self.split}, {len(self)} images, {len(self.classes)} classes"
+        return f"Dataset({self.root.name!r}, {known})"
+
+    def _repr_png_(self) -> bytes | None:
+        """Show the first samples in a notebook."""
+        return png_of(show(self[:SHOWN])) if len(self) else None
 
     @overload
     def __getitem__(self, index: int) -> Sample: ...
@@ -261,6 +279,85 @@ class Dataset(Sequence[Sample]):
                 f"({len(unknown)} of {len(wanted)} names are not there)"
             )
         return replace(self, entries=tuple(e for e in self.entries if e.name in wanted))
+
+    def torch(
+        self,
+        crop: tuple[int, int] | None = None,
+        *,
+        normalise: bool = True,
+        augment: bool = False,
+    ) -> Crops:
+        """Return the same samples as tensors, for PyTorch's ``DataLoader``.
+
+        Parameters
+        ----------
+        crop : (height, width), optional
+            Of a random part, the same of image and label map. Samples that are smaller are left
+            out, and counted in the result's ``left_out``. Whole images if None.
+        normalise : bool
+            Subtract the mean of ImageNet and divide by its deviation; else 0..1.
+        augment : bool
+            Mirror half of the samples.
+
+        Returns
+        -------
+        torch.utils.data.Dataset
+            Of (image, label map): (3, h, w) float32 RGB, and (h, w) int64 class ids with 255 =
+            void, which is ``ignore_index=255`` of the loss.
+
+        Raises
+        ------
+        MissingExtraError
+            PyTorch is not installed.
+        DataError
+            Every sample is smaller than the crop.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from pixelwise.datasets import draw_shapes, open_dataset
+        >>> with TemporaryDirectory() as folder:
+        ...     pairs = open_dataset(draw_shapes(folder), say=str).torch(crop=(64, 64))
+        ...     image, label_map = pairs[0]
+        >>> image.shape, label_map.shape
+        (torch.Size([3, 64, 64]), torch.Size([64, 64]))
+        """
+        try:
+            from pixelwise.integrations.torch_data import Crops
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise missing_extra("Dataset.torch", "torch", "train") from None
+        kept = self if crop is None else self._at_least(crop)
+        left_out = len(self) - len(kept)
+        return Crops(kept, crop, normalise=normalise, augment=augment, left_out=left_out)
+
+    def to_hf(self) -> Any:
+        """Return the same samples as a data set of Hugging Face's ``datasets``.
+
+        Returns
+        -------
+        datasets.Dataset
+            ``image``, ``label`` (grey, (H, W) uint8 class ids, 255 = void), ``name``; the names of
+            the ids as JSON in ``info.description``.
+
+        Raises
+        ------
+        MissingExtraError
+            The package datasets is not installed.
+        """
+        from pixelwise.integrations.hugging_face import dataset_of
+
+        return dataset_of(self, self.classes)
+
+    def _at_least(self, size: tuple[int, int]) -> Dataset:
+        """Return the samples whose images are no smaller, by their headers."""
+        sizes = prefetch(self.reader.size, self.entries, 8, os.cpu_count() or 1)
+        fits = [h >= size[0] and w >= size[1] for h, w in sizes]
+        if not any(fits):
+            raise DataError(f"{self.root}: every image of '{self.split}' is smaller than {size}")
+        kept = (entry for entry, fit in zip(self.entries, fits, strict=True) if fit)
+        return replace(self, entries=tuple(kept))
 
     def remapped(self, rules: Mapping[str, str], target: ClassMap) -> Dataset:
         """Return the same samples with their classes translated to others.

@@ -39,7 +39,7 @@ def instance_colours(n: int) -> UInt8Array:
 
 
 def overlay_instances(
-    image: UInt8Array, instances: Sequence[Instance], opacity: float = 0.5
+    image: UInt8Array, instances: Sequence[Instance], opacity: float = 0.5, by_id: bool = False
 ) -> UInt8Array:
     """Blend a different colour over each instance, outline it, and write its number on it.
 
@@ -53,6 +53,9 @@ def overlay_instances(
         Of the image's size; later ones lie over earlier ones.
     opacity : float
         Share of the colour, 0..1.
+    by_id : bool
+        An instance's colour follows from its id, so that it keeps it from frame to frame, and not
+        from its place among the others. Ids are 1 or more.
 
     Returns
     -------
@@ -84,6 +87,9 @@ def overlay_instances(
     if not 0 <= opacity <= 1:
         raise ArgumentError(f"opacity: expected 0..1, got {opacity}")
     colours = instance_colours(len(instances))
+    if by_id and instances:
+        ids = [instance.id for instance in instances]
+        colours = instance_colours(max(ids))[np.array(ids) - 1]
     painted = image.copy()
     thick = max(1, round(max(size) / 400))
     around = np.ones((2 * thick + 1, 2 * thick + 1), dtype=np.uint8)

@@ -85,7 +85,9 @@ def predict_files(
         ``png`` (palette label map), ``overlay`` (classes over the image), ``instances`` (16-bit
         ids), ``instances_overlay`` (instances over the image), ``npz`` (label map, logits, class
         names; instance map, the instances' classes and scores), ``labelme`` and ``yolo`` (to be
-        corrected there), ``coco`` (one file for all, with png). If none is given: png and
+        corrected there), ``coco`` (one file for all, with png), ``geojson`` (polygons), ``json``
+        (`pixelwise.inference.outputs.found`), ``crops`` (a folder with the box of each instance).
+        If none is given: png and
         overlay, and both of instances if the weights find any.
     overwrite : bool
         Predict images again that have results.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from pixelwise.classes import ClassMap
 from pixelwise.datasets.formats.coco import CocoWriter
@@ -21,11 +23,13 @@ from pixelwise.io.files import write_json, write_text, written_whole
 from pixelwise.io.image import save_pillow
 from pixelwise.io.mask import (
     INSTANCES_SUFFIX,
+    count_ids,
     read_instance_map,
     read_label_map,
     write_instance_map,
     write_label_map,
 )
+from pixelwise.io.rle import encode_rle
 from pixelwise.samples import Instance, UInt8Array
 
 SUFFIXES = {
@@ -36,8 +40,14 @@ SUFFIXES = {
     "npz": ".npz",
     "labelme": ".json",
     "yolo": ".txt",
+    "geojson": ".geojson",
+    "json": "_found.json",
+    "crops": "_crops",
 }
 """What follows an image's stem in the name of each kind of file."""
+
+CROP_NAME = re.compile(r"[^\w-]+")
+"""What a class name may have that a file name had better not."""
 
 COCO_FILE, NAMES_FILE = "annotations.json", "data.yaml"
 KINDS = (*SUFFIXES, "coco")
@@ -160,6 +170,66 @@ def _write_labelme(path: Path, image_path: Path, _: UInt8Array, prediction: Pred
     write_json(path, annotation(item, prediction.classes, where), indent=None)
 
 
+def _write_geojson(path: Path, _: Path, __: UInt8Array, prediction: Prediction) -> None:
+    write_json(path, prediction.to_geojson(), indent=None)
+
+
+def _write_found(path: Path, image_path: Path, _: UInt8Array, prediction: Prediction) -> None:
+    write_json(path, found(prediction, str(image_path)), indent=None)
+
+
+def _write_crops(path: Path, _: Path, image: UInt8Array, prediction: Prediction) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    for number, instance in enumerate(prediction.parts(), start=1):
+        crop = Image.fromarray(np.ascontiguousarray(instance.within(image)))
+        name = CROP_NAME.sub("_", prediction.classes.names[instance.class_id])
+        save_pillow(path / f"{number:03}_{name}.png", crop)
+
+
+def found(prediction: Prediction, image: str) -> dict[str, Any]:
+    """Return what was found in an image, ready for JSON.
+
+    Parameters
+    ----------
+    prediction : Prediction
+    image : str
+        What to call the image.
+
+    Returns
+    -------
+    dict
+        ``image``, ``size`` [height, width], ``classes`` (pixels of each that occurs), and
+        ``instances`` or connected areas of classes, each with ``id``, ``class``, ``score``,
+        ``box`` [top, left, bottom, right], ``area`` in pixels, and ``segmentation``, COCO's RLE.
+
+    Examples
+    --------
+    >>> label_map, logits = np.array([[0, 1]], np.uint8), np.zeros((2, 1, 2), np.float32)
+    >>> prediction = Prediction(label_map, ClassMap(("background", "cat")), logits)
+    >>> content = found(prediction, "a.jpg")
+    >>> content["classes"], content["instances"][0]["box"]
+    ({'cat': 1}, [0, 1, 1, 2])
+    """
+    counts = count_ids(prediction.label_map)
+    names = prediction.classes.names
+    return {
+        "image": image,
+        "size": list(prediction.size),
+        "classes": {name: int(counts[names.index(name)]) for name in prediction.found()},
+        "instances": [
+            {
+                "id": i.id,
+                "class": names[i.class_id],
+                "score": round(i.score, 4) if prediction.instances is not None else None,
+                "box": list(i.box),
+                "area": i.area,
+                "segmentation": encode_rle(i.mask),
+            }
+            for i in prediction.parts()
+        ],
+    }
+
+
 def _write_yolo(path: Path, image_path: Path, _: UInt8Array, prediction: Prediction) -> None:
     writer = YoloWriter(path.parent, prediction.classes, None)
     write_text(path, writer.lines(_item(image_path, prediction.label_map, prediction.instances)))
@@ -173,6 +243,9 @@ _WRITERS: dict[str, Callable[[Path, Path, UInt8Array, Prediction], None]] = {
     "npz": _write_npz,
     "labelme": _write_labelme,
     "yolo": _write_yolo,
+    "geojson": _write_geojson,
+    "json": _write_found,
+    "crops": _write_crops,
 }
 
 

@@ -80,7 +80,8 @@ class Predictor:
         threads : int, optional
             Processor threads the network may use; all cores if not given.
         device : str
-            One of ``"cpu"``, ``"cuda"`` and ``"coreml"``.
+            ``"cpu"``, ``"cuda"``, ``"directml"``, ``"coreml"``, ``"openvino"``, or ``"auto"``: the
+            first GPU that works, else the processor.
         instances : bool
             False loads the classes alone: the card is that of a semantic network, and the
             instance branch costs neither time nor memory.
@@ -120,6 +121,28 @@ class Predictor:
             return cls(card, session)
         kept = tuple(whole.classes.index(name) for name in card.classes.names)
         return cls(card, session, Restriction(whole, kept))
+
+    def at_least(self, score: float) -> Predictor:
+        """Return the same predictor with another least score of the instances it keeps.
+
+        Parameters
+        ----------
+        score : float
+            0..1; the card's ``score_threshold`` is what suited the weights' validation images.
+
+        Raises
+        ------
+        ArgumentError
+            A score out of range.
+
+        Examples
+        --------
+        >>> Predictor.load("nuclei").at_least(0.9).card.score_threshold
+        0.9
+        """
+        if not 0 <= score <= 1:
+            raise ArgumentError(f"least score: expected 0..1, got {score:g}")
+        return replace(self, card=replace(self.card, score_threshold=score))
 
     @property
     def classes(self) -> ClassMap:
@@ -163,14 +186,14 @@ class Predictor:
         logits = self._merged(whole)
         label_map = self._decided(logits, image)
         if not branch:
-            return Prediction(label_map, self.classes, logits)
+            return Prediction(label_map, self.classes, logits, image=image)
         if self.restriction is None:
             label_map, found = find_instances(branch, logits, label_map, self.card)
         else:
             card = self.restriction.grouping_card(self.card)
             whole_map, found = find_instances(branch, whole, self._decided(whole, image), card)
             label_map, found = self.restriction.translated(label_map, whole_map, found)
-        return Prediction(label_map, self.classes, logits, found)
+        return Prediction(label_map, self.classes, logits, found, image)
 
     def logits(self, image: UInt8Array, tta: Sequence[str] = ()) -> Float32Array:
         """Return the logits of one image, averaged over all views of it.

@@ -13,11 +13,25 @@ from pixelwise.samples import Float32Array
 from pixelwise.weights.onnx_file import first_output_only
 
 DEVICES = {
+    "auto": "",
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
+    "directml": "DmlExecutionProvider",
     "coreml": "CoreMLExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
 }
 """What a network can run on, by the name of ONNX Runtime's part for it."""
+
+PACKAGES = {
+    "cuda": "onnxruntime-gpu (NVIDIA; Linux and Windows)",
+    "directml": "onnxruntime-directml (any GPU on Windows)",
+    "coreml": "onnxruntime on macOS",
+    "openvino": "onnxruntime-openvino (Intel; Linux and Windows)",
+}
+"""Which build of ONNX Runtime brings a device."""
+
+AUTOMATIC = ("cuda", "directml")
+"""What ``auto`` tries before the processor: GPUs, on which everything but small networks gains."""
 
 INPUT = "image"
 """What every weights file calls its input."""
@@ -79,7 +93,7 @@ class OnnxSession:
     threads : int, optional
         Processor threads; all cores if not given.
     device : str
-        One of `DEVICES`.
+        One of `DEVICES`; ``auto`` is the first of `AUTOMATIC` that works, else the processor.
 
     Raises
     ------
@@ -95,10 +109,10 @@ class OnnxSession:
     def __post_init__(self) -> None:
         if self.device not in DEVICES:
             raise ArgumentError(f"unknown device {self.device!r}; there is: {', '.join(DEVICES)}")
-        if DEVICES[self.device] not in onnxruntime.get_available_providers():
+        if self.device != "auto" and DEVICES[self.device] not in available():
             raise ArgumentError(
-                f"device {self.device!r}: the installed onnxruntime cannot use it; "
-                "install its package for that device (onnxruntime-gpu for cuda)"
+                f"device {self.device!r}: the installed ONNX Runtime cannot use it; install "
+                f"{PACKAGES[self.device]} in the place of onnxruntime, or use --device auto"
             )
 
     @cached_property
@@ -143,10 +157,30 @@ class OnnxSession:
         if self.threads is not None:
             options.intra_op_num_threads = self.threads
         # What the device has no kernel for falls back to the processor.
-        providers = list(dict.fromkeys([DEVICES[self.device], DEVICES["cpu"]]))
+        tried = AUTOMATIC if self.device == "auto" else (self.device,)
+        wanted = [DEVICES[name] for name in tried if DEVICES[name] in available()]
+        providers = list(dict.fromkeys([*wanted, DEVICES["cpu"]]))
         try:
-            return onnxruntime.InferenceSession(data, options, providers=providers)
+            session = onnxruntime.InferenceSession(data, options, providers=providers)
         # ONNX Runtime's own exceptions share no public base class.
         except Exception as error:
             reason = str(error).splitlines()[0]
             raise WeightsError(f"{self.where}: not a readable ONNX file ({reason})") from None
+        # Without its driver, ONNX Runtime leaves a device out and says nothing.
+        if self.device != "auto" and DEVICES[self.device] not in session.get_providers():
+            raise ArgumentError(
+                f"device {self.device!r}: ONNX Runtime has it, but it does not start here; are its "
+                "driver and libraries installed? --device auto uses what works"
+            )
+        return session
+
+
+def available() -> list[str]:
+    """Return the names of the parts that the installed ONNX Runtime has.
+
+    Examples
+    --------
+    >>> "CPUExecutionProvider" in available()
+    True
+    """
+    return list(onnxruntime.get_available_providers())

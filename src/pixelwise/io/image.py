@@ -151,7 +151,7 @@ def image_of_bytes(data: bytes, path: str | Path) -> UInt8Array:
     if image is not None:
         return image
     with open_pillow(path, data) as picture:
-        return _flatten(picture, path)
+        return flatten(picture, path)
 
 
 def to_rgb(array: npt.NDArray[np.generic]) -> UInt8Array:
@@ -186,7 +186,7 @@ def to_rgb(array: npt.NDArray[np.generic]) -> UInt8Array:
         )
     if array.dtype == np.uint16:
         array = (array.astype(np.uint16) >> 8).astype(np.uint8)
-    return _flatten(Image.fromarray(np.ascontiguousarray(array)), "array")
+    return flatten(Image.fromarray(np.ascontiguousarray(array)), "array")
 
 
 def open_pillow(path: str | Path, data: bytes | None = None) -> Image.Image:
@@ -471,7 +471,30 @@ def _counts(levels: UInt16Array) -> Int64Array:
     return np.bincount(levels.ravel(), minlength=1 << 16).astype(np.int64)
 
 
-def _flatten(picture: Image.Image, path: str | Path) -> UInt8Array:
+def flatten(picture: Image.Image, path: str | Path) -> UInt8Array:
+    """Turn an image that Pillow has decoded into the one layout used here.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+    path : str or Path
+        What to call it in an error.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        RGB; see `read_image`.
+
+    Raises
+    ------
+    ImageFileError
+        Floating-point pixels.
+
+    Examples
+    --------
+    >>> flatten(Image.new("RGBA", (1, 1), (0, 0, 0, 0)), "a").tolist()
+    [[[255, 255, 255]]]
+    """
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I"):
         # Pillow would clip 16-bit values at 255 instead of scaling them.

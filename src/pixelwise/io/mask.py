@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise.classes import VOID, ClassMap, voc_palette
+from pixelwise.classes import VOID, ClassMap, voc_colormap
 from pixelwise.errors import ArgumentError, ColourError, ImageFileError, LabelError
 from pixelwise.io.decoders import decode_png_levels
 from pixelwise.io.image import IMAGE_FORMATS, open_pillow, read_bytes, save_pillow
@@ -264,7 +264,7 @@ def encode_rgb(label_map: UInt8Array) -> UInt8Array:
     >>> encode_rgb(np.array([[0, 15, 255]], dtype=np.uint8)).tolist()
     [[[0, 0, 0], [192, 128, 128], [224, 224, 192]]]
     """
-    return voc_palette()[label_map]
+    return voc_colormap()[label_map]
 
 
 def decode_rgb(
@@ -415,7 +415,7 @@ def _channel_tables() -> tuple[UInt8Array, UInt8Array]:
             bits[channel] |= (((values >> (7 - round_)) & 1) << (3 * round_ + channel)).astype(
                 np.uint8
             )
-        foreign[channel, voc_palette()[:, channel]] = 0
+        foreign[channel, voc_colormap()[:, channel]] = 0
     return bits, foreign
 
 

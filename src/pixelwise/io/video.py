@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
+import numpy.typing as npt
+
 from pixelwise.errors import ArgumentError, VideoFileError, missing_extra
 from pixelwise.io.files import written_whole
+from pixelwise.samples import Float32Array, UInt8Array
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -150,6 +155,36 @@ def rewrite(
         except need_av().error.FFmpegError as error:
             raise ArgumentError(f"{out}: cannot be written ({error.strerror})") from None
     return clip
+
+
+@contextmanager
+def opened_clip(source: Path) -> Iterator[tuple[Clip, Iterator[VideoFrame]]]:
+    """Read a clip frame by frame, as `rewrite` does; nothing is written.
+
+    Parameters
+    ----------
+    source : Path
+
+    Yields
+    ------
+    clip : Clip
+        Its rotation is known once a frame has been read.
+    frames : iterator of av.VideoFrame
+
+    Raises
+    ------
+    VideoFileError
+        The clip cannot be read at all, or holds no video.
+    """
+    with closing(_opened(source)) as container:
+        clip = _clip(container, source)
+        frames = _frames(container, clip, deque())
+        first = next(frames, None)
+        if first is None:
+            why = f" ({clip.trouble[0]})" if clip.trouble else ""
+            raise VideoFileError(f"{source}: no frame of it can be read{why}")
+        clip.rotation = first.rotation
+        yield clip, chain([first], frames)
 
 
 def need_av() -> Any:
@@ -329,3 +364,53 @@ def _encoder(suffix: str, transparent: bool, deep: bool) -> tuple[str, dict[str,
         if name in av.codecs_available:
             return name, options
     raise ArgumentError(f"{suffix}: the installed PyAV has no encoder for it; try .mp4")
+
+
+def mix_into(frame: VideoFrame, background: UInt8Array, alpha: Float32Array, rotation: int) -> None:
+    """Blend an upright background into the planes of a frame, by 1 - alpha; the frame changes.
+
+    Parameters
+    ----------
+    frame : av.VideoFrame
+        In one of `PLANAR`.
+    background : (h, w, 3) uint8
+        RGB, as a player shows it; of any size.
+    alpha : (h, w) float32
+        Share of the frame, 0..1.
+    rotation : int
+        Degrees counterclockwise by which a player turns the frame.
+    """
+    from av import VideoFrame
+
+    background = np.rot90(background, -rotation // 90)
+    alpha = np.ascontiguousarray(np.rot90(alpha, -rotation // 90))
+    even = background.shape[0] // 2 * 2, background.shape[1] // 2 * 2
+    rgb = np.ascontiguousarray(background[: even[0], : even[1]])
+    behind = VideoFrame.from_ndarray(rgb, format="rgb24")
+    behind = behind.reformat(format=frame.format.name, dst_colorspace=matrix_of(frame), threads=1)
+    frame.make_writable()
+    kind = np.dtype(np.uint16 if is_deep(frame.format) else np.uint8)
+    shares: dict[tuple[int, int], Any] = {}  # by (width, height), as OpenCV takes it
+    for plane, other in zip(frame.planes, behind.planes, strict=True):
+        size = plane.width, plane.height
+        own = pixels_of(plane, kind)
+        if size not in shares:  # both colour planes have the same size
+            shares[size] = cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR)
+        share = shares[size]
+        new = cv2.resize(pixels_of(other, kind), size, interpolation=cv2.INTER_LINEAR)
+        if own.dtype == np.uint8:
+            cv2.blendLinear(own, new, share, 1 - share, dst=own)
+        else:  # OpenCV blends no 16-bit integers
+            own[:] = np.rint(new + share * (own.astype(np.float32) - new))
+
+
+def pixels_of(plane: Any, kind: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return the pixels of a plane, (h, w) of a dtype."""
+    rows = np.frombuffer(plane, kind).reshape(-1, plane.line_size // kind.itemsize)
+    return rows[: plane.height, : plane.width]
+
+
+def matrix_of(frame: VideoFrame) -> int:
+    """Return FFmpeg's number of a frame's colour matrix; if unknown, what players assume."""
+    stated = int(frame.colorspace)
+    return stated if stated in (1, 4, 5, 6, 7, 9) else 1 if frame.height >= 720 else 5

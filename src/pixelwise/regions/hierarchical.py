@@ -10,8 +10,11 @@ import cv2
 import higra
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from pixelwise.defaults import CUT
+from pixelwise.drawing import instance_colours, outline_regions
+from pixelwise.drawing.display import png_of
 from pixelwise.errors import ArgumentError
 from pixelwise.io.image import fit_within, to_rgb
 from pixelwise.regions.boundaries import Boundaries, boundaries_between, pair_keys
@@ -64,6 +67,12 @@ class Hierarchy:
     def __len__(self) -> int:
         """Return how many regions the finest cut has."""
         return (len(self.parents) + 1) // 2
+
+    def _repr_png_(self) -> bytes:
+        """Show the regions of a cut in colours of their own, in a notebook."""
+        region_map = self.cut(min(CUT, len(self)))
+        colours = instance_colours(int(region_map.max()) + 1)
+        return png_of(Image.fromarray(outline_regions(colours[region_map], region_map)))
 
     def cut(self, n: int | None = None, level: float | None = None) -> Int32Array:
         """Return one of the nested region maps.

@@ -6,21 +6,27 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from pixelwise.blur.background import Background, Blur
-from pixelwise.blur.subject import ALL, find_subject
+from pixelwise.backgrounds.background import Background, Blur
+from pixelwise.backgrounds.subject import ALL, find_subject
 from pixelwise.concurrency import run_ahead
 from pixelwise.effects.blending import cut_out, edge_contrast, lifted
 from pixelwise.effects.matte import soft_alpha
 from pixelwise.effects.temporal import AHEAD, steady, still_share
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.image import fit_within
-from pixelwise.io.video import Clip, is_deep, planar, rewrite, stored_format
+from pixelwise.io.video import (
+    Clip,
+    matrix_of,
+    mix_into,
+    planar,
+    rewrite,
+    stored_format,
+)
 from pixelwise.progress import frame_bar
 from pixelwise.samples import Float32Array, UInt8Array
 
@@ -199,7 +205,7 @@ def _composited(
         if behind is None:
             yield _cut_out(frame, alpha, rotation)
             continue
-        _mix(frame, lifted(behind, alpha, contrast), alpha, rotation)
+        mix_into(frame, lifted(behind, alpha, contrast), alpha, rotation)
         yield frame
 
 
@@ -243,7 +249,7 @@ def _small(frame: VideoFrame, rotation: int) -> UInt8Array:
         width,
         height,
         format="rgb24",
-        src_colorspace=_matrix(frame),
+        src_colorspace=matrix_of(frame),
         interpolation="AREA",
         threads=1,
     )
@@ -254,48 +260,10 @@ def _cut_out(frame: VideoFrame, alpha: Float32Array, rotation: int) -> VideoFram
     """Return a frame as RGBA, with an upright alpha."""
     from av import VideoFrame
 
-    rgb = frame.reformat(format="rgb24", src_colorspace=_matrix(frame), threads=1)
+    rgb = frame.reformat(format="rgb24", src_colorspace=matrix_of(frame), threads=1)
     turned = np.ascontiguousarray(np.rot90(alpha, -rotation // 90))
     large = cv2.resize(turned, (frame.width, frame.height), interpolation=cv2.INTER_LINEAR)
     pixels = np.asarray(rgb.to_ndarray(), dtype=np.uint8)
     made = VideoFrame.from_ndarray(cut_out(pixels, np.clip(large, 0, 1)), format="rgba")
     made.pts, made.time_base = frame.pts, frame.time_base
     return made
-
-
-def _mix(frame: VideoFrame, background: UInt8Array, alpha: Float32Array, rotation: int) -> None:
-    """Blend an upright background into the planes of a frame, by 1 - alpha."""
-    from av import VideoFrame
-
-    background = np.rot90(background, -rotation // 90)
-    alpha = np.ascontiguousarray(np.rot90(alpha, -rotation // 90))
-    even = background.shape[0] // 2 * 2, background.shape[1] // 2 * 2
-    rgb = np.ascontiguousarray(background[: even[0], : even[1]])
-    behind = VideoFrame.from_ndarray(rgb, format="rgb24")
-    behind = behind.reformat(format=frame.format.name, dst_colorspace=_matrix(frame), threads=1)
-    frame.make_writable()
-    kind = np.dtype(np.uint16 if is_deep(frame.format) else np.uint8)
-    shares: dict[tuple[int, int], Any] = {}  # by (width, height), as OpenCV takes it
-    for plane, other in zip(frame.planes, behind.planes, strict=True):
-        size = plane.width, plane.height
-        own = _pixels(plane, kind)
-        if size not in shares:  # both colour planes have the same size
-            shares[size] = cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR)
-        share = shares[size]
-        new = cv2.resize(_pixels(other, kind), size, interpolation=cv2.INTER_LINEAR)
-        if own.dtype == np.uint8:
-            cv2.blendLinear(own, new, share, 1 - share, dst=own)
-        else:  # OpenCV blends no 16-bit integers
-            own[:] = np.rint(new + share * (own.astype(np.float32) - new))
-
-
-def _pixels(plane: Any, kind: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Return the pixels of a plane, (h, w) of a dtype."""
-    rows = np.frombuffer(plane, kind).reshape(-1, plane.line_size // kind.itemsize)
-    return rows[: plane.height, : plane.width]
-
-
-def _matrix(frame: VideoFrame) -> int:
-    """Return FFmpeg's number of a frame's colour matrix; if unknown, what players assume."""
-    stated = int(frame.colorspace)
-    return stated if stated in (1, 4, 5, 6, 7, 9) else 1 if frame.height >= 720 else 5

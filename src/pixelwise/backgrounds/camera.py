@@ -10,9 +10,9 @@ from queue import Empty, Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from pixelwise.blur.background import Background, Blur
-from pixelwise.blur.subject import ALL
-from pixelwise.blur.video import blurred_frames
+from pixelwise.backgrounds.background import Background, Blur
+from pixelwise.backgrounds.subject import ALL
+from pixelwise.backgrounds.video import blurred_frames
 from pixelwise.errors import ArgumentError, VideoFileError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.video import need_av

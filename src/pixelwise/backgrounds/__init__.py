@@ -1,7 +1,7 @@
 """Background blur, removal and replacement: in photos, clips, and live from a camera."""
 
-from pixelwise.blur.animation import blur_animation
-from pixelwise.blur.background import (
+from pixelwise.backgrounds.animation import blur_animation
+from pixelwise.backgrounds.background import (
     Background,
     Blur,
     Colour,
@@ -10,9 +10,9 @@ from pixelwise.blur.background import (
     Transparent,
     parse_background,
 )
-from pixelwise.blur.photos import BlurOutcome, blur_files
-from pixelwise.blur.subject import Selection, Subject, find_subject
-from pixelwise.blur.video import VideoOutcome, blur_video
+from pixelwise.backgrounds.photos import BlurOutcome, blur_files
+from pixelwise.backgrounds.subject import Selection, Subject, find_subject
+from pixelwise.backgrounds.video import VideoOutcome, blur_video
 
 __all__ = [
     "Background",

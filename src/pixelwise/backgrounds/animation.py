@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pixelwise.blur.background import Background, Blur, Mask
-from pixelwise.blur.subject import ALL, Selection, find_subject
-from pixelwise.blur.video import VideoOutcome
+from pixelwise.backgrounds.background import Background, Blur, Mask
+from pixelwise.backgrounds.subject import ALL, Selection, find_subject
+from pixelwise.backgrounds.video import VideoOutcome
 from pixelwise.effects.temporal import steady
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.predictor import Predictor

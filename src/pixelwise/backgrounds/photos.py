@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.blur.background import Background, Blur
-from pixelwise.blur.subject import ALL, Selection, find_subject
+from pixelwise.backgrounds.background import Background, Blur
+from pixelwise.backgrounds.subject import ALL, Selection, find_subject
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.alpha import read_alpha, write_alpha
@@ -135,15 +135,21 @@ def blur_files(
                 continue
             alpha, names = found.alpha(image), found.names  # type: ignore[assignment]
         changed = background.apply(image, alpha)
-        metadata.save(result, changed[_box(alpha)] if crop else changed)
+        metadata.save(result, changed[rows_and_columns_of(alpha)] if crop else changed)
         if alpha_out:
             write_alpha(alpha_out, alpha)
         written[result] = names
     return BlurOutcome(written, tuple(without), failed)
 
 
-def _box(alpha: Float32Array) -> tuple[slice, slice]:
-    """Return the rows and columns of what is visible, and a rim around it."""
+def rows_and_columns_of(alpha: Float32Array) -> tuple[slice, slice]:
+    """Return the rows and columns of what is visible, and a rim around it.
+
+    Parameters
+    ----------
+    alpha : (H, W) float32
+        0..1.
+    """
     rows, columns = (np.flatnonzero((alpha > VISIBLE).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return slice(None), slice(None)
