@@ -353,7 +353,7 @@ def test_ctrl_c_ends_it_at_once_and_keeps_what_was_saved(tmp_path: Path) -> None
             server.stdout.close()
 
 
-def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_named() -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as taken:

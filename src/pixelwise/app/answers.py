@@ -144,19 +144,18 @@ class Answers:
         box = request.get("box")
         if box is not None:
             box = _box(box, photo.size, scale)
-        prior = self._prior(photo, request.get("within"))
-        mask = select(tree, on, off, box, _resized(prior, small))
-        return {"rle": encode_rle(_resized(mask.astype(np.float32), photo.size) > 0.5)}
+        within = request.get("within")
+        mask = None if within is None else _resized(mask_of(within, photo.size), small) > 0.5
+        found = select(tree, on, off, box, mask, _resized(self._belief(photo), small))
+        return {"rle": encode_rle(_resized(found, photo.size) > 0.5)}
 
-    def _prior(self, photo: Photo, within: object) -> Float32Array:
-        """Return what is known before the strokes: a mask to correct, or what stands out."""
-        if within is not None:
-            return mask_of(within, photo.size).astype(np.float32)
+    def _belief(self, photo: Photo) -> Float32Array:
+        """Return how likely each pixel is of an object, (h, w) float32: what stands out."""
         found = self.photos.cache.get(
             (photo.id, "found"),
             lambda: find_subject(self.predictor, self.photos.image(photo)).probability,
         )
-        # What stands out is a hint only: the object that is meant may be another one.
+        # A hint only: the object that is meant may be another one.
         return np.asarray(0.25 + 0.5 * found, dtype=np.float32)
 
 
@@ -255,8 +254,9 @@ def region_colours(region_map: UInt8Array) -> UInt8Array:
     return np.stack([ids & 255, (ids >> 8) & 255, ids >> 16], axis=-1).astype(np.uint8)
 
 
-def _resized(plane: Float32Array, size: tuple[int, int]) -> Float32Array:
-    return np.asarray(cv2.resize(plane, (size[1], size[0])), dtype=np.float32)
+def _resized(plane: Float32Array | BoolArray, size: tuple[int, int]) -> Float32Array:
+    whole = cv2.resize(plane.astype(np.float32), (size[1], size[0]))
+    return np.asarray(whole, dtype=np.float32)
 
 
 def _points(

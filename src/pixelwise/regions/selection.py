@@ -1,4 +1,4 @@
-"""One object of an image, from a few points on and off it, or a box: a cut of the regions' graph."""
+"""One object of an image, from points on and off it, or a box: a cut of the graph of its regions."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ SHARPNESS = 12.0
 PRIOR_WEIGHT = 0.15
 """Of what is known beforehand, per pixel, against 1 for each pixel of a cut where nothing is."""
 
+MASK_WEIGHT = 0.3
+"""Of a mask that is to be corrected, per pixel."""
+
+AROUND = 0.3
+"""Strength 0..1 of boundaries up to which the region around a point is all of its kind."""
+
 SCALE = 1000
 """Capacities are whole numbers: this is 1."""
 
@@ -30,6 +36,7 @@ def select(
     on: Sequence[Point],
     off: Sequence[Point] = (),
     box: tuple[int, int, int, int] | None = None,
+    mask: BoolArray | None = None,
     prior: Float32Array | None = None,
 ) -> BoolArray:
     """Select an object by points and strokes.
@@ -46,9 +53,11 @@ def select(
         Pixels of the object, and others.
     box : (top, left, bottom, right), optional
         Nothing outside of it is selected, in pixels.
+    mask : (H, W) bool, optional
+        What is to be corrected.
     prior : (H, W) float32, optional
-        0..1: how likely each pixel is of the object before the points are known; 0.5 says
-        nothing. The mask of an object that is to be corrected, or a network's probability.
+        0..1: how likely each pixel is of the object before the points are known, for example a
+        network's probability; 0.5 says nothing.
 
     Returns
     -------
@@ -78,11 +87,12 @@ def select(
             raise ArgumentError(f"select: ({row}, {column}) is outside of the image of {size}")
     count = len(tree)
     areas = np.bincount(tree.leaves.ravel(), minlength=count)
-    favour = _favour(tree, box, prior)
-    for_side, against = _votes(tree, on, count), _votes(tree, off, count)
-    sure_on = (for_side > 0) & (for_side >= against)
-    sure_off = (against > for_side) | _outside(tree, box, areas)
-    sure_off &= ~sure_on
+    sure_on, sure_off = _sure(_votes(tree, on, count), _votes(tree, off, count))
+    around = _tops(tree, AROUND)
+    near_on, near_off = _sure(*(np.bincount(around, v)[around] for v in (sure_on, sure_off)))
+    sure_on, sure_off = sure_on | (near_on & ~sure_off), sure_off | (near_off & ~sure_on)
+    sure_off |= _outside(tree, box, areas) & ~sure_on
+    favour = _favour(tree, areas, box is not None, mask, prior)
     inside = _cut(tree, favour * areas, sure_on, sure_off)
     return np.asarray(inside[tree.leaves], dtype=np.bool_)
 
@@ -93,6 +103,19 @@ def _votes(tree: Hierarchy, points: Sequence[Point], count: int) -> Int64Array:
         return np.zeros(count, dtype=np.int64)
     rows, columns = np.array(points).T
     return np.bincount(tree.leaves[rows, columns], minlength=count)
+
+
+def _sure(on: Int64Array, off: Int64Array) -> tuple[BoolArray, BoolArray]:
+    """Return which regions have more points of one kind, and which of the other."""
+    return np.asarray((on > 0) & (on >= off)), np.asarray(off > on)
+
+
+def _tops(tree: Hierarchy, level: float) -> Int64Array:
+    """Return for each of the finest regions in which one of a coarser cut it lies."""
+    coarse = tree.cut(level=level)
+    found = np.zeros(len(tree), dtype=np.int64)
+    found[tree.leaves.ravel()] = coarse.ravel()
+    return found
 
 
 def _outside(
@@ -107,19 +130,27 @@ def _outside(
 
 
 def _favour(
-    tree: Hierarchy, box: tuple[int, int, int, int] | None, prior: Float32Array | None
+    tree: Hierarchy,
+    areas: Int64Array,
+    boxed: bool,
+    mask: BoolArray | None,
+    prior: Float32Array | None,
 ) -> Float64Array:
     """Return what speaks for each region, per pixel: above 0 for the object, below against it."""
-    count = len(tree)
-    size = tree.leaves.shape
+
+    def mean(plane: Float32Array) -> Float64Array:
+        total = np.bincount(tree.leaves.ravel(), plane.ravel(), len(areas))
+        return np.asarray(total / np.maximum(areas, 1))
+
     if prior is None:
-        # Inside of a box more likely than not; else less, or a point would take the whole image.
-        belief = np.full(size, 0.55 if box is not None else 0.4, dtype=np.float32)
+        # In a box more likely than not; else less, or a point would take the whole image.
+        belief = np.full(len(areas), 0.55 if boxed else 0.4)
     else:
-        belief = np.clip(prior, 0.02, 0.98)
-    areas = np.maximum(np.bincount(tree.leaves.ravel(), minlength=count), 1)
-    mean = np.bincount(tree.leaves.ravel(), belief.ravel(), count) / areas
-    return PRIOR_WEIGHT * np.log(mean / (1 - mean))
+        belief = np.clip(mean(prior), 0.05, 0.95)
+    favour = PRIOR_WEIGHT * np.log(belief / (1 - belief))
+    if mask is not None:
+        favour += MASK_WEIGHT * (2 * mean(mask.astype(np.float32)) - 1)
+    return np.asarray(favour)
 
 
 def _cut(
