@@ -30,6 +30,7 @@ LAYERS = [
     {"kinds", "one_line"},
     {"networks"},
     {"training"},
+    {"app"},
     {"cli", "__main__", "__init__"},
 ]
 LAYER_OF = {package: layer for layer, packages in enumerate(LAYERS) for package in packages}
@@ -50,7 +51,8 @@ ALLOWED = {
     7: {"PIL", "numpy"},
     8: {"torch", "transformers"},
     9: {"torch", "numpy", "cv2", "onnx", "onnxruntime", "lightning_fabric", "psutil"},
-    10: {"typer", "rich", "skimage", "numpy", "PIL", "lazy_loader"},
+    10: {"starlette", "numpy", "PIL", "cv2"},
+    11: {"typer", "rich", "skimage", "numpy", "PIL", "lazy_loader", "uvicorn", "starlette"},
 }
 MOST_LINES, MOST_PARAMETERS = 60, 8
 """Lines of code in a function, and parameters in a signature."""

@@ -73,7 +73,7 @@ def missing_extra(what: str, package: str, extra: str) -> MissingExtraError:
     package : str
         The first package that could not be imported.
     extra : str
-        The extra that brings it: ``train``, ``hub``, ``video`` or ``heic``.
+        The extra that brings it: ``train``, ``hub``, ``video``, ``heic`` or ``app``.
 
     Examples
     --------

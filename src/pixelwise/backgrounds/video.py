@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +78,7 @@ def blur_video(
     out: str | Path,
     background: Background | None = None,
     subject: tuple[str, ...] = (ALL,),
+    on_frame: Callable[[int, int], object] | None = None,
 ) -> VideoOutcome:
     """Blur or replace the background of a clip; sound, frame times and rotation are kept.
 
@@ -94,6 +95,9 @@ def blur_video(
         ``.webm`` (VP9) or ``.mov`` (ProRes 4444).
     subject : tuple of str
         As for `find_subject`.
+    on_frame : callable, optional
+        Called after each frame with how many are done and how many there are, 0 if that is not
+        known. An error that it raises ends the work, and nothing is written.
 
     Returns
     -------
@@ -119,10 +123,11 @@ def blur_video(
 
     def change(frames: Iterator[VideoFrame], clip: Clip) -> Iterator[VideoFrame]:
         with frame_bar("blurring", clip.frames or None) as step:
-            for frame in blurred_frames(
-                predictor, frames, background, subject, clip.rotation, names
-            ):
+            blurred = blurred_frames(predictor, frames, background, subject, clip.rotation, names)
+            for done, frame in enumerate(blurred, start=1):
                 step()
+                if on_frame is not None:
+                    on_frame(done, clip.frames or 0)
                 yield frame
         if not names:
             raise NothingFoundError

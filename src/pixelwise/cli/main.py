@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 import pixelwise
+from pixelwise.cli.app import app
 from pixelwise.cli.bench import bench
 from pixelwise.cli.blur import blur
 from pixelwise.cli.check import check
@@ -71,6 +72,7 @@ COMMANDS = {
     ),
     "demo": Command(demo, "Use", "--out demo.html"),
     "predict": Command(predict, "Use", "photo.jpg folder/ --out masks"),
+    "app": Command(app, "Use", "photos --save corrected"),
     "blur": Command(blur, "Use", "photo.jpg --out blurred.jpg --strength 3"),
     "cutout": Command(cutout, "Use", "photo.jpg --out cutout.png --crop"),
     "regions": Command(regions, "Use", "photo.jpg --out parts -n 50"),
@@ -148,19 +150,19 @@ def root(
 
 def build_app() -> typer.Typer:
     """Return the command-line program with every command."""
-    app = typer.Typer(
+    program = typer.Typer(
         cls=_Group, no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False
     )
-    app.callback(invoke_without_command=True)(root)
+    program.callback(invoke_without_command=True)(root)
     for name, command in COMMANDS.items():
-        app.command(
+        program.command(
             name,
             cls=_Command,
             help=_unwrapped(command.function),
             epilog=f"Example: [bold]pixelwise {name} {command.example}[/]",
             rich_help_panel=command.group,
         )(command.function)
-    return app
+    return program
 
 
 def _unwrapped(function: Callable[..., Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -248,12 +249,30 @@ def write_label_map(path: str | Path, label_map: UInt8Array, classes: ClassMap) 
     ...     pixel_kind(f"{folder}/a.png")
     'palette'
     """
-    check_label_map(label_map)
     if Path(path).suffix.lower() != ".png":
         raise ArgumentError(f"{path}: label maps are written as palette PNG; end the name in .png")
+    save_pillow(path, _palette_picture(label_map, classes))
+
+
+def png_of_label_map(label_map: UInt8Array, classes: ClassMap) -> bytes:
+    """Return what `write_label_map` would write.
+
+    Examples
+    --------
+    >>> classes = ClassMap(("background", "cat"))
+    >>> png_of_label_map(np.array([[0, 1]], np.uint8), classes)[1:4]
+    b'PNG'
+    """
+    target = BytesIO()
+    _palette_picture(label_map, classes).save(target, "PNG")
+    return target.getvalue()
+
+
+def _palette_picture(label_map: UInt8Array, classes: ClassMap) -> Image.Image:
+    check_label_map(label_map)
     picture = Image.fromarray(label_map, mode="P")
     picture.putpalette(classes.palette.tobytes())
-    save_pillow(path, picture)
+    return picture
 
 
 def encode_rgb(label_map: UInt8Array) -> UInt8Array:

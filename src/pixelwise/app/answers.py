@@ -1,0 +1,296 @@
+"""What the page asks of a photo: instances, regions, boundaries, the background, one object."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from pixelwise.app.photos import Photo, Photos
+from pixelwise.backgrounds import Background, find_subject
+from pixelwise.classes import BACKGROUND, ClassMap
+from pixelwise.effects import soft_alpha
+from pixelwise.errors import ArgumentError, DataError
+from pixelwise.inference.predictor import Predictor
+from pixelwise.instances import components
+from pixelwise.io.rle import decode_rle, encode_rle
+from pixelwise.regions import Hierarchy, hierarchy
+from pixelwise.regions.hierarchical import shrunk_within
+from pixelwise.regions.selection import select
+from pixelwise.samples import BoolArray, Float32Array, Instance, UInt8Array
+
+REGIONS_SIDE = 1024
+"""Longer side, px, at which a photo's regions are found: a pointer hits nothing finer."""
+
+LEAST_AREA = 5e-4
+"""Share of an image below which pixels of a class without an instance are none of their own."""
+
+Json = dict[str, Any]
+
+
+class Answers:
+    """A predictor's answers for the photos of a page; the methods that run it take their turn.
+
+    Parameters
+    ----------
+    photos : Photos
+    predictor : Predictor
+    """
+
+    def __init__(self, photos: Photos, predictor: Predictor) -> None:
+        self.photos, self.predictor = photos, predictor
+        self.before: Predictor | None = None
+
+    @property
+    def classes(self) -> ClassMap:
+        """Those of the predictor."""
+        return self.predictor.classes
+
+    def use(self, predictor: Predictor) -> None:
+        """Answer with other weights from now on; those of today stay for comparison."""
+        self.before, self.predictor = self.predictor, predictor
+        for photo in self.photos.listed():
+            self.photos.cache.forget(photo.id, "before", "answer", "alpha", "found")
+            self.photos.change(photo.id, unsure=None)
+
+    def answer(self, photo: Photo, *, before: bool = False) -> Json:
+        """Return the instances of a photo as the network finds them.
+
+        Pixels of a class that belong to no instance are one of their own, without a score, so
+        that all that is painted can be edited in the same way.
+
+        Parameters
+        ----------
+        photo : Photo
+        before : bool
+            By the weights that were used before training.
+        """
+        kind = "before" if before else "answer"
+        return dict(self.photos.cache.get((photo.id, kind), lambda: self._answer(photo, before)))
+
+    def _answer(self, photo: Photo, before: bool) -> Json:
+        predictor = self.before if before and self.before is not None else self.predictor
+        prediction = predictor.predict(self.photos.image(photo))
+        if not before:
+            self.photos.change(photo.id, unsure=_unsure(prediction.logits))
+        found = list(prediction.instances or ())
+        rest = prediction.label_map.copy()
+        for instance in found:
+            instance.within(rest)[instance.patch] = 0
+        whole = without_background(predictor.classes)
+        for class_id in whole:
+            mask = (prediction.label_map if class_id == 0 else rest) == class_id
+            if np.count_nonzero(mask) >= LEAST_AREA * mask.size:
+                number = max((i.id for i in found), default=0) + 1
+                found.append(replace(Instance.of(mask, class_id, number), score=0.0))
+        instances = [
+            {
+                "id": instance.id,
+                "class_id": instance.class_id,
+                "score": round(instance.score, 4) or None,
+                "rle": encode_rle(instance.mask),
+            }
+            for instance in found
+        ]
+        return {"height": photo.size[0], "width": photo.size[1], "instances": instances}
+
+    def alpha(self, photo: Photo) -> Float32Array:
+        """Return how much each pixel is subject, (H, W) float32, 0..1.
+
+        What a person kept decides, if something was kept; else what stands out.
+        """
+        image = self.photos.image(photo)
+        if photo.instances is not None:
+            mask = np.zeros(photo.size, dtype=np.float32)
+            for instance in photo.instances:
+                instance.within(mask)[instance.patch] = 1
+            return soft_alpha(image, mask)
+        found: Float32Array = self.photos.cache.get(
+            (photo.id, "alpha"), lambda: find_subject(self.predictor, image).alpha(image)
+        )
+        return found
+
+    def effect(self, photo: Photo, background: Background) -> UInt8Array:
+        """Return a photo with another background, (H, W, 3) or (H, W, 4) uint8."""
+        return background.apply(self.photos.image(photo), self.alpha(photo))
+
+    def regions(self, photo: Photo) -> Hierarchy:
+        """Return the regions of a photo, of `REGIONS_SIDE` pixels on its longer side at most."""
+        found: Hierarchy = self.photos.cache.get(
+            (photo.id, "regions"),
+            lambda: hierarchy(shrunk_within(self.photos.image(photo), REGIONS_SIDE), "learned"),
+        )
+        return found
+
+    def segment(self, photo: Photo, request: Mapping[str, Any]) -> Json:
+        """Return the object that strokes and a box mean.
+
+        Parameters
+        ----------
+        photo : Photo
+        request : mapping
+            ``on`` and ``off``: points (row, column); ``box``: (top, left, bottom, right) or None;
+            ``within``: the RLE of a mask to correct, or None.
+        """
+        tree = self.regions(photo)
+        small = (tree.leaves.shape[0], tree.leaves.shape[1])
+        scale = np.array(small) / photo.size
+        on, off = (_points(request, name, photo.size, scale) for name in ("on", "off"))
+        box = request.get("box")
+        if box is not None:
+            box = _box(box, photo.size, scale)
+        within = request.get("within")
+        mask = None if within is None else _resized(mask_of(within, photo.size), small) > 0.5
+        found = select(tree, on, off, box, mask, _resized(self._belief(photo), small))
+        return {"rle": encode_rle(_resized(found, photo.size) > 0.5)}
+
+    def _belief(self, photo: Photo) -> Float32Array:
+        """Return how likely each pixel is of an object, (h, w) float32: what stands out."""
+        found = self.photos.cache.get(
+            (photo.id, "found"),
+            lambda: find_subject(self.predictor, self.photos.image(photo)).probability,
+        )
+        # A hint only: the object that is meant may be another one.
+        return np.asarray(0.25 + 0.5 * found, dtype=np.float32)
+
+
+def without_background(classes: ClassMap) -> list[int]:
+    """Return the ids of the classes that are painted."""
+    return [id_ for id_ in range(len(classes)) if id_ or classes.names[0] not in BACKGROUND]
+
+
+def _unsure(logits: Float32Array) -> float:
+    powers = np.exp(logits - logits.max(axis=0))
+    return round(float(1 - (1 / powers.sum(axis=0)).mean()), 4)
+
+
+def mask_of(code: object, size: tuple[int, int]) -> BoolArray:
+    """Read a mask that the page sent, (H, W) bool.
+
+    Raises
+    ------
+    ArgumentError
+        Not COCO's RLE of an image of this size.
+    """
+    if not isinstance(code, Mapping):
+        raise ArgumentError("rle: expected an object with size and counts")
+    try:
+        return decode_rle(code, size)
+    except (DataError, KeyError, TypeError, ValueError) as error:
+        raise ArgumentError(f"rle: {error}") from None
+
+
+def read_instances(content: object, size: tuple[int, int], classes: ClassMap) -> list[Instance]:
+    """Read the instances that the page sent.
+
+    Raises
+    ------
+    ArgumentError
+        Ids that are given twice or are no ids, a class that is not known, or a mask of another
+        size.
+    """
+    if not isinstance(content, Mapping) or not isinstance(content.get("instances"), list):
+        raise ArgumentError("expected an object with a list of instances")
+    known, found = without_background(classes), []
+    for number, raw in enumerate(content["instances"]):
+        where = f"instances[{number}]"
+        if not isinstance(raw, Mapping):
+            raise ArgumentError(f"{where}: expected an object")
+        id_, class_id = raw.get("id"), raw.get("class_id")
+        if not isinstance(id_, int) or not 0 < id_ < 65535 or id_ in [i.id for i in found]:
+            raise ArgumentError(f"{where}: id: expected 1..65534, each once, got {id_!r}")
+        if class_id not in known:
+            raise ArgumentError(f"{where}: class_id: expected one of {known}, got {class_id!r}")
+        mask = mask_of(raw.get("rle"), size)
+        if mask.any():
+            found.append(Instance.of(mask, int(class_id), id_))
+    return found
+
+
+def annotation_json(photo: Photo) -> Json:
+    """Return what was kept of a photo, as the page sends it."""
+    instances = [
+        {"id": i.id, "class_id": i.class_id, "score": None, "rle": encode_rle(i.mask)}
+        for i in photo.instances or ()
+    ]
+    return {"height": photo.size[0], "width": photo.size[1], "instances": instances}
+
+
+def painted(photo: Photo, instances: Sequence[Instance]) -> UInt8Array:
+    """Return the label map of some instances, (H, W) uint8; the first lies on top."""
+    label_map = np.zeros(photo.size, dtype=np.uint8)
+    for instance in reversed(instances):
+        instance.within(label_map)[instance.patch] = instance.class_id
+    return label_map
+
+
+def label_map_instances(label_map: UInt8Array, classes: ClassMap) -> list[Instance]:
+    """Return the connected areas of a label map as instances."""
+    return components(label_map, without_background(classes), 1)
+
+
+def png(array: UInt8Array) -> bytes:
+    """Encode (H, W), (H, W, 3) or (H, W, 4) uint8 as PNG, quickly rather than small."""
+    target = io.BytesIO()
+    Image.fromarray(array).save(target, "PNG", compress_level=1)
+    return target.getvalue()
+
+
+def jpeg(array: UInt8Array, quality: int = 90) -> bytes:
+    """Encode (H, W, 3) uint8 as JPEG."""
+    target = io.BytesIO()
+    Image.fromarray(array).save(target, "JPEG", quality=quality)
+    return target.getvalue()
+
+
+def region_colours(region_map: UInt8Array) -> UInt8Array:
+    """Return region ids as colours, (H, W, 3) uint8: r + 256 g + 65536 b is the id."""
+    ids = region_map.astype(np.uint32)
+    return np.stack([ids & 255, (ids >> 8) & 255, ids >> 16], axis=-1).astype(np.uint8)
+
+
+def _resized(plane: Float32Array | BoolArray, size: tuple[int, int]) -> Float32Array:
+    whole = cv2.resize(plane.astype(np.float32), (size[1], size[0]))
+    return np.asarray(whole, dtype=np.float32)
+
+
+def _points(
+    request: Mapping[str, Any], name: str, size: tuple[int, int], scale: Float32Array
+) -> list[tuple[int, int]]:
+    """Return the points of a stroke in the regions' pixels."""
+    raw = request.get(name, [])
+    if not isinstance(raw, list) or len(raw) > 20_000:
+        raise ArgumentError(f"{name}: expected a list of at most 20,000 points")
+    points = []
+    for point in raw:
+        if not (
+            isinstance(point, list)
+            and len(point) == 2
+            and all(isinstance(v, int | float) and not isinstance(v, bool) for v in point)
+            and all(0 <= v < whole for v, whole in zip(point, size, strict=True))
+        ):
+            raise ArgumentError(f"{name}: expected [row, column] inside {size}, got {point!r}")
+        points.append((int(point[0] * scale[0]), int(point[1] * scale[1])))
+    return points
+
+
+def _box(raw: object, size: tuple[int, int], scale: Float32Array) -> tuple[int, int, int, int]:
+    """Return a box in the regions' pixels."""
+    ends = (*size, *size)
+    if not (
+        isinstance(raw, list)
+        and len(raw) == 4
+        and all(isinstance(v, int | float) and not isinstance(v, bool) for v in raw)
+        and all(0 <= v <= end for v, end in zip(raw, ends, strict=True))
+        and raw[0] < raw[2]
+        and raw[1] < raw[3]
+    ):
+        raise ArgumentError(f"box: expected [top, left, bottom, right] inside {size}, got {raw!r}")
+    top, left = int(raw[0] * scale[0]), int(raw[1] * scale[1])
+    bottom, right = int(np.ceil(raw[2] * scale[0])), int(np.ceil(raw[3] * scale[1]))
+    return top, left, max(bottom, top + 1), max(right, left + 1)

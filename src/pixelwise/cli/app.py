@@ -1,0 +1,83 @@
+"""``pixelwise app``: the page in the browser."""
+
+from __future__ import annotations
+
+import socket
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pixelwise.cli.options import Weights
+from pixelwise.defaults import WEIGHTS
+from pixelwise.errors import ArgumentError, missing_extra
+
+LOOPBACK = "127.0.0.1"
+
+
+def app(
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PHOTO|FOLDER", show_default=False, help="Photos to begin with."),
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Keep corrections here, as labelme files."),
+    ] = None,
+    weights: Weights = WEIGHTS,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where to listen; 0 is any that is free.")
+    ] = 0,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the address only.")
+    ] = False,
+) -> None:
+    """Open a page in the browser: see what a network finds, correct it, train on it.
+
+    Only this machine can reach it, by the address that is printed. Ctrl-C ends it.
+    """
+    try:
+        import starlette
+        import uvicorn
+    except ImportError as error:
+        raise missing_extra("the page", str(error.name), "app") from None
+    del starlette
+
+    from pixelwise.app.server import Page, build, new_token
+    from pixelwise.inference import Predictor
+    from pixelwise.io.image import images_in
+    from pixelwise.progress import track, waiting
+
+    photos: list[Path] = []
+    for path in inputs or []:
+        photos += images_in(path) if path.is_dir() else [path]
+    with waiting("loading the network"):
+        predictor = Predictor.load(weights)
+    page = Page(predictor, weights, save)
+    try:
+        for path in track(photos, "reading", len(photos)):
+            page.add(path)
+        try:
+            listener = socket.create_server((LOOPBACK, port))
+        except OSError as error:
+            raise ArgumentError(f"--port {port}: cannot listen there ({error.strerror})") from None
+        with listener:
+            port = listener.getsockname()[1]
+            token = new_token()
+            address = f"http://{LOOPBACK}:{port}/{token}/"
+            print(address, flush=True)
+            if not no_browser:
+                webbrowser.open(address)
+            settings = uvicorn.Config(
+                build(page, token, port),
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=1,
+                h11_max_incomplete_event_size=1 << 16,
+            )
+            uvicorn.Server(settings).run([listener])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        page.close()

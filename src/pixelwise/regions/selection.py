@@ -1,0 +1,180 @@
+"""One object of an image, from points on and off it, or a box: a cut of the graph of its regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
+from pixelwise.errors import ArgumentError
+from pixelwise.regions.boundaries import boundaries_between
+from pixelwise.regions.hierarchical import Hierarchy
+from pixelwise.samples import BoolArray, Float32Array, Float64Array, Int64Array
+
+SHARPNESS = 12.0
+"""How fast it becomes cheap to cut along a boundary as its strength 0..1 grows."""
+
+PRIOR_WEIGHT = 0.15
+"""Of what is known beforehand, per pixel, against 1 for each pixel of a cut where nothing is."""
+
+MASK_WEIGHT = 0.3
+"""Of a mask that is to be corrected, per pixel."""
+
+AROUND = 0.3
+"""Strength 0..1 of boundaries up to which the region around a point is all of its kind."""
+
+SCALE = 1000
+"""Capacities are whole numbers: this is 1."""
+
+Point = tuple[int, int]
+
+
+def select(
+    tree: Hierarchy,
+    on: Sequence[Point],
+    off: Sequence[Point] = (),
+    box: tuple[int, int, int, int] | None = None,
+    mask: BoolArray | None = None,
+    prior: Float32Array | None = None,
+) -> BoolArray:
+    """Select an object by points and strokes.
+
+    The finest regions of the image are divided by the cheapest cut of their graph (Boykov and
+    Jolly, "Interactive graph cuts", 2001): to part two neighbours costs the length of what they
+    share, less where their boundary is strong; each region costs what speaks against its side.
+
+    Parameters
+    ----------
+    tree : Hierarchy
+        Of the image.
+    on, off : sequence of (row, column)
+        Pixels of the object, and others.
+    box : (top, left, bottom, right), optional
+        Nothing outside of it is selected, in pixels.
+    mask : (H, W) bool, optional
+        What is to be corrected.
+    prior : (H, W) float32, optional
+        0..1: how likely each pixel is of the object before the points are known, for example a
+        network's probability; 0.5 says nothing.
+
+    Returns
+    -------
+    (H, W) bool
+        The regions of all points of ``on`` are in it, and no point of ``off`` is; a region with
+        both belongs to the kind that has more points there.
+
+    Raises
+    ------
+    ArgumentError
+        Neither a point on nor a box, or one outside of the image.
+
+    Examples
+    --------
+    >>> from pixelwise.regions import hierarchy
+    >>> image = np.zeros((30, 40, 3), np.uint8)
+    >>> image[10:20, 10:30] = 255
+    >>> mask = select(hierarchy(image), on=[(15, 20)], off=[(2, 2)])
+    >>> int(mask.sum()), bool(mask[10:20, 10:30].all())
+    (200, True)
+    """
+    size = tree.leaves.shape
+    if not on and box is None:
+        raise ArgumentError("select: expected a point on the object, or a box")
+    for row, column in (*on, *off):
+        if not (0 <= row < size[0] and 0 <= column < size[1]):
+            raise ArgumentError(f"select: ({row}, {column}) is outside of the image of {size}")
+    count = len(tree)
+    areas = np.bincount(tree.leaves.ravel(), minlength=count)
+    sure_on, sure_off = _sure(_votes(tree, on, count), _votes(tree, off, count))
+    around = _tops(tree, AROUND)
+    near_on, near_off = _sure(*(np.bincount(around, v)[around] for v in (sure_on, sure_off)))
+    sure_on, sure_off = sure_on | (near_on & ~sure_off), sure_off | (near_off & ~sure_on)
+    sure_off |= _outside(tree, box, areas) & ~sure_on
+    favour = _favour(tree, areas, box is not None, mask, prior)
+    inside = _cut(tree, favour * areas, sure_on, sure_off)
+    return np.asarray(inside[tree.leaves], dtype=np.bool_)
+
+
+def _votes(tree: Hierarchy, points: Sequence[Point], count: int) -> Int64Array:
+    """Return how many points each region has."""
+    if not points:
+        return np.zeros(count, dtype=np.int64)
+    rows, columns = np.array(points).T
+    return np.bincount(tree.leaves[rows, columns], minlength=count)
+
+
+def _sure(on: Int64Array, off: Int64Array) -> tuple[BoolArray, BoolArray]:
+    """Return which regions have more points of one kind, and which of the other."""
+    return np.asarray((on > 0) & (on >= off)), np.asarray(off > on)
+
+
+def _tops(tree: Hierarchy, level: float) -> Int64Array:
+    """Return for each of the finest regions in which one of a coarser cut it lies."""
+    coarse = tree.cut(level=level)
+    found = np.zeros(len(tree), dtype=np.int64)
+    found[tree.leaves.ravel()] = coarse.ravel()
+    return found
+
+
+def _outside(
+    tree: Hierarchy, box: tuple[int, int, int, int] | None, areas: Int64Array
+) -> BoolArray:
+    """Return which regions lie outside of the box for the most part."""
+    if box is None:
+        return np.zeros(len(areas), dtype=np.bool_)
+    top, left, bottom, right = box
+    within = np.bincount(tree.leaves[top:bottom, left:right].ravel(), minlength=len(areas))
+    return np.asarray(within < 0.5 * areas)
+
+
+def _favour(
+    tree: Hierarchy,
+    areas: Int64Array,
+    boxed: bool,
+    mask: BoolArray | None,
+    prior: Float32Array | None,
+) -> Float64Array:
+    """Return what speaks for each region, per pixel: above 0 for the object, below against it."""
+
+    def mean(plane: Float32Array) -> Float64Array:
+        total = np.bincount(tree.leaves.ravel(), plane.ravel(), len(areas))
+        return np.asarray(total / np.maximum(areas, 1))
+
+    if prior is None:
+        # In a box more likely than not; else less, or a point would take the whole image.
+        belief = np.full(len(areas), 0.55 if boxed else 0.4)
+    else:
+        belief = np.clip(mean(prior), 0.05, 0.95)
+    favour = PRIOR_WEIGHT * np.log(belief / (1 - belief))
+    if mask is not None:
+        favour += MASK_WEIGHT * (2 * mean(mask.astype(np.float32)) - 1)
+    return np.asarray(favour)
+
+
+def _cut(
+    tree: Hierarchy, favour: Float64Array, sure_on: BoolArray, sure_off: BoolArray
+) -> BoolArray:
+    """Return which regions are on the object's side of the cheapest cut, (K,) bool."""
+    count = len(favour)
+    found = boundaries_between(tree.leaves, tree.boundaries)
+    cost = found.length * np.exp(-SHARPNESS * found.strength)
+    source, sink = count, count + 1
+    forced = 1e6
+    to_source = np.where(sure_on, forced, np.maximum(favour, 0) * ~sure_off)
+    to_sink = np.where(sure_off, forced, np.maximum(-favour, 0) * ~sure_on)
+    regions = np.arange(count)
+    tails = np.concatenate([found.first, found.second, np.full(count, source), regions])
+    heads = np.concatenate([found.second, found.first, regions, np.full(count, sink)])
+    weights = np.concatenate([cost, cost, to_source, to_sink])
+    capacities = np.minimum(np.ceil(SCALE * weights), 2**30).astype(np.int32)
+    graph = coo_array((capacities, (tails, heads)), shape=(count + 2, count + 2)).tocsr()
+    flow = maximum_flow(graph, source, sink).flow
+    left = graph - flow
+    left.data[left.data < 0] = 0
+    left.eliminate_zeros()
+    reached = breadth_first_order(left, source, return_predecessors=False)
+    inside = np.zeros(count + 2, dtype=np.bool_)
+    inside[reached] = True
+    return inside[:count]

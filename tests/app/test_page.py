@@ -1,0 +1,230 @@
+"""The page in a real browser: look, correct, save, find again; names, contrast and keys."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pixelwise import open_dataset, write_image
+from tests.conftest import run
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+pytest.importorskip("uvicorn", reason="needs the extra app")
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+QUIET = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--no-first-run"),
+)
+AXE = Path(__file__).with_name("axe") / "axe.min.js"
+"""axe-core 4 (Deque, MPL-2.0): checks names, roles and contrast."""
+
+SHOTS = os.environ.get("PIXELWISE_SHOTS")
+"""A folder for pictures of the page, to be looked at."""
+
+WAIT = 60_000
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two photos with a bright disc on a dark ground."""
+    folder = tmp_path_factory.mktemp("page")
+    rows, columns = np.indices((240, 320))
+    disc = (rows - 120) ** 2 + (columns - 160) ** 2 < 70**2
+    for name, colour in (("one", (230, 140, 40)), ("two", (60, 200, 90))):
+        image = np.where(disc[..., None], colour, (30, 50, 80)).astype(np.uint8)
+        write_image(folder / f"{name}.png", image)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "pixelwise", "app", str(folder / "one.png")]
+    command += ["--save", str(folder / "saved"), "--no-browser"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+    finally:
+        server.terminate()
+        server.wait(20)
+        if server.stdout is not None:
+            server.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=[*QUIET])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
+    """Open the page at a size; at the end nothing was asked of others or printed as an error."""
+    contexts, trouble = [], []
+
+    def opened(width: int = 1280, height: int = 800, **options: Any) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        page.on("console", lambda m: trouble.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on(
+            "request",
+            lambda r: None if r.url.startswith((address, "blob:")) else trouble.append(r.url),
+        )
+        page.goto(address)
+        page.wait_for_selector("#photos .tile[aria-current]")
+        page.wait_for_selector("#busy", state="hidden")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert trouble == []
+
+
+def shot(page: Any, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/{name}.png")
+
+
+def point(page: Any, y: int, x: int) -> tuple[float, float]:
+    """Return where a pixel of the photo is in the window."""
+    script = """async ([y, x]) => {
+        const { windowPoint } = await import(new URL("static/stage.js", document.baseURI).href);
+        return windowPoint({ x, y });
+    }"""
+    found = page.evaluate(script, [y + 0.5, x + 0.5])
+    return found["x"], found["y"]
+
+
+def areas(page: Any) -> list[int]:
+    """Return how many pixels each instance has."""
+    script = """async () => {
+        const { app } = await import(new URL("static/state.js", document.baseURI).href);
+        return app.session.annotation.instances.map(({ bitmap }) =>
+            bitmap.data.reduce((sum, one) => sum + (one ? 1 : 0), 0));
+    }"""
+    return list(page.evaluate(script))
+
+
+def regions_are_there(page: Any) -> None:
+    page.wait_for_function(
+        """async () => {
+        const { app } = await import(new URL("static/state.js", document.baseURI).href);
+        return Boolean(app.session?.tree);
+    }"""
+    )
+
+
+def test_look_correct_save_and_find_again(
+    opened: Callable[..., Any], folder: Path, address: str
+) -> None:
+    page = opened()
+    for view in ("Classes", "Regions", "Boundaries", "Background", "Instances"):
+        page.get_by_role("radio", name=view).click()
+        page.wait_for_selector("#busy", state="hidden")
+        shot(page, f"view_{view.lower()}")
+    regions_are_there(page)
+
+    # A click on a region makes an instance of it; the stroke of a brush adds to it; undo takes it.
+    page.keyboard.press("n")
+    page.locator("[data-tool=region]").click()
+    page.mouse.click(*point(page, 120, 160))
+    page.wait_for_function("() => document.querySelectorAll('#instance-list li').length > 0")
+    first = areas(page)
+    assert max(first) == pytest.approx(np.pi * 70**2, rel=0.1)
+    page.locator("[data-tool=brush]").click()
+    page.mouse.move(*point(page, 20, 20))
+    page.mouse.down()
+    page.mouse.move(*point(page, 20, 60), steps=5)
+    page.mouse.up()
+    assert sum(areas(page)) > sum(first)
+    shot(page, "stroke")
+    page.locator("#undo").click()
+    assert areas(page) == first
+    page.locator("#redo").click()
+    page.locator("#undo").click()
+
+    page.locator("#class").select_option(label="dog")
+    page.locator("#save").click()
+    page.wait_for_selector(".notice")
+    dataset = open_dataset(folder / "saved", say=str)
+    assert "dog" in dataset.classes.names
+    assert np.count_nonzero(dataset[0].label_map) == sum(first)
+    checked = run("check", folder / "saved")
+    assert checked.returncode == 0, checked.stdout
+
+    page.reload()
+    page.wait_for_selector("#instance-list li")
+    assert areas(page) == first
+    assert "dog" in page.locator("#instance-list").inner_text()
+
+
+def test_a_photo_is_uploaded_and_scribbled_on(opened: Callable[..., Any], folder: Path) -> None:
+    page = opened()
+    page.locator("#files").set_input_files(str(folder / "two.png"))
+    page.wait_for_selector(".tile[aria-current][aria-label^='two.png']")
+    page.wait_for_selector("#busy", state="hidden")
+    regions_are_there(page)
+    before = sum(areas(page))
+    page.keyboard.press("n")
+    page.locator("[data-tool=scribble]").click()
+    page.mouse.move(*point(page, 110, 130))
+    page.mouse.down()
+    page.mouse.move(*point(page, 130, 190), steps=6)
+    with page.expect_response(lambda r: r.url.endswith("/segment")):
+        page.mouse.up()
+    page.wait_for_timeout(300)
+    assert sum(areas(page)) - before == pytest.approx(np.pi * 70**2, rel=0.2)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_is_accessible(opened: Callable[..., Any], scheme: str, width: int) -> None:
+    page = opened(width, 800, color_scheme=scheme)
+    shot(page, f"page_{width}_{scheme}")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    for state in ("page", "panel" if width < 760 else "train", "help"):
+        if state == "panel":
+            page.locator("#panel-open").click()
+        if state == "train":
+            page.locator("#tab-train").click()
+        if state == "help":
+            page.locator("#more").click() if width >= 760 else page.locator("#panel-close").click()
+            page.keyboard.press("Escape")
+            page.keyboard.press("?")
+        page.wait_for_timeout(300)
+        shot(page, f"{state}_{width}_{scheme}")
+        found = page.evaluate("() => axe.run()")
+        serious = [
+            (v["id"], [n["target"] for n in v["nodes"]])
+            for v in found["violations"]
+            if v["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], state
+
+
+def test_it_speaks_chinese(opened: Callable[..., Any]) -> None:
+    page = opened(locale="zh-CN")
+    assert page.evaluate("document.documentElement.lang").startswith("zh")
+    texts = page.locator("button:visible").all_inner_texts()
+    shot(page, "chinese")
+    latin = [text for text in texts if text.strip().isascii() and text.strip().isalpha()]
+    assert latin == []

@@ -1,0 +1,363 @@
+"""The page's addresses, as a browser and as an attacker would ask for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelwise import Predictor, open_dataset, write_image
+from pixelwise.classes import VOC
+from pixelwise.datasets import ReadOptions
+from pixelwise.io.rle import decode_rle, encode_rle
+from tests.conftest import run
+
+starlette = pytest.importorskip("starlette", reason="needs the extra app")
+from starlette.testclient import TestClient  # noqa: E402
+
+from pixelwise.app.server import Page, build  # noqa: E402
+
+TOKEN, PORT = "t" * 32, 8765
+HOST = f"http://127.0.0.1:{PORT}"
+DOG = VOC.index("dog")
+
+
+def photo(seed: int = 0, size: tuple[int, int] = (60, 80)) -> bytes:
+    """Return a PNG of a bright disc on a dark ground."""
+    rows, columns = np.indices(size)
+    disc = (rows - size[0] / 2) ** 2 + (columns - size[1] / 2) ** 2 < (min(size) / 3) ** 2
+    image = np.where(disc[..., None], (230, 140, 40), (30, 50 + seed, 80)).astype(np.uint8)
+    target = BytesIO()
+    Image.fromarray(image).save(target, "PNG")
+    return target.getvalue()
+
+
+def disc_mask(size: tuple[int, int] = (60, 80)) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    rows, columns = np.indices(size)
+    middle = size[0] / 2, size[1] / 2
+    return np.asarray((rows - middle[0]) ** 2 + (columns - middle[1]) ** 2 < (min(size) / 3) ** 2)
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return Predictor.load()
+
+
+@pytest.fixture
+def page(predictor: Predictor, tmp_path: Path) -> Iterator[Page]:
+    page = Page(predictor, "voc", tmp_path / "saved")
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def client(page: Page) -> Iterator[TestClient]:
+    with TestClient(build(page, TOKEN, PORT), base_url=f"{HOST}/{TOKEN}/") as client:
+        yield client
+
+
+def upload(client: TestClient, data: bytes | None = None, name: str = "a.png") -> dict[str, Any]:
+    answer = client.post("photos", content=data or photo(), headers={"X-Name": name})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def answer_of(client: TestClient, id_: str) -> dict[str, Any]:
+    for _ in range(200):
+        answer = client.get(f"photos/{id_}/answer")
+        if answer.status_code == 200:
+            return dict(answer.json())
+        assert answer.status_code == 202
+        assert answer.json()["place"] >= 0
+        time.sleep(0.05)
+    raise AssertionError("no answer")
+
+
+def test_a_photo_is_seen_in_every_way(client: TestClient) -> None:
+    sent = upload(client, name="my%20photo.png")
+    assert (sent["name"], sent["height"], sent["width"]) == ("my photo.png", 60, 80)
+    at = f"photos/{sent['id']}"
+    answer = answer_of(client, sent["id"])
+    for instance in answer["instances"]:
+        assert decode_rle(instance["rle"], (60, 80)).any()
+    state = client.get("state").json()
+    assert state["photos"][0]["state"] == "ready"
+    assert 0 <= state["photos"][0]["unsure"] <= 1
+    assert {c["name"] for c in state["classes"]} == set(VOC.names[1:])
+
+    tree = client.get(f"{at}/regions").json()
+    region_map = np.array(Image.open(BytesIO(client.get(f"{at}/regions/map").content)), np.int64)
+    ids = region_map @ [1, 256, 65536]
+    assert set(np.unique(ids)) == set(range(tree["n"]))
+    assert len(tree["parents"]) == 2 * tree["n"] - 1
+    for name in ("alpha", "labels", "boundaries"):
+        shown = Image.open(BytesIO(client.get(f"{at}/{name}").content))
+        assert (shown.mode, shown.size) == ("L", (80, 60))
+    small = Image.open(BytesIO(client.get(f"{at}/image?longest=40").content))
+    assert small.size == (40, 30)
+    for background, mode in (
+        ("blur&strength=1", "RGB"),
+        ("transparent", "RGBA"),
+        ("colour&colour=00ff00", "RGB"),
+    ):
+        shown = Image.open(BytesIO(client.get(f"{at}/effect?background={background}").content))
+        assert (shown.mode, shown.size) == (mode, (80, 60))
+    answer = client.post(f"{at}/effect?background=image", content=photo(9))  # type: ignore[assignment]
+    assert answer.status_code == 200  # type: ignore[attr-defined]
+
+
+def test_strokes_and_boxes_find_an_object(client: TestClient) -> None:
+    at = f"photos/{upload(client)['id']}"
+    for request in (
+        {"on": [[30, 40]], "off": [[2, 2]]},
+        {"on": [], "off": [], "box": [8, 16, 52, 64]},
+        {"on": [[30, 40]], "within": encode_rle(np.zeros((60, 80), bool))},
+    ):
+        answer = client.post(f"{at}/segment", json=request)
+        assert answer.status_code == 200, answer.text
+        found = decode_rle(answer.json()["rle"], (60, 80))
+        assert np.mean(found == disc_mask()) > 0.95, request
+
+
+def test_what_is_saved_is_found_again_checked_and_learnt(
+    client: TestClient, page: Page, predictor: Predictor, tmp_path: Path
+) -> None:
+    mask = disc_mask()
+    content = {"instances": [{"id": 4, "class_id": DOG, "rle": encode_rle(mask)}]}
+    for number in range(4):
+        id_ = upload(client, photo(number))["id"]
+        kept = client.put(f"photos/{id_}/annotation", json=content)
+        assert kept.json()["state"] == "saved", kept.text
+    saved = tmp_path / "saved"
+    # Photos of one name but other content stay apart.
+    assert sorted(p.name for p in saved.glob("*.json")) == [
+        *("a.json", "a_2.json", "a_3.json", "a_4.json")
+    ]
+    again = Page(predictor, "voc", saved)
+    found = again.add(saved / "a.png")
+    assert found.state == "saved"
+    assert found.instances is not None
+    assert (found.instances[0].mask == mask).all()
+    assert (found.instances[0].class_id, found.instances[0].id) == (DOG, 4)
+    again.close()
+
+    dataset = open_dataset(saved, options=ReadOptions(classes=VOC), say=str)
+    assert (dataset[0].label_map == DOG * mask).all()
+    checked = run("check", saved)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+    page.training._begin(saved, "voc", 1)
+    command = [*page.training._command[1:], "--epochs", "1", "--crop", "32", "--side", "32"]
+    learnt = run(*command[command.index("train") :], "--batch", "2", "--val", "0")
+    assert learnt.returncode == 0, learnt.stderr
+    assert page.training.progress()["epoch"] == 1
+    assert Predictor.load(page.training._out / "model.onnx").classes.names == VOC.names  # type: ignore[operator]
+
+
+def test_downloads(client: TestClient) -> None:
+    at = f"photos/{upload(client)['id']}"
+    mask = disc_mask()
+    content = {"instances": [{"id": 1, "class_id": DOG, "rle": encode_rle(mask)}]}
+    client.put(f"{at}/annotation", json=content)
+    label_map = np.array(Image.open(BytesIO(client.get(f"{at}/download?format=png").content)))
+    assert (label_map == DOG * mask).all()
+    coco = client.get(f"{at}/download?format=coco").json()
+    assert coco["annotations"][0]["area"] == mask.sum()
+    labelme = client.get(f"{at}/download?format=labelme")
+    assert labelme.json()["shapes"][0]["label"] == "dog"
+    assert 'filename="a.json"' in labelme.headers["content-disposition"]
+    cut = Image.open(BytesIO(client.get(f"{at}/download?format=cutout").content))
+    assert (np.array(cut)[..., 3] > 127).sum() == pytest.approx(mask.sum(), rel=0.1)
+
+
+def test_programs_get_json_or_png(client: TestClient) -> None:
+    answer = client.post("predict", content=photo()).json()
+    assert answer["size"] == [60, 80]
+    painted = sum(decode_rle(one["rle"], (60, 80)).sum() for one in answer["label_map"])
+    assert painted == 60 * 80
+    shown = client.post("predict", content=photo(), headers={"Accept": "image/png"})
+    assert Image.open(BytesIO(shown.content)).mode == "P"
+
+
+def bomb() -> bytes:
+    """Return a small PNG that says it has 400 megapixels."""
+    target = BytesIO()
+    Image.new("1", (20_000, 20_000)).save(target, "PNG")
+    return target.getvalue()
+
+
+GOOD = {"id": 1, "class_id": DOG, "rle": encode_rle(disc_mask())}
+MALFORMED: list[tuple[int, str, str, dict[str, Any]]] = [
+    *(
+        (403, "GET", "state", {"headers": {"Host": host}})
+        for host in (
+            *("evil.example", "127.0.0.1", "127.0.0.1:1", "127.0.0.1:8765.evil.example", ""),
+        )
+    ),
+    *(
+        (403, "GET", "state", {"headers": {"Origin": origin}})
+        for origin in (
+            *("http://evil.example", "null", "https://127.0.0.1:8765", "http://127.0.0.1:1"),
+        )
+    ),
+    *(
+        (404, "GET", f"{HOST}{path}", {})
+        for path in (
+            *("/", "/state", f"/{TOKEN}", f"/{TOKEN[1:]}/state", f"/{TOKEN}x/state", "//state"),
+            *(f"/{TOKEN.upper()}/state", f"/x/{TOKEN}/state"),
+        )
+    ),
+    *(
+        (404, "GET", path, {})
+        for path in (
+            *("photos/99/image", "photos/a/answer", "photos/-1/regions", "clips/7", "nothing"),
+            *(
+                "static/none.js",
+                "static/%2e%2e/server.py",
+                "static/..%2fserver.py",
+                "photos/1/secret",
+            ),
+        )
+    ),
+    *(
+        (405, method, path, {})
+        for method, path in (
+            *(("PUT", "state"), ("DELETE", "state"), ("PATCH", "photos"), ("GET", "photos")),
+            *(("POST", "photos/1/annotation"), ("PUT", "train"), ("GET", "predict")),
+        )
+    ),
+    (413, "POST", "photos", {"content": b"x" * 10, "headers": {"Content-Length": str(1 << 40)}}),
+    (413, "POST", "photos", {"content": b"x" * 10, "headers": {"Content-Length": "-5"}}),
+    (413, "POST", "photos", {"content": bomb()}),
+    (415, "POST", "photos", {"content": b"not an image"}),
+    (415, "POST", "photos", {"content": photo()[:60]}),
+    (415, "POST", "predict", {"content": b"\xff\xd8\xff" + bytes(50)}),
+    (415, "POST", "camera", {"content": b"GIF89a"}),
+    (400, "POST", "photos", {"content": b""}),
+    (400, "POST", "predict", {"content": b""}),
+    *(
+        (400, "GET", f"photos/1/effect?{query}", {})
+        for query in (
+            *("background=lava", "background=colour&colour=red", "background=image"),
+            *("strength=nan", "strength=7", "strength=x"),
+        )
+    ),
+    *(
+        (400, "GET", f"photos/1/{query}", {})
+        for query in (
+            *("image?longest=-1", "image?longest=1e9", "download", "download?format=exe"),
+        )
+    ),
+    *(
+        (400, "POST", "photos/1/segment", {"json": body})
+        for body in (
+            *({}, {"on": [[99, 0]]}, {"on": "x"}, {"on": [[1, 2, 3]]}, {"on": [[True, 1]]}, []),
+            *({"box": [5, 5, 5, 9]}, {"box": [0, 0, 9]}, {"on": [[1, 1]], "within": {"size": 3}}),
+        )
+    ),
+    *(
+        (400, "PUT", "photos/1/annotation", {"json": body})
+        for body in (
+            *({}, [], {"instances": [1]}, {"instances": [GOOD, GOOD]}),
+            {"instances": [GOOD | {"id": 0}]},
+            {"instances": [GOOD | {"class_id": 0}]},
+            {"instances": [GOOD | {"class_id": "dog"}]},
+            {"instances": [GOOD | {"rle": {"size": [9, 9], "counts": "11"}}]},
+            {"instances": [GOOD | {"rle": {"size": [60, 80], "counts": "~~~"}}]},
+        )
+    ),
+    (400, "PUT", "photos/1/annotation", {"content": b"{"}),
+    (400, "PUT", "photos/1/annotation", {"content": b"[" * 100_000}),
+    *(
+        (400, "POST", "train", {"json": body})
+        for body in (*({}, {"minutes": "x"}, {"minutes": -1}, {"minutes": 1e9}, {"minutes": True}),)
+    ),
+    (400, "POST", "clips?background=transparent", {"content": b"x"}),
+]
+
+
+def test_malformed_requests_get_a_clear_status_and_change_nothing(
+    client: TestClient, page: Page, tmp_path: Path
+) -> None:
+    assert len(MALFORMED) >= 50
+    upload(client)
+    before = client.get("state").json(), sorted(page.scratch.rglob("*.png"))
+    for expected, method, path, request in MALFORMED:
+        answer = client.request(method, path, **request)
+        assert answer.status_code == expected, (method, path, request, answer.text)
+        assert "Content-Security-Policy" in answer.headers
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        if expected != 405 and not path.startswith("static"):
+            text = answer.json()["error"]
+            assert "\n" not in text
+            assert str(page.scratch) not in text
+    assert (client.get("state").json(), sorted(page.scratch.rglob("*.png"))) == before
+    assert not (tmp_path / "saved").exists()
+
+
+def test_a_name_with_folders_in_it_stays_here(client: TestClient, page: Page) -> None:
+    for name in ("../../evil.png", "..%2F..%2Fevil.png", "C:\\evil.png", "%00evil.png", ".."):
+        assert "/" not in upload(client, name=name)["name"].replace("\\", "/")
+    for one in page.photos.listed():
+        assert page.scratch in one.path.parents
+
+
+def test_many_at_once_are_all_answered(client: TestClient) -> None:
+    ids = [upload(client, photo(n), f"{n}.png")["id"] for n in range(20)]
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda id_: answer_of(client, id_), ids))
+    assert len(answers) == 20
+    assert all(photo["state"] == "ready" for photo in client.get("state").json()["photos"])
+
+
+def test_the_cache_is_bounded(page: Page) -> None:
+    page.photos.cache._most = 200_000
+    for number in range(30):
+        one = page.photos.add_bytes(f"{number}.png", photo(number))
+        page.answers.answer(one)
+        page.answers.alpha(one)
+    assert page.photos.cache.bytes <= 200_000
+    assert page.photos.image(page.photos["1"]).shape == (60, 80, 3)
+
+
+def test_ctrl_c_ends_it_at_once_and_keeps_what_was_saved(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", np.asarray(Image.open(BytesIO(photo()))))
+    command = [sys.executable, "-m", "pixelwise", "app", str(tmp_path / "a.png")]
+    command += ["--save", str(tmp_path / "saved"), "--no-browser"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ})
+    try:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        assert address.startswith("http://127.0.0.1:")
+        with urlopen(f"{address}state", timeout=20) as answer:
+            assert json.load(answer)["photos"][0]["name"] == "a.png"
+        server.send_signal(signal.SIGINT)
+        server.wait(10)
+    finally:
+        server.kill()
+        server.wait()
+        if server.stdout is not None:
+            server.stdout.close()
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("app", "--port", port, "--no-browser")
+    assert done.returncode == 2
+    assert f"--port {port}: cannot listen there" in done.stderr
