@@ -173,7 +173,9 @@ def _of_colours(shuffled: Shuffled, options: Reading, listed: Listed | None) -> 
     if listed is not None or options.classes is not None:
         raise AmbiguousError(
             f"{first} and {second.name}: their palettes are in different orders, so the classes "
-            "need colours, too: --classes FILE with lines of 'name r g b'"
+            "need colours, too: --classes FILE with lines of 'name r g b'",
+            first,
+            second,
         )
     void = [i for i, colour in enumerate(shuffled.colours) if colour == PALE]
     kept = [i for i in range(len(palette)) if i not in void]
@@ -258,7 +260,8 @@ def _are_instance_ids(kinds: list[str], spread: list[Entry], options: Reading) -
         raise AmbiguousError(
             f"{spread[0].label_path.parent}: 16-bit masks with numbers up to {highest}; "
             "say what they are: --encoding instances (instance ids) or "
-            "--encoding ids (class ids)"
+            "--encoding ids (class ids)",
+            *_some(spread),
         )
     return True
 
@@ -335,8 +338,14 @@ def _ask_about_white(
         other = " or --encoding instances (the one instance)"
     raise AmbiguousError(
         f"{masks[0].parent}: all masks hold {near}0 and {white} only; say what {white} is: "
-        f"--encoding binary (the foreground){'' if near else other}"
+        f"--encoding binary (the foreground){'' if near else other}",
+        *_some(spread),
     )
+
+
+def _some(spread: list[Entry]) -> list[Path]:
+    """Return the first and the last mask, which show what a question is about."""
+    return list(dict.fromkeys([spread[0].label_path, spread[-1].label_path]))
 
 
 def _tones(path: Path) -> set[int]:
@@ -402,7 +411,8 @@ def _ask_about_gaps(seen: list[int], spread: list[Entry], options: Reading) -> N
             f"{spread[0].label_path.parent}: the masks hold {', '.join(map(str, seen[:20]))}, and "
             "nothing names these; say --encoding levels (each is a class, in this order), "
             "--encoding ids (class ids, most of which do not occur), or --classes FILE with lines "
-            "of 'number: name'"
+            "of 'number: name'",
+            *_some(spread),
         )
 
 

@@ -53,7 +53,9 @@ def paired(images: Files, masks: Files) -> Files:
         if image in usual:
             raise AmbiguousError(
                 f"{path}: {image!r} has another mask, {usual[image].name}; put one of the two "
-                "kinds of masks elsewhere, or say --labels DIR"
+                "kinds of masks elsewhere, or say --labels DIR",
+                usual[image],
+                path,
             )
         usual[image] = path
     matched = len(usual.keys() & images.keys())

@@ -249,7 +249,8 @@ def _labels_of(place: Place, options: Reading) -> Path | None:
         names = [f.parent.name if f.name == place.images.name else f.name for f in place.labels]
         known = " or ".join(f"--labels {name}" for name in names)
         raise AmbiguousError(
-            f"{place.images}: several folders could hold its label maps; say {known}"
+            f"{place.images}: several folders could hold its label maps; say {known}",
+            *(path for folder in place.labels for path in list(by_key(folder).values())[:1]),
         )
     return place.labels[0] if place.labels else None
 
