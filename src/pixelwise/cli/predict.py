@@ -9,13 +9,16 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixelwise.cli.options import Device, Inputs, Recursive, Weights, choice
 from pixelwise.defaults import TILE, WEIGHTS
 from pixelwise.errors import ArgumentError, ImageFileError
+
+if TYPE_CHECKING:
+    from pixelwise.io.depth import Range
 
 
 def predict(
@@ -92,7 +95,7 @@ def predict(
     )
     skipped = f"; {len(outcome.skipped)} had results already" if outcome.skipped else ""
     print(f"predicted {len(outcome.written)} images into {out}{skipped}{found.said()}")
-    say_ranges(outcome.written, taken)
+    say_ranges(outcome.written, taken, predictor.levels)
     if outcome.in_tiles:
         print(f"{len(outcome.in_tiles)} of them in tiles, without instances")
     if outcome.failed:
@@ -110,14 +113,16 @@ def _numbers(bands: str) -> tuple[int, ...]:
     return tuple(int(name) for name in names)
 
 
-def say_ranges(images: Iterable[Path], bands: tuple[int, ...] = ()) -> None:
+def say_ranges(
+    images: Iterable[Path], bands: tuple[int, ...] = (), range_of: Range | None = None
+) -> None:
     """Print which levels of images of more than 8 bits were seen as 0 to 255."""
     from pixelwise.io.image import levels_used
 
     used = []
     for path in images:
         with suppress(ImageFileError):  # reported, with its name, where it was to be read
-            if (levels := levels_used(path, bands)) is not None:
+            if (levels := levels_used(path, bands, range_of)) is not None:
                 used.append((path, levels))
     if used:
         path, (low, high) = used[0]

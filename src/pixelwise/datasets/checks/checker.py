@@ -162,7 +162,8 @@ def _opened(
     """Open the splits; return them with what was found wrong while opening them."""
     problems: list[Problem] = []
     reading = Reading.of(options, problems)
-    datasets, findings = [], []
+    datasets: list[Dataset] = []
+    findings: list[Finding] = []
     for split in splits:
         noted = len(problems)
         try:

@@ -14,7 +14,7 @@ from pixelwise.drawing.page import Figure, Section, Table, render_page
 from pixelwise.errors import PixelwiseError
 from pixelwise.io.image import fit_within, resize_image
 from pixelwise.io.mask import pixel_kind, read_colours, read_levels, resize_ids
-from pixelwise.samples import UInt8Array
+from pixelwise.samples import Int32Array, UInt8Array
 
 SIDE = 320
 """Longer side of a thumbnail, in pixels."""
@@ -111,7 +111,7 @@ def _of_file(files: tuple[Path, ...], in_colour: bool = False) -> UInt8Array:
     return np.asarray(blank)
 
 
-def _as_seen(path: Path) -> UInt8Array:
+def _as_seen(path: Path) -> UInt8Array | Int32Array:
     """Read a mask as other programs show it; one of more than 8 bits by the range it uses."""
     return read_colours(path) if pixel_kind(path) != "deep" else read_levels(path)
 
