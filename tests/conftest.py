@@ -72,10 +72,8 @@ def call(*args: str | Path) -> subprocess.CompletedProcess[str]:
         patch.setenv("COLUMNS", "100")
         with pytest.raises(SystemExit) as ended:
             main()
-    code = ended.value.code
-    return subprocess.CompletedProcess(
-        command, code if isinstance(code, int) else 1, out.getvalue(), err.getvalue()
-    )
+    code = int(ended.value.code or 0)
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
 
 
 def case(name: str) -> Path:

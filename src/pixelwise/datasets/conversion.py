@@ -77,6 +77,9 @@ def convert(
     source, target = Path(source), Path(target)
     if to not in FORMATS:
         raise ArgumentError(f"unknown format {to!r}; there is: {', '.join(FORMATS)}")
+    if FORMATS[to].writer is None:
+        written = ", ".join(name for name, format in FORMATS.items() if format.writer)
+        raise ArgumentError(f"{to} is read and not written; there is: {written}")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ArgumentError(f"{target}: exists already; name a new folder")
     root, name = find(source, options)
@@ -135,7 +138,10 @@ def _write(
 ) -> Counter[str]:
     first = datasets[0]
     part.mkdir(parents=True)
-    writer = FORMATS[to].writer(part, first.classes, first.file_ids)
+    kind = FORMATS[to].writer
+    if kind is None:  # refused before anything is read
+        raise ArgumentError(f"{to} is not written")
+    writer = kind(part, first.classes, first.file_ids)
     names, announced = _stems(datasets), False
     for dataset in datasets:
         for entry in track(dataset.entries, f"writing {dataset.split}", len(dataset)):
