@@ -11,11 +11,11 @@ import numpy as np
 
 from pixelwise.classes import BACKGROUND
 from pixelwise.datasets.dataset import Dataset
-from pixelwise.datasets.formats.writer import Item
+from pixelwise.datasets.formats.writer import Item, Writer
 from pixelwise.datasets.options import ReadOptions
 from pixelwise.datasets.reader import Truth
 from pixelwise.datasets.reading import Reading
-from pixelwise.datasets.registry import FORMATS, find, splits_of
+from pixelwise.datasets.registry import FORMATS, WRITTEN, find, splits_of
 from pixelwise.datasets.splits import without_unions
 from pixelwise.errors import ArgumentError, DataError, size_mismatch
 from pixelwise.progress import track
@@ -77,9 +77,9 @@ def convert(
     source, target = Path(source), Path(target)
     if to not in FORMATS:
         raise ArgumentError(f"unknown format {to!r}; there is: {', '.join(FORMATS)}")
-    if FORMATS[to].writer is None:
-        written = ", ".join(name for name, format in FORMATS.items() if format.writer)
-        raise ArgumentError(f"{to} is read and not written; there is: {written}")
+    writer = FORMATS[to].writer
+    if writer is None:
+        raise ArgumentError(f"{to} is read and not written; there is: {', '.join(WRITTEN)}")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ArgumentError(f"{target}: exists already; name a new folder")
     root, name = find(source, options)
@@ -91,7 +91,7 @@ def convert(
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        losses = _write(datasets, part, to, say)
+        losses = _write(datasets, part, writer, say)
         losses += _compare(datasets, part, to, losses)
         lost = "; ".join(f"{what} ({count:,})" for what, count in losses.most_common() if count)
         if lost and not lossy:
@@ -134,13 +134,10 @@ def _same_classes(datasets: list[Dataset]) -> list[Dataset]:
 
 
 def _write(
-    datasets: list[Dataset], part: Path, to: str, say: Callable[[str], object]
+    datasets: list[Dataset], part: Path, kind: type[Writer], say: Callable[[str], object]
 ) -> Counter[str]:
     first = datasets[0]
     part.mkdir(parents=True)
-    kind = FORMATS[to].writer
-    if kind is None:  # refused before anything is read
-        raise ArgumentError(f"{to} is not written")
     writer = kind(part, first.classes, first.file_ids)
     names, announced = _stems(datasets), False
     for dataset in datasets:

@@ -24,6 +24,9 @@ FORMATS: dict[str, Format] = {
 }
 """Every format by its name; a new one is a file and a line here."""
 
+WRITTEN = tuple(name for name, format in FORMATS.items() if format.writer is not None)
+"""Those that a data set can be converted to."""
+
 
 def open_dataset(
     path: str | Path,

@@ -438,8 +438,8 @@ def _ask_about_levels(
 ) -> None:
     """Raise the question whether names without numbers are those of levels far apart."""
     names = options.classes.names if options.classes is not None else ()
-    if listed is not None and listed[1].counted and not listed[1].colours:
-        names = listed[1].names
+    if listed is not None:
+        names = listed[1].names if listed[1].counted and not listed[1].colours else ()
     if not names or options.encoding is not None:
         return
     seen = _numbers(files, [entry.label_path for entry in spread])
