@@ -8,6 +8,7 @@ exception, a crash, or a case of more than 20 seconds ends the process with its 
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import random
@@ -188,8 +189,54 @@ def changed(content: Any, rng: random.Random) -> Any:
     return rng.choice(STRANGE)
 
 
+def via(folder: Path) -> Path:
+    """Write a project of VIA with a shape of each kind."""
+    shapes: list[dict[str, Any]] = [
+        {"name": "polygon", "all_points_x": [1, 9, 9], "all_points_y": [1, 1, 9]},
+        {"name": "rect", "x": 20, "y": 20, "width": 8, "height": 9},
+        {"name": "ellipse", "cx": 40, "cy": 20, "rx": 5, "ry": 9, "theta": 0.3},
+        {"name": "circle", "cx": 40, "cy": 10, "r": 5},
+        {"name": "point", "cx": 3, "cy": 3},
+    ]
+    regions = [
+        {"shape_attributes": shape, "region_attributes": {"type": name, "sure": {"yes": True}}}
+        for shape, name in zip(shapes, "abbab", strict=True)
+    ]
+    made.photo(folder / "a.jpg")
+    image = {"filename": "a.jpg", "size": 9, "regions": regions, "file_attributes": {}}
+    return made.write(folder / "via.json", {"_via_settings": {}, "_via_img_metadata": {"a": image}})
+
+
+def supervisely(folder: Path, rng: random.Random) -> Path:
+    """Write a project of Supervisely; return its list of classes or its annotation."""
+    made.photo(folder / "ds" / "img" / "a.jpg")
+    png = saved(Image.fromarray(np.ones((5, 6), np.uint8) * 255).convert("1"), "PNG")
+    data = base64.b64encode(zlib.compress(png)).decode()
+    corners = {"exterior": [[1, 1], [9, 1], [9, 9]], "interior": [[[4, 2], [7, 2], [7, 4]]]}
+    objects = [
+        {"classTitle": "a", "geometryType": "polygon", "points": corners},
+        {"classTitle": "b", "geometryType": "rectangle"}
+        | {"points": {"exterior": [[20, 20], [28, 29]], "interior": []}},
+        {"classTitle": "b", "geometryType": "bitmap"}
+        | {"bitmap": {"data": data, "origin": [30, 5]}},
+        {"classTitle": "b", "geometryType": "point"}
+        | {"points": {"exterior": [[3, 3]], "interior": []}},
+    ]
+    listed = made.write(folder / "meta.json", {"classes": [{"title": "a"}, {"title": "b"}]})
+    own = made.write(folder / "ds" / "ann" / "a.jpg.json", {"objects": objects})
+    return own if rng.random() < 0.8 else listed
+
+
+JSON_FORMATS = ("via", "supervisely", "coco", "labelme")
+
+
 def json_files(folder: Path, rng: random.Random) -> None:
-    if rng.random() < 0.5:
+    kind = rng.randrange(4)
+    if kind == 0:
+        path = via(folder)
+    elif kind == 1:
+        path = supervisely(folder, rng)
+    elif kind == 2:
         made.coco(
             folder,
             [
@@ -216,7 +263,7 @@ def json_files(folder: Path, rng: random.Random) -> None:
         path.write_text("[" * 200_000, encoding="utf-8")
     else:
         path.write_bytes(mutated(text.encode(), rng))
-    format, skip = rng.choice((None, "coco", "labelme")), rng.choice((None, True))
+    format, skip = rng.choice((None, None, JSON_FORMATS[kind])), rng.choice((None, True))
     options = ReadOptions(format=format, skip_unusable=skip)
     for sample in open_dataset(folder, options=options, say=str):
         assert sample.label_map.shape == sample.image.shape[:2]
@@ -249,6 +296,7 @@ LISTS = {
     "_classes.csv": "Pixel Value, Class\n0, sky\n1, cat\n",
     "labels.txt": "0: sky\n1: cat\n",
     "label.txt": "0 sky 0 0 0\n1 cat 1 2 3\n",
+    "id2label.json": '{"0": "sky", "1": "cat"}',
     "obj_class_to_machine_color.json": '{"sky": [0, 0, 0], "cat": [1, 2, 3]}',
 }
 

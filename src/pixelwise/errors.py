@@ -18,6 +18,10 @@ Every message says what was expected, what came, where, and how to fix it; the e
 (command line) print it as one line and exit with code 2.
 """
 
+from __future__ import annotations
+
+from pathlib import Path
+
 
 class PixelwiseError(Exception):
     """Base of every error that pixelwise raises on purpose."""
@@ -32,7 +36,18 @@ class NotADatasetError(DataError):
 
 
 class AmbiguousError(DataError):
-    """Files that can be read in two ways; the message lists them with the flag that chooses."""
+    """Files that can be read in two ways; the message lists them with the flag that chooses.
+
+    Parameters
+    ----------
+    message : str
+    *files : Path
+        Image files that show why, for the page of a check.
+    """
+
+    def __init__(self, message: str, *files: Path) -> None:
+        super().__init__(message)
+        self.files = files
 
 
 class ImageFileError(DataError):

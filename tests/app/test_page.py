@@ -133,9 +133,7 @@ def regions_are_there(page: Any) -> None:
     )
 
 
-def test_look_correct_save_and_find_again(
-    opened: Callable[..., Any], folder: Path, address: str
-) -> None:
+def test_look_correct_save_and_find_again(opened: Callable[..., Any], folder: Path) -> None:
     page = opened()
     for view in ("Classes", "Regions", "Boundaries", "Background", "Instances"):
         page.get_by_role("radio", name=view).click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -20,9 +21,9 @@ from pixelwise.classes import ClassMap
 from pixelwise.datasets import KINDS, Report, stop_on_findings
 from pixelwise.datasets.checks.checker import suggested_weights
 from pixelwise.datasets.checks.examine import SampleFacts
-from pixelwise.errors import AmbiguousError, DataError, NotADatasetError
+from pixelwise.errors import DataError, NotADatasetError
 from tests import made
-from tests.conftest import real, run
+from tests.conftest import call, real, run
 
 MASK = "SegmentationClass/train_002.png"
 PHOTO = "JPEGImages/train_002.jpg"
@@ -239,9 +240,69 @@ def test_a_split_that_cannot_be_opened_does_not_hide_the_others(own_shapes: Path
 def test_what_cannot_be_checked_is_an_error(tmp_path: Path, own_shapes: Path) -> None:
     with pytest.raises(NotADatasetError):
         check(tmp_path / "none")
-    made.coco(own_shapes, [])
-    with pytest.raises(AmbiguousError, match="--format"):
-        check(own_shapes)
+    (tmp_path / "names").write_text("")
+    with pytest.raises(DataError, match="names"):
+        check(own_shapes, ReadOptions(class_list=tmp_path / "names"))
+
+
+def grey_levels(root: Path) -> None:
+    for i in range(2):
+        levels = np.array([0, 128, 255], np.uint8)
+        made.mask(root / "masks" / f"{i}.png", levels[made.square(2, 2 + i, 9, 1 + i)])
+
+
+def other_palettes(root: Path) -> None:
+    for i in range(2):
+        picture = Image.fromarray(made.square(2, 2 + i, 9), "P")
+        picture.putpalette([0, 0, 0, 250 * i, 9, 9])
+        (root / "masks").mkdir(exist_ok=True)
+        picture.save(root / "masks" / f"{i}.png")
+
+
+def small_deep_numbers(root: Path) -> None:
+    for i in range(2):
+        made.mask(root / "masks" / f"{i}.png", made.square(2, 2 + i, 9, 1).astype(np.uint16) * 7)
+
+
+def two_folders(root: Path) -> None:
+    for folder in ("labels", "masks"):
+        for i in range(2):
+            made.mask(root / folder / f"{i}.png", made.square(2, 2 + i, 9))
+
+
+def two_formats(root: Path) -> None:
+    made.coco(root, [])
+    two_folders(root)
+
+
+QUESTIONS: dict[str, tuple[Any, str, int]] = {
+    "levels with gaps": (grey_levels, "the masks hold 0, 128, 255, .* --encoding levels", 2),
+    "palettes that differ": (other_palettes, "give one index two colours; say --encoding ids", 2),
+    "16 bits, small numbers": (small_deep_numbers, "up to 7; say .* --encoding instances", 2),
+    "two folders of masks": (two_folders, "say --labels labels or --labels masks", 2),
+    "two formats": (two_formats, "say --format coco or --format pairs", 1),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_is_a_finding_and_on_the_page(tmp_path: Path, question: str) -> None:
+    plant, text, drawn = QUESTIONS[question]
+    root = tmp_path / "set"
+    for i in range(2):
+        made.photo(root / "images" / f"{i}.jpg", i)
+    plant(root)
+    page = tmp_path / "check.html"
+    done = call("check", root, "--html", page)
+    assert done.returncode == 1, done.stderr
+    report = check(root)
+    (finding,) = report.findings
+    assert finding.kind == "question"
+    assert re.search(text, finding.text), finding.text
+    assert len(finding.files) == drawn
+    assert finding.text.split("; ")[0] in " ".join(done.stdout.split())
+    assert html.escape(finding.text) in page.read_text(encoding="utf-8")
+    with pytest.raises(DataError, match=text):
+        stop_on_findings(report)
 
 
 def test_the_command_writes_json_and_a_page(own_shapes: Path, tmp_path: Path) -> None:
@@ -257,11 +318,11 @@ def test_the_command_writes_json_and_a_page(own_shapes: Path, tmp_path: Path) ->
     assert {"range": 1, "size": 1, "unreadable": 1}.items() <= content["counts"].items()
     first = next(f for f in content["findings"] if f["kind"] == "range")
     assert first["files"][0].endswith("train_002.png")
-    html = page.read_text(encoding="utf-8")
-    assert html.count("<figure") == len(content["findings"])
-    assert html.count("data:image/jpeg") == len(content["findings"])
-    assert "Class histogram" in html
-    assert "http" not in html.replace("http-equiv", "")
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<figure") == len(content["findings"])
+    assert text.count("data:image/jpeg") == len(content["findings"])
+    assert "Class histogram" in text
+    assert "http" not in text.replace("http-equiv", "")
 
 
 def test_the_command_is_content_with_sound_data(tmp_path: Path) -> None:

@@ -87,6 +87,9 @@ def test_a_list_over_palettes_voc_colours_and_numbers(tmp_path: Path) -> None:
         ("classes.txt", "0: background\n1: apple\n2: leaf\n"),
         ("labels.txt", "2\tleaf\n0\tbackground\n1\tapple\n"),
         ("class_names.txt", "0 background\n1 apple\n2 leaf\n"),
+        ("id2label.json", '{"0": "background", "1": "apple", "2": "leaf"}'),
+        ("id2label.json", '{"leaf": 2, "apple": 1, "background": 0}'),
+        ("label.txt", "1 apple 9 9 9\n2 leaf 7 7 7\n"),
     ],
 )
 def test_numbers_of_a_list(tmp_path: Path, name: str, text: str) -> None:

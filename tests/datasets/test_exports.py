@@ -74,6 +74,7 @@ FOREIGN = (
     r"..\..\label-studio\media\upload\4\0.jpg",
     "/home/someone/project/images/0.jpg",
     r"D:\data\train\0.jpg",
+    "/data/local-files/?d=0.jpg",
     "https://host/data/0.jpg",
     "upload/4/0.jpg",
 )
@@ -111,6 +112,16 @@ class TestPathsOfAnotherMachine:
         (labelme / "a.jpg").unlink()
         with pytest.raises(DataError, match="is missing, and none is embedded"):
             open_dataset(labelme)
+
+    def test_names_that_end_alike_and_names_of_an_address(self, tmp_path: Path) -> None:
+        root = made.coco(tmp_path, [])
+        path = root / "annotations" / "instances_train.json"
+        content = json.loads(path.read_text())
+        images = [made.photo(root / "images" / f"{i}" / "a b.jpg", i) for i in range(2)]
+        listed = ["/data/upload/0/a b.jpg", "..\\..\\upload\\1\\a%20b.jpg"]
+        content["images"] = [{"id": i, "file_name": name} for i, name in enumerate(listed)]
+        made.write(path, content)
+        assert [e.image_path for e in open_dataset(root, say=str).entries] == images
 
     def test_two_images_of_one_photo(self, tmp_path: Path) -> None:
         root = made.coco(tmp_path, [])
@@ -206,6 +217,19 @@ class TestUnusable:
         assert "1 lines without area left out" in dataset.found
         assert [i.class_id for i in dataset[0].instances or ()] == [1, 1]
         assert [f.text for f in check(root, SKIP).findings] == ["a: line 2 (1)"]
+
+    @pytest.mark.parametrize(
+        ("kind", "points"), [("polygon", [[1, 1], [5, 5]]), ("polygon", []), ("cuboid", [[1, 1]])]
+    )
+    def test_labelme(self, tmp_path: Path, kind: str, points: list[list[float]]) -> None:
+        sound = made.shape("a", [[2, 2], [10, 10]], "rectangle")
+        root = made.labelme(tmp_path, [sound, made.shape("a", points, kind)])
+        with pytest.raises(LabelError, match=r"shape 2: .*1 of 2 shapes in this set"):
+            open_dataset(root, say=str)[0]
+        dataset = open_dataset(root, options=SKIP, say=str)
+        assert "1 shapes without area left out" in dataset.found
+        assert [i.area for i in dataset[0].instances or ()] == [81]
+        assert [f.text for f in check(root, SKIP).findings] == ["a: shape 2 (1)"]
 
     def test_the_command(self, tmp_path: Path) -> None:
         root = made.yolo(tmp_path / "yolo", "0 0 0 0.5 0 0.5 0.5\n1 0.5 0.5 0.2 0.2\n")

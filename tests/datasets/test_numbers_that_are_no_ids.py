@@ -88,8 +88,7 @@ def test_levels_with_gaps_are_a_question(tmp_path: Path, levels: tuple[int, ...]
     listed = ", ".join(map(str, levels))
     with pytest.raises(AmbiguousError, match=f"hold {listed}, and .* --encoding levels"):
         open_dataset(tmp_path)
-    with pytest.raises(AmbiguousError, match="--encoding levels"):
-        check(tmp_path)
+    assert [finding.kind for finding in check(tmp_path).findings] == ["question"]
     options = ReadOptions(encoding="levels")
     dataset = open_dataset(tmp_path, options=options, say=str)
     assert dataset.classes.names == tuple(map(str, levels))
@@ -102,6 +101,29 @@ def test_levels_with_gaps_are_a_question(tmp_path: Path, levels: tuple[int, ...]
     made.write(path, "a\nb\n")
     with pytest.raises(DataError, match="2 names are given for the 3 levels"):
         open_dataset(tmp_path, options=ReadOptions(encoding="levels", class_list=path))
+
+
+def test_names_without_numbers_are_not_taken_for_levels(tmp_path: Path) -> None:
+    made.photo(tmp_path / "images" / "a.jpg")
+    made.mask(tmp_path / "masks" / "a.png", np.array((0, 128, 255), np.uint8)[IDS])
+    made.write(tmp_path / "classes.txt", "sky\nleaf\napple\n")
+    with pytest.raises(AmbiguousError, match=r"3 names without numbers .* --encoding levels"):
+        open_dataset(tmp_path)
+    assert [finding.kind for finding in check(tmp_path).findings] == ["question"]
+    sample = open_dataset(tmp_path, options=ReadOptions(encoding="levels"), say=str)[0]
+    assert sample.classes.names == ("sky", "leaf", "apple")
+    assert np.bincount(sample.label_map.ravel()).tolist() == [COUNTS[0], 81, 144]
+
+
+@pytest.mark.parametrize("levels", [(0, 128, 255), (0, 1, 2), (40, 90, 200)])
+def test_levels_of_8_bits_in_16(tmp_path: Path, levels: tuple[int, ...]) -> None:
+    made.photo(tmp_path / "images" / "a.jpg")
+    made.mask(tmp_path / "masks" / "a.png", np.array(levels, np.uint16)[IDS] * 257)
+    with pytest.raises(AmbiguousError, match=r"multiples of 257 .* --encoding levels"):
+        open_dataset(tmp_path)
+    sample = open_dataset(tmp_path, options=ReadOptions(encoding="levels"), say=str)[0]
+    assert sample.classes.names == tuple(map(str, levels))
+    assert np.bincount(sample.label_map.ravel()).tolist() == [COUNTS[0], 81, 144]
 
 
 def test_ids_of_a_small_set_are_no_question(tmp_path: Path) -> None:

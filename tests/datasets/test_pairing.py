@@ -49,6 +49,10 @@ LAYOUTS: dict[str, tuple[str, str, dict[str, str]]] = {
         "LabeledApproved_full/{}_L.png",
         {"labels": "LabeledApproved_full"},
     ),
+    "EISeg": ("{}.jpg", "label/{}.png", {}),
+    "in splits": ("train/{}.jpg", "train/label/{}.png", {}),
+    "upper case": ("Images/{}.JPG", "Masks/{}.PNG", {}),
+    "CVC": ("PNG/Original/{}.png", "PNG/Ground Truth/{}.png", {}),
     "masks only named": ("x/{}.jpg", "y/{}.bmp", {"labels": "y"}),
 }
 
@@ -82,6 +86,23 @@ def test_paths_outside_and_splits_inside(tmp_path: Path) -> None:
     done = run("show", root, "--images", "a/val", "--labels", "b/val", "--out", tmp_path / "g.png")
     assert done.returncode == 0, done.stderr
     assert "masks of b/val/" in done.stdout
+
+
+def test_what_eiseg_writes_beside_its_masks(tmp_path: Path) -> None:
+    root = layout(tmp_path, "{}.jpg", "label/{}.png")
+    colours = np.array([(0, 0, 0), (9, 8, 7)], np.uint8)
+    for path in sorted((root / "label").glob("*.png")):
+        for end in ("pseudo", "cutout"):
+            made.mask(path.with_name(f"{path.stem}_{end}.png"), colours[made.square(2, 2, 9)])
+    assert len(open_dataset(root, say=str)) == 3
+    assert not check(root).findings
+    for path in (root / "label").glob("*.png"):
+        if "pseudo" not in path.name:
+            path.unlink()
+    made.write(root / "label" / "label.txt", "1 cat 9 8 7\n")
+    dataset = open_dataset(root, say=str)
+    assert dataset.classes.names == ("background", "cat")
+    assert [int(sample.label_map.sum()) for sample in dataset] == [81] * 3
 
 
 def test_two_label_folders_are_a_question(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""The exports of ten annotation tools, each from check to a prediction."""
+"""The exports of annotation tools, each from check to a prediction of weights trained on it."""
 
 from __future__ import annotations
 
 import base64
+import io
 import json
 import zlib
 from collections.abc import Callable
@@ -11,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from pixelwise import ReadOptions, open_dataset, read_label_map
+from pixelwise import Predictor, ReadOptions, open_dataset, read_label_map
 from pixelwise.errors import DataError
 from tests import made
-from tests.conftest import run
-from tests.toy import write_toy
+from tests.conftest import call
 
 NAMES = ("background", "apple", "leaf")
 COLOURS = np.array([(0, 0, 0), (250, 50, 83), (52, 209, 183)], np.uint8)
@@ -180,15 +181,81 @@ def via(root: Path) -> ReadOptions:
     return ReadOptions()
 
 
+def regions() -> list[dict[str, Any]]:
+    """Return what VIA keeps of a photo: the apple is a box, the leaf an outline."""
+    (left, top, right, bottom), leaf = BOXES[1], BOXES[2]
+    box = {"name": "rect", "x": left, "y": top, "width": right - left, "height": bottom - top}
+    outline = {
+        "name": "polygon",
+        "all_points_x": [leaf[0], leaf[2], leaf[2], leaf[0]],
+        "all_points_y": [leaf[1], leaf[1], leaf[3], leaf[3]],
+    }
+    return [
+        {"shape_attributes": shape, "region_attributes": {"type": name}}
+        for shape, name in zip((box, outline), NAMES[1:], strict=True)
+    ]
+
+
+def via_project(root: Path) -> ReadOptions:
+    images = {
+        f"{path.name}9": {"filename": path.name, "size": 9, "regions": regions()}
+        | {"file_attributes": {"caption": ""}}
+        for path in photos(root)
+    }
+    made.write(root / "via_project.json", {"_via_settings": {}, "_via_img_metadata": images})
+    return ReadOptions()
+
+
+def via_csv(root: Path) -> ReadOptions:
+    header = "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes"
+    lines = [f"{header},region_attributes"]
+    for path in photos(root / "images"):
+        for i, region in enumerate(regions()):
+            cells = (json.dumps(part).replace('"', '""') for part in region.values())
+            lines.append(f'{path.name},9,"{{}}",2,{i},' + ",".join(f'"{cell}"' for cell in cells))
+    made.write(root / "via_export_csv.csv", "\n".join(lines) + "\n")
+    return ReadOptions()
+
+
+def supervisely_project(root: Path) -> ReadOptions:
+    """Write a project: the apple is a rectangle, the leaf a bitmap."""
+    classes = [{"title": name, "shape": "any", "color": "#FF0000"} for name in NAMES[1:]]
+    made.write(root / "meta.json", {"classes": classes, "tags": []})
+    (left, top, right, bottom), leaf = BOXES[1], BOXES[2]
+    corners = {"exterior": [[left, top], [right - 1, bottom - 1]], "interior": []}
+    buffer = io.BytesIO()
+    whole = np.full((leaf[3] - leaf[1], leaf[2] - leaf[0]), 255, np.uint8)
+    Image.fromarray(whole).convert("1").save(buffer, "PNG")
+    data = base64.b64encode(zlib.compress(buffer.getvalue())).decode()
+    objects = [
+        {"classTitle": "apple", "geometryType": "rectangle", "points": corners},
+        {"classTitle": "leaf", "geometryType": "bitmap"}
+        | {"bitmap": {"data": data, "origin": list(leaf[:2])}},
+    ]
+    for path in photos(root / "ds0" / "img"):
+        size = {"height": made.SIZE[0], "width": made.SIZE[1]}
+        content = {"description": "", "tags": [], "size": size, "objects": objects}
+        made.write(root / "ds0" / "ann" / f"{path.name}.json", content)
+    return ReadOptions()
+
+
+def eiseg(root: Path) -> ReadOptions:
+    """Write EISeg's folder among the photos: masks, their colours and cut-outs, and the list."""
+    colours = COLOURS.copy()
+    for path in photos(root):
+        made.mask(root / "label" / f"{path.stem}.png", ids())
+        made.mask(root / "label" / f"{path.stem}_pseudo.png", colours[ids()])
+        made.mask(root / "label" / f"{path.stem}_cutout.png", colours[ids()])
+    listed = (f"{i} {NAMES[i]} {' '.join(map(str, COLOURS[i].tolist()))}" for i in (1, 2))
+    made.write(root / "label" / "label.txt", "\n".join(listed) + "\n")
+    return ReadOptions()
+
+
 TOOLS: tuple[Callable[[Path], ReadOptions], ...] = (
     *(cvat_mask, cvat_coco, label_studio_coco, label_studio_yolo),
     *(roboflow_coco, roboflow_yolo, roboflow_png, labelme, supervisely, via),
+    *(via_project, via_csv, supervisely_project, eiseg),
 )
-
-
-TRAINED = (cvat_mask, label_studio_coco, roboflow_png)
-"""One of a single split of its own name, one of outlines, and one of masks with a split to
-validate on; the others are read alike."""
 
 QUICK = (
     *("--epochs", "1", "--crop", "32", "--side", "64", "--batch", "2", "--encoder", "none"),
@@ -212,23 +279,23 @@ def test_an_export_goes_all_the_way(tmp_path: Path, tool: Callable[[Path], ReadO
     missed = (found != ids()).mean()
     assert missed == 0 or ("yolo" in tool.__name__ and missed < 0.05)
     named = flags(options)
-    done = run("check", root, *named)
+    done = call("check", root, *named)
     assert done.returncode == 0, done.stdout + done.stderr
-    done = run("show", root, *named, "--out", tmp_path / "grid.png")
+    done = call("show", root, *named, "--out", tmp_path / "grid.png")
     assert done.returncode == 0, done.stderr
-    done = run("convert", root, *named, "--to", "coco", "--out", tmp_path / "coco")
+    done = call("convert", root, *named, "--to", "coco", "--out", tmp_path / "coco")
     assert done.returncode == 0, done.stderr
     again = open_dataset(tmp_path / "coco", dataset.split, say=str)
     assert (again[0].label_map == found).all()
-    if tool in TRAINED:
-        done = run("train", root, *named, "--out", tmp_path / "run", *QUICK)
-        assert done.returncode == 0, done.stderr
-    toy = write_toy(tmp_path / "toy.onnx")
+    done = call("train", root, *named, "--out", tmp_path / "run", *QUICK)
+    assert done.returncode == 0, done.stderr
+    weights = tmp_path / "run" / "model.onnx"
     photo = dataset.entries[0].image_path
     source = photo if photo.suffix != ".json" else photo.with_suffix(".jpg")
-    done = run("predict", source, "--weights", toy, "--out", tmp_path / "out")
+    done = call("predict", source, "--weights", weights, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert read_label_map(tmp_path / "out" / f"{source.stem}.png").shape == made.SIZE
+    assert Predictor.load(weights).classes.names == NAMES
 
 
 def test_label_studios_png_files_name_no_photo(tmp_path: Path) -> None:

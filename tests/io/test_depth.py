@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -52,6 +54,45 @@ def test_the_same_nuclei_at_every_depth(tmp_path: Path) -> None:
         areas.append((len(prediction.instances or ()), int((prediction.label_map > 0).sum())))
     assert {n for n, _ in areas} == {4}
     assert max(a for _, a in areas) <= 1.02 * min(a for _, a in areas)
+
+
+def test_a_network_that_stretches_sees_all_bits(tmp_path: Path) -> None:
+    predictor = Predictor.load("nuclei")
+    predictor = replace(predictor, card=replace(predictor.card, stretch_levels=True))
+    levels = scene(16, 0.002, 0.0001)
+    Image.fromarray(levels).save(tmp_path / "sound.png")
+    # Debris on 0.15 % of the pixels, a hundred times as light: 8 bits would keep two levels.
+    levels[:5, :6] = 60000
+    Image.fromarray(levels).save(tmp_path / "debris.png")
+    assert len(np.unique(read_image(tmp_path / "debris.png")[10:])) <= 2
+    seen = [predictor.read(tmp_path / f"{name}.png")[10:] for name in ("sound", "debris")]
+    assert len(np.unique(seen[1])) > 80
+    assert np.abs(seen[0].astype(int) - seen[1]).max() <= 8
+    with image_rows(tmp_path / "debris.png", levels=predictor.levels) as rows:
+        assert (np.concatenate(list(rows))[10:] == seen[1]).all()
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_colours_keep_their_bits(tmp_path: Path, bits: int) -> None:
+    expected = np.dstack([scene(8), scene(8, 0.9), scene(8, 0.2, 0.5)]).astype(np.uint8)
+    expected[0, 0] = 255
+    expected[1, :10] = 255
+    deep = np.round(expected / 255.0 * (2**bits - 1)).astype(np.uint16)
+    white = np.full((*deep.shape[:2], 1), 65535, np.uint16)
+    cv2.imwrite(str(tmp_path / "rgb.png"), deep[..., ::-1])
+    cv2.imwrite(str(tmp_path / "rgba.png"), np.dstack([deep[..., ::-1], white]))
+    tifffile.imwrite(tmp_path / "rgb.tif", deep)
+    tifffile.imwrite(
+        tmp_path / "planes.tif",
+        np.moveaxis(deep, -1, 0),
+        planarconfig="separate",
+        photometric="rgb",
+    )
+    for name in ("rgb.png", "rgba.png", "rgb.tif", "planes.tif"):
+        assert np.abs(read_image(tmp_path / name).astype(int) - expected).max() <= 1
+        assert levels_used(tmp_path / name) == (0, 2**bits - 1)
+    with image_rows(tmp_path / "rgb.tif") as rows:
+        assert (np.concatenate(list(rows)) == read_image(tmp_path / "rgb.tif")).all()
 
 
 def test_real_nuclei_at_every_depth(tmp_path: Path) -> None:

@@ -116,9 +116,11 @@ class Page:
     # What the page shows
 
     async def page(self, _: Request) -> Response:
+        """Answer with the page itself."""
         return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
     async def state(self, _: Request) -> Response:
+        """Answer with the weights, the classes and the photos."""
         classes = self.answers.classes
         finds = self.answers.predictor.card.instance_classes
         return JSONResponse(
@@ -141,6 +143,7 @@ class Page:
         )
 
     async def upload(self, request: Request) -> Response:
+        """Take a photo."""
         name = unquote(request.headers.get("x-name", "photo"))
         data = await body_of(request, MOST_BYTES)
         photo = await run_in_threadpool(self.photos.add_bytes, name, data)
@@ -148,10 +151,12 @@ class Page:
         return JSONResponse(photo_json(photo), 201)
 
     async def remove(self, request: Request) -> Response:
+        """Forget a photo."""
         self.photos.remove(self._photo(request).id)
         return Response(status_code=204)
 
     async def image(self, request: Request) -> Response:
+        """Answer with a photo's pixels."""
         photo = self._photo(request)
         longest = min(SHOWN_SIDE, max(16, whole_number(request, "longest", SHOWN_SIDE)))
 
@@ -161,6 +166,7 @@ class Page:
         return Response(await run_in_threadpool(make), media_type="image/jpeg")
 
     async def answer(self, request: Request) -> Response:
+        """Answer with what the network finds, or with the place in the line."""
         photo, before = self._photo(request), request.query_params.get("weights") == "before"
         key = ("before" if before else "answer", photo.id)
         future = self.line.join(key, lambda: self.answers.answer(photo, before=before))
@@ -171,6 +177,7 @@ class Page:
         return JSONResponse({"place": self.line.place(key)}, 202)
 
     async def labels(self, request: Request) -> Response:
+        """Answer with the class id of each pixel."""
         photo = self._photo(request)
         predictor, image = self.answers.predictor, self.photos.image
 
@@ -182,6 +189,7 @@ class Page:
         return Response(await self._turn(("labels", photo.id), make), media_type="image/png")
 
     async def alpha(self, request: Request) -> Response:
+        """Answer with how much each pixel is subject."""
         photo = self._photo(request)
 
         def make() -> bytes:
@@ -190,6 +198,7 @@ class Page:
         return Response(await self._turn(("alpha", photo.id), make), media_type="image/png")
 
     async def boundaries(self, request: Request) -> Response:
+        """Answer with the strength of boundaries."""
         photo = self._photo(request)
 
         def make() -> bytes:
@@ -199,6 +208,7 @@ class Page:
         return Response(await self._turn(("boundaries", photo.id), make), media_type="image/png")
 
     async def regions(self, request: Request) -> Response:
+        """Answer with the tree of regions."""
         photo = self._photo(request)
         tree = await self._turn(("regions", photo.id), lambda: self.answers.regions(photo))
         return JSONResponse(
@@ -212,6 +222,7 @@ class Page:
         )
 
     async def region_map(self, request: Request) -> Response:
+        """Answer with the finest region of each pixel."""
         photo = self._photo(request)
         tree = await self._turn(("regions", photo.id), lambda: self.answers.regions(photo))
         data = await run_in_threadpool(lambda: png(region_colours(tree.leaves)))
@@ -220,6 +231,7 @@ class Page:
     # The background
 
     async def effect(self, request: Request) -> Response:
+        """Answer with a photo before another background."""
         photo = self._photo(request)
         background = await self._background(request)
 
@@ -230,6 +242,7 @@ class Page:
         return Response(data, media_type=kind)
 
     async def camera(self, request: Request) -> Response:
+        """Answer with a frame before another background."""
         frame = await body_of(request, MOST_BYTES)
         background = background_of(request, None)
 
@@ -242,6 +255,7 @@ class Page:
         return Response(data, media_type="image/png" if background.transparent else "image/jpeg")
 
     async def add_clip(self, request: Request) -> Response:
+        """Take a clip."""
         name = unquote(request.headers.get("x-name", "clip.mp4"))
         data = await body_of(request, MOST_BYTES)
         background = background_of(request, None)
@@ -251,9 +265,11 @@ class Page:
         return JSONResponse(clip.as_json(), 202)
 
     async def clip(self, request: Request) -> Response:
+        """Answer with how far a clip is."""
         return JSONResponse(self._clip(request).as_json())
 
     async def clip_result(self, request: Request) -> Response:
+        """Answer with a clip that is done."""
         clip = self._clip(request)
         if clip.state != "done":
             return JSONResponse({"error": f"{clip.name}: not done yet"}, 409)
@@ -269,6 +285,7 @@ class Page:
     # Corrections
 
     async def segment(self, request: Request) -> Response:
+        """Answer with the object that strokes and a box mean."""
         photo, content = self._photo(request), await json_of(request)
         if not isinstance(content, dict):
             raise ArgumentError("expected an object with on, off and box")
@@ -278,12 +295,14 @@ class Page:
         return JSONResponse(found)
 
     async def kept(self, request: Request) -> Response:
+        """Answer with what was kept of a photo."""
         photo = self._photo(request)
         if photo.instances is None:
             return JSONResponse({"error": f"{photo.name}: nothing was kept of it"}, 404)
         return JSONResponse(await run_in_threadpool(annotation_json, photo))
 
     async def keep(self, request: Request) -> Response:
+        """Keep what a person made of a photo."""
         photo, content = self._photo(request), await json_of(request)
 
         def keep() -> Photo:
@@ -297,6 +316,7 @@ class Page:
         return JSONResponse(photo_json(await run_in_threadpool(keep)))
 
     async def download(self, request: Request) -> Response:
+        """Answer with a file to keep."""
         photo = self._photo(request)
         kind = request.query_params.get("format", "")
         if kind not in DOWNLOADS:
@@ -310,6 +330,7 @@ class Page:
     # Training
 
     async def train(self, request: Request) -> Response:
+        """Start or resume training."""
         content = await json_of(request)
         minutes = content.get("minutes") if isinstance(content, dict) else None
         if not isinstance(minutes, int | float) or isinstance(minutes, bool):
@@ -318,6 +339,7 @@ class Page:
         return JSONResponse(self.training.progress(), 202)
 
     async def training_state(self, _: Request) -> Response:
+        """Answer with the progress of training; use its weights once it is done."""
         progress = await run_in_threadpool(self.training.progress)
         path = self.training.new_weights()
         if path is not None:
@@ -327,12 +349,14 @@ class Page:
         return JSONResponse(progress)
 
     async def stop_training(self, _: Request) -> Response:
+        """Stop training."""
         await run_in_threadpool(self.training.stop)
         return Response(status_code=204)
 
     # For programs
 
     async def predict(self, request: Request) -> Response:
+        """Answer a program with everything about a photo at once."""
         data = await body_of(request, MOST_BYTES)
         wants_png = "image/png" in request.headers.get("accept", "")
         predictor = self.answers.predictor

@@ -76,7 +76,8 @@ def print_findings(report: Report) -> None:
         if len(findings) > LISTED:
             console.print(f"  and {len(findings) - LISTED:,} more")
         console.print(f"  to fix: {KINDS[kind].fix}", highlight=False)
-    console.print(_histogram(report))
+    if report.histogram:
+        console.print(_histogram(report))
     n = len(report.findings)
     console.print(
         f"{sum(report.samples.values()):,} samples checked in {report.seconds:.1f} s: "

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @read_options
 def convert(
     source: Data,
-    to: Annotated[str, choice("datasets:FORMATS", help="The format to write.")],
+    to: Annotated[str, choice("datasets.registry:WRITTEN", help="The format to write.")],
     out: Annotated[Path, typer.Option(help="Folder to write; it must not exist.")],
     lossy: Annotated[
         bool, typer.Option("--lossy", help="Write what the format can hold, even if it is not all.")

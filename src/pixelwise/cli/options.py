@@ -63,7 +63,7 @@ def choice(table: str, **settings: Any) -> Any:
     return typer.Option(metavar=f"{{{table}}}", autocompletion=complete, **settings)
 
 
-DATA = "A data set: VOC, COCO, YOLO-seg, labelme, or images and masks in two folders."
+DATA = "A data set: VOC, COCO, YOLO-seg, labelme, VIA, Supervisely, or images and masks."
 NAMED_WEIGHTS = "A name that `pixelwise weights` lists, or a model.onnx."
 
 Data = Annotated[Path, typer.Argument(metavar="DATA", help=DATA)]

@@ -23,6 +23,7 @@ from pixelwise.errors import ArgumentError, ImageFileError
 
 if TYPE_CHECKING:
     from pixelwise.inference import Prediction, Predictor
+    from pixelwise.io.depth import Range
     from pixelwise.io.folders import Found
 
 FEW = 6
@@ -215,7 +216,7 @@ class Job:
         skipped = f"; {len(outcome.skipped)} had results already" if outcome.skipped else ""
         where = "beside them" if out == Path() else f"into {out}"
         print(f"predicted {len(outcome.written)} images {where}{skipped}{found.said()}")
-        say_ranges(outcome.written, self.predictor.bands)
+        say_ranges(outcome.written, self.predictor.bands, self.predictor.levels)
         if outcome.in_tiles:
             print(f"{len(outcome.in_tiles)} of them in tiles, without instances")
         _stop_on(outcome.failed)
@@ -248,12 +249,10 @@ class Job:
 
     def _print(self, found: Found, files: dict[Path, str]) -> None:
         """Print what each image shows; nothing is written."""
-        from pixelwise.io.image import read_image
-
         failed: dict[Path, str] = {}
         for path in found.names:
             try:
-                image = read_image(path, self.predictor.bands)
+                image = self.predictor.read(path)
             except ImageFileError as error:
                 failed[path] = str(error)
                 continue
@@ -336,14 +335,16 @@ def _numbers(bands: str) -> tuple[int, ...]:
     return tuple(int(name) for name in names)
 
 
-def say_ranges(images: Iterable[Path], bands: Sequence[int] = ()) -> None:
+def say_ranges(
+    images: Iterable[Path], bands: tuple[int, ...] = (), range_of: Range | None = None
+) -> None:
     """Print which levels of images of more than 8 bits were seen as 0 to 255."""
     from pixelwise.io.image import levels_used
 
     used = []
     for path in images:
         with suppress(ImageFileError):  # reported, with its name, where it was to be read
-            if (levels := levels_used(path, bands)) is not None:
+            if (levels := levels_used(path, bands, range_of)) is not None:
                 used.append((path, levels))
     if used:
         path, (low, high) = used[0]

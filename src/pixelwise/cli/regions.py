@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli.options import Inputs, choice
+from pixelwise.cli.predict import say_ranges
 from pixelwise.defaults import BOUNDARIES, CUT
 from pixelwise.errors import ImageFileError
 
@@ -50,6 +51,7 @@ def regions(
     outcome = write_regions(images, out, n, level, boundaries, superpixels)
     divided = f"divided {len(outcome.written)} of {len(images)} images into regions, in {out}"
     print(divided + found.said())
+    say_ranges(outcome.written)
     if outcome.failed:
         raise ImageFileError("; ".join(outcome.failed.values()))
     found.stop_on_unread()

@@ -11,11 +11,11 @@ import numpy as np
 
 from pixelwise.classes import BACKGROUND
 from pixelwise.datasets.dataset import Dataset
-from pixelwise.datasets.formats.writer import Item
+from pixelwise.datasets.formats.writer import Item, Writer
 from pixelwise.datasets.options import ReadOptions
 from pixelwise.datasets.reader import Truth
 from pixelwise.datasets.reading import Reading
-from pixelwise.datasets.registry import FORMATS, find, splits_of
+from pixelwise.datasets.registry import FORMATS, WRITTEN, find, splits_of
 from pixelwise.datasets.splits import without_unions
 from pixelwise.errors import ArgumentError, DataError, size_mismatch
 from pixelwise.progress import track
@@ -77,6 +77,9 @@ def convert(
     source, target = Path(source), Path(target)
     if to not in FORMATS:
         raise ArgumentError(f"unknown format {to!r}; there is: {', '.join(FORMATS)}")
+    writer = FORMATS[to].writer
+    if writer is None:
+        raise ArgumentError(f"{to} is read and not written; there is: {', '.join(WRITTEN)}")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ArgumentError(f"{target}: exists already; name a new folder")
     root, name = find(source, options)
@@ -88,7 +91,7 @@ def convert(
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        losses = _write(datasets, part, to, say)
+        losses = _write(datasets, part, writer, say)
         losses += _compare(datasets, part, to, losses)
         lost = "; ".join(f"{what} ({count:,})" for what, count in losses.most_common() if count)
         if lost and not lossy:
@@ -131,11 +134,11 @@ def _same_classes(datasets: list[Dataset]) -> list[Dataset]:
 
 
 def _write(
-    datasets: list[Dataset], part: Path, to: str, say: Callable[[str], object]
+    datasets: list[Dataset], part: Path, kind: type[Writer], say: Callable[[str], object]
 ) -> Counter[str]:
     first = datasets[0]
     part.mkdir(parents=True)
-    writer = FORMATS[to].writer(part, first.classes, first.file_ids)
+    writer = kind(part, first.classes, first.file_ids)
     names, announced = _stems(datasets), False
     for dataset in datasets:
         for entry in track(dataset.entries, f"writing {dataset.split}", len(dataset)):

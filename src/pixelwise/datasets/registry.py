@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pixelwise.datasets.dataset import Dataset
-from pixelwise.datasets.formats import coco, labelme, pairs, voc, yolo
+from pixelwise.datasets.formats import coco, labelme, pairs, supervisely, via, voc, yolo
 from pixelwise.datasets.formats.format import Format
 from pixelwise.datasets.formats.pairing import folders_seen
 from pixelwise.datasets.options import ReadOptions
@@ -19,8 +19,13 @@ FORMATS: dict[str, Format] = {
     "yolo": yolo.FORMAT,
     "labelme": labelme.FORMAT,
     "pairs": pairs.FORMAT,
+    "via": via.FORMAT,
+    "supervisely": supervisely.FORMAT,
 }
 """Every format by its name; a new one is a file and a line here."""
+
+WRITTEN = tuple(name for name, format in FORMATS.items() if format.writer is not None)
+"""Those that a data set can be converted to."""
 
 
 def open_dataset(
@@ -161,5 +166,9 @@ def find(path: Path, options: ReadOptions | None = None) -> tuple[Path, str]:
     ):
         return path, "pairs"
     seen = folders_seen(path)
-    way_out = f"; images are in {seen}: say --images DIR --labels DIR" if seen != "none" else ""
+    way_out = (
+        f"; images are in {seen}: say --images DIR --labels DIR, the same DIR if one holds both"
+        if seen != "none"
+        else ""
+    )
     raise NotADatasetError(f"{path}: not a data set; looked for {looked_for}{way_out}")

@@ -25,7 +25,6 @@ from pixelwise.inference.outputs import (
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.folders import distinct_names
-from pixelwise.io.image import read_image
 from pixelwise.io.tiff import large_size
 from pixelwise.progress import track
 from pixelwise.samples import UInt8Array
@@ -173,7 +172,7 @@ class _Run:
         # Instances that vote for their class change the label map, too.
         votes = self.predictor.card.instance_design == "kernels"
         instances = votes or not set(self.kinds) <= set(CLASS_KINDS)
-        reading = prefetch(partial(_read, tile=self.tile, bands=self.predictor.bands), paths, AHEAD)
+        reading = prefetch(partial(_read, self.predictor, self.tile), paths, AHEAD)
         for path, image in track(zip(paths, reading, strict=True), "predicting", len(paths)):
             try:
                 if isinstance(image, ImageFileError):
@@ -210,11 +209,11 @@ class _Run:
             self.in_tiles.append(path)
 
 
-def _read(path: Path, tile: int, bands: tuple[int, ...]) -> UInt8Array | ImageFileError | None:
+def _read(predictor: Predictor, tile: int, path: Path) -> UInt8Array | ImageFileError | None:
     """Read an image; None if it is predicted in tiles, the error if it cannot be read."""
     try:
-        whole = not goes_in_tiles(large_size(path, bands), tile)
-        return read_image(path, bands) if whole else None
+        whole = not goes_in_tiles(large_size(path, predictor.bands), tile)
+        return predictor.read(path) if whole else None
     except ImageFileError as error:
         return error
 

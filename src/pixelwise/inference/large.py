@@ -70,7 +70,7 @@ def label_large(
     step = _step(size)
     small = _Thumbnail(size, step), _Thumbnail(size, step)
     with (
-        image_rows(image_path, predictor.bands) as bands,
+        image_rows(image_path, predictor.bands, predictor.levels) as bands,
         label_rows(label_map, size, predictor.classes) as out,
     ):
         for labels in label_bands(predictor, size, small[0].watched(bands), tile, tta):

@@ -18,6 +18,8 @@ from pixelwise.inference.refine import decide_along_edges
 from pixelwise.inference.restriction import Restriction
 from pixelwise.inference.session import OnnxSession, Outputs, Session
 from pixelwise.inference.upsample import decide, upsampled
+from pixelwise.io.depth import Range, stretched_range
+from pixelwise.io.image import read_image
 from pixelwise.samples import Float32Array, UInt8Array, check_image
 from pixelwise.weights.card import ModelCard
 from pixelwise.weights.catalogue import card_of, find_weights, read_card, read_weights
@@ -148,6 +150,43 @@ class Predictor:
     def classes(self) -> ClassMap:
         """The `ClassMap` of what this network distinguishes."""
         return self.card.classes
+
+    def read(self, path: str | Path) -> UInt8Array:
+        """Read an image as this network sees it best.
+
+        As `pixelwise.read_image` with ``bands``; but of an image of more than 8 bits, levels are
+        stretched before 8 bits are left if the network's card says ``stretch_levels``.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        (H, W, 3) uint8
+            RGB.
+
+        Raises
+        ------
+        ImageFileError
+            The file cannot be read.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from PIL import Image
+        >>> with TemporaryDirectory() as folder:
+        ...     levels = np.linspace(200, 900, 4800).reshape(60, 80).astype(np.uint16)
+        ...     Image.fromarray(levels).save(f"{folder}/a.png")
+        ...     Predictor.load("nuclei").read(f"{folder}/a.png").shape
+        (60, 80, 3)
+        """
+        return read_image(path, self.bands, self.levels)
+
+    @property
+    def levels(self) -> Range | None:
+        """Which levels of an image of more than 8 bits become 0 and 255; None: the usual ones."""
+        return stretched_range if self.card.stretch_levels else None
 
     def predict(
         self, image: UInt8Array, tta: Sequence[str] = (), *, instances: bool = True

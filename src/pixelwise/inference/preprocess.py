@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pixelwise.io.depth import STRETCHED
 from pixelwise.io.image import fit_within, resize_image
 from pixelwise.samples import Float32Array, UInt8Array
 
@@ -58,7 +59,7 @@ def stretch_levels(image: UInt8Array) -> UInt8Array:
     >>> stretch_levels(dark).max()
     np.uint8(255)
     """
-    low, high = np.percentile(image, (1, 99.8))
+    low, high = np.quantile(image, STRETCHED)
     levels = (np.arange(256) - low) * (255 / max(high - low, LEAST_RANGE))
     return np.asarray(levels.round().clip(0, 255).astype(np.uint8)[image])
 

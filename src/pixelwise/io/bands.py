@@ -15,7 +15,7 @@ import tifffile
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.io.decoders import MAX_PIXELS
 from pixelwise.io.depth import SHARES, used_range
-from pixelwise.samples import Float64Array, UInt8Array
+from pixelwise.samples import Float64Array, UInt8Array, UInt16Array
 
 MOST_BANDS = 4
 """A TIFF of more has no agreed red, green and blue."""
@@ -112,6 +112,31 @@ def read_bands(
     if stacked.dtype == np.uint8:
         return stacked, None
     return _eight_bits(stacked, missing)
+
+
+def read_deep_colours(data: bytes, path: str | Path) -> UInt16Array:
+    """Read an RGB TIFF of 16 bits, (H, W, 3) uint16, or with alpha (H, W, 4).
+
+    Raises
+    ------
+    ImageFileError
+        It is damaged.
+    """
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            page: Any = file.pages.first
+            pixels = page.asarray()
+            if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
+                pixels = np.moveaxis(pixels, 0, -1)
+            if pixels.dtype != np.uint16 or pixels.ndim != 3:
+                raise ValueError(f"expected colours of 16 bits, got {pixels.shape} {pixels.dtype}")
+    except MemoryError:
+        raise ImageFileError(f"{path}: too large for the memory of this machine") from None
+    # tifffile and the decoders below it meet damaged files with many kinds of exception.
+    except Exception as error:
+        hint = "; install imagecodecs to read it" if "imagecodecs" in str(error) else ""
+        raise ImageFileError(f"{path}: truncated or damaged ({error}){hint}") from None
+    return np.ascontiguousarray(pixels, dtype=np.uint16)
 
 
 def bands_size(data: bytes, path: str | Path) -> tuple[int, int]:

@@ -15,9 +15,16 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pixelwise.errors import ArgumentError, ImageFileError, missing_extra
-from pixelwise.io.bands import MOST_BANDS, Levels, is_tiff, read_bands, refuse_bands
+from pixelwise.io.bands import (
+    MOST_BANDS,
+    Levels,
+    is_tiff,
+    read_bands,
+    read_deep_colours,
+    refuse_bands,
+)
 from pixelwise.io.decoders import MAX_PIXELS, ORIENTATION, decode_jpeg
-from pixelwise.io.depth import to_eight_bits, used_range
+from pixelwise.io.depth import Range, depth_range, to_eight_bits, used_range
 from pixelwise.io.files import written_whole
 from pixelwise.samples import Int64Array, UInt8Array, UInt16Array, check_image
 
@@ -27,10 +34,19 @@ HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 SAMPLES = 0x0115
 """The tag of a TIFF that says how many bands it has."""
 
+BITS = 0x0102
+"""The tag of a TIFF that says how many bits each band has."""
+
+PNG_DEPTH = 24
+"""Where a PNG says how many bits it has; the kind of its colours comes next."""
+
+PNG_COLOURS = (2, 4, 6)
+"""RGB, grey with alpha, RGB with alpha."""
+
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 
 DEEP_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".pgm", ".pnm"})
-"""Of files that may hold grey levels of more than 8 bits."""
+"""Of files that may hold levels of more than 8 bits."""
 
 IMAGE_SUFFIXES = frozenset(
     {
@@ -84,11 +100,14 @@ def _refuse_heic(path: str | Path, data: bytes) -> None:
         raise ImageFileError(f"{path}: {NEEDS_HEIF}")
 
 
-def read_image(path: str | Path, bands: Sequence[int] = ()) -> UInt8Array:
+def read_image(
+    path: str | Path, bands: Sequence[int] = (), levels: Range | None = None
+) -> UInt8Array:
     """Read an image.
 
     EXIF orientation is applied, transparency is laid over white, greyscale and CMYK become RGB.
-    Of grey levels of more than 8 bits the range that is used becomes 0 to 255 (`levels_used`).
+    Of grey levels of more than 8 bits the range that is used becomes 0 to 255 (`levels_used`), of
+    colours that of 10, 12, 14 or 16 bits.
 
     Parameters
     ----------
@@ -97,6 +116,9 @@ def read_image(path: str | Path, bands: Sequence[int] = ()) -> UInt8Array:
     bands : sequence of int
         Of a TIFF: which bands are red, green and blue, or the one that is grey, counted from 1.
         TIFFs of more than four bands, and of floating-point pixels, are refused without.
+    levels : callable, optional
+        Which levels of an image of more than 8 bits become 0 and 255, if not the usual ones: takes
+        the pixels of each level, (65536,) int64. With ``bands`` it does not count.
 
     Returns
     -------
@@ -119,12 +141,12 @@ def read_image(path: str | Path, bands: Sequence[int] = ()) -> UInt8Array:
     (2, 3, 3)
     """
     data = read_bytes(path)
-    return (
-        read_bands(data, path, bands)[0] if bands and is_tiff(data) else image_of_bytes(data, path)
-    )
+    if bands and is_tiff(data):
+        return read_bands(data, path, bands)[0]
+    return image_of_bytes(data, path, levels)
 
 
-def image_of_bytes(data: bytes, path: str | Path) -> UInt8Array:
+def image_of_bytes(data: bytes, path: str | Path, levels: Range | None = None) -> UInt8Array:
     """Decode an image that is in memory, as `read_image` does.
 
     Parameters
@@ -133,6 +155,8 @@ def image_of_bytes(data: bytes, path: str | Path) -> UInt8Array:
         A whole image file.
     path : str or Path
         What to call it in an error.
+    levels : callable, optional
+        As for `read_image`.
 
     Returns
     -------
@@ -151,7 +175,12 @@ def image_of_bytes(data: bytes, path: str | Path) -> UInt8Array:
     if image is not None:
         return image
     with open_pillow(path, data) as picture:
-        return flatten(picture, path)
+        deep = _deep_pixels(picture, data, path)
+        if deep is None:
+            return flatten(picture, path)
+        eight = Image.fromarray(_table(deep, levels)[deep])
+        eight.getexif()[ORIENTATION] = picture.getexif().get(ORIENTATION, 1)
+        return flatten(eight, path)
 
 
 def to_rgb(array: npt.NDArray[np.generic]) -> UInt8Array:
@@ -160,7 +189,8 @@ def to_rgb(array: npt.NDArray[np.generic]) -> UInt8Array:
     Parameters
     ----------
     array : (H, W), (H, W, 3) or (H, W, 4) uint8, or (H, W) uint16
-        Grey, RGB or RGBA; transparency is laid over white, 16 bits are scaled to 8.
+        Grey, RGB or RGBA; transparency is laid over white; white of 16 bits is that of 10, 12, 14
+        or 16 bits, whatever is the least that holds the levels.
 
     Returns
     -------
@@ -185,7 +215,8 @@ def to_rgb(array: npt.NDArray[np.generic]) -> UInt8Array:
             f"got {array.shape} {array.dtype}"
         )
     if array.dtype == np.uint16:
-        array = (array.astype(np.uint16) >> 8).astype(np.uint8)
+        deep = array.astype(np.uint16)
+        array = to_eight_bits(_counts(deep), depth_range)[deep]
     return flatten(Image.fromarray(np.ascontiguousarray(array)), "array")
 
 
@@ -420,13 +451,16 @@ def read_bytes(path: str | Path) -> bytes:
         raise ImageFileError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def levels_used(path: str | Path, bands: Sequence[int] = ()) -> Levels | None:
-    """Return which levels of a grey image of more than 8 bits `read_image` makes 0 and 255.
+def levels_used(
+    path: str | Path, bands: Sequence[int] = (), levels: Range | None = None
+) -> Levels | None:
+    """Return which levels of an image of more than 8 bits `read_image` makes 0 and 255.
 
     Parameters
     ----------
     path : str or Path
     bands : sequence of int
+    levels : callable, optional
         As for `read_image`.
 
     Returns
@@ -450,21 +484,60 @@ def levels_used(path: str | Path, bands: Sequence[int] = ()) -> Levels | None:
     """
     if Path(path).suffix.lower() not in DEEP_SUFFIXES:
         return None
-    if bands and is_tiff(data := read_bytes(path)):
+    data = read_bytes(path)
+    if bands and is_tiff(data):
         return read_bands(data, path, bands)[1]
     try:
-        with Image.open(path, formats=IMAGE_FORMATS) as picture:
-            if not picture.mode.startswith("I"):
+        with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as picture:
+            if not _is_deep(picture, data):
                 return None
     # Pillow's readers meet damaged files with many kinds of exception; all mean the same here.
     except Exception as error:
         raise ImageFileError(f"{path}: not an image that can be read ({error})") from None
-    with open_pillow(path) as picture:
-        return used_range(_counts(_deep_levels(picture)))
+    with open_pillow(path, data) as picture:
+        deep = _deep_pixels(picture, data, path)
+    return None if deep is None else (levels or _usual(deep))(_counts(_colours(deep)))
 
 
-def _deep_levels(picture: Image.Image) -> UInt16Array:
-    return np.asarray(picture).astype(np.int64).clip(0, 65535).astype(np.uint16)
+def _is_deep(picture: Image.Image, data: bytes) -> bool:
+    """Return whether a file holds whole numbers of more than 8 bits."""
+    return picture.mode.startswith("I") or _is_deep_colour(picture, data)
+
+
+def _is_deep_colour(picture: Image.Image, data: bytes) -> bool:
+    """Return whether a file holds colours, or grey with alpha, of 16 bits: Pillow keeps 8."""
+    if picture.format == "PNG":
+        return data[PNG_DEPTH] == 16 and data[PNG_DEPTH + 1] in PNG_COLOURS
+    bits = picture.getexif().get(BITS) if picture.format == "TIFF" else None
+    return isinstance(bits, tuple) and len(bits) in (3, 4) and set(bits) == {16}
+
+
+def _deep_pixels(picture: Image.Image, data: bytes, path: str | Path) -> UInt16Array | None:
+    """Return the levels of a file of more than 8 bits, (H, W) or (H, W, 3 or 4), not turned."""
+    if picture.mode.startswith("I"):
+        return np.asarray(picture).astype(np.int64).clip(0, 65535).astype(np.uint16)
+    if not _is_deep_colour(picture, data):
+        return None
+    if picture.format == "TIFF":
+        return read_deep_colours(data, path)
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16 or decoded.shape[2:] not in ((3,), (4,)):
+        raise ImageFileError(f"{path}: truncated or damaged (its 16 bits cannot be read)")
+    order = [2, 1, 0, 3][: decoded.shape[2]]
+    return np.ascontiguousarray(decoded[..., order])
+
+
+def _table(deep: UInt16Array, levels: Range | None) -> UInt8Array:
+    """Return what makes the levels of an image into 8 bits, (65536,) uint8."""
+    return to_eight_bits(_counts(_colours(deep)), levels or _usual(deep))
+
+
+def _usual(deep: UInt16Array) -> Range:
+    return used_range if deep.ndim == 2 else depth_range
+
+
+def _colours(deep: UInt16Array) -> UInt16Array:
+    return deep if deep.ndim == 2 else deep[..., :3]
 
 
 def _counts(levels: UInt16Array) -> Int64Array:
@@ -496,11 +569,7 @@ def flatten(picture: Image.Image, path: str | Path) -> UInt8Array:
     [[[255, 255, 255]]]
     """
     picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I"):
-        # Pillow would clip 16-bit values at 255 instead of scaling them.
-        levels = _deep_levels(picture)
-        picture = Image.fromarray(to_eight_bits(_counts(levels))[levels])
-    elif picture.mode == "F":
+    if picture.mode == "F":
         raise ImageFileError(
             f"{path}: floating-point pixels have no agreed white; predict --bands 1 takes the "
             "range that they use (read_image(..., bands=) in Python)"

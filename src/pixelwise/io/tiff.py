@@ -12,7 +12,7 @@ import tifffile
 
 from pixelwise.errors import ImageFileError
 from pixelwise.io.bands import bands_size, is_tiff
-from pixelwise.io.depth import to_eight_bits
+from pixelwise.io.depth import Range, depth_range, to_eight_bits, used_range
 from pixelwise.io.image import read_bytes, read_image, read_size, to_rgb
 from pixelwise.samples import UInt8Array
 
@@ -49,7 +49,9 @@ def large_size(path: str | Path, bands: Sequence[int] = ()) -> tuple[int, int]:
 
 
 @contextmanager
-def image_rows(path: str | Path, bands: Sequence[int] = ()) -> Generator[Iterator[UInt8Array]]:
+def image_rows(
+    path: str | Path, bands: Sequence[int] = (), levels: Range | None = None
+) -> Generator[Iterator[UInt8Array]]:
     """Read an image from top to bottom.
 
     A TIFF is decoded as it is read; other formats, and chosen bands, are decoded whole first.
@@ -58,6 +60,7 @@ def image_rows(path: str | Path, bands: Sequence[int] = ()) -> Generator[Iterato
     ----------
     path : str or Path
     bands : sequence of int
+    levels : callable, optional
         As for `pixelwise.read_image`.
 
     Yields
@@ -82,9 +85,9 @@ def image_rows(path: str | Path, bands: Sequence[int] = ()) -> Generator[Iterato
     if not bands and Path(path).suffix.lower() in TIFF_SUFFIXES:
         with _tiff(path) as page:
             if _in_bands(page):
-                yield _tiff_rows(page, path)
+                yield _tiff_rows(page, path, levels)
                 return
-    image = read_image(path, bands)
+    image = read_image(path, bands, levels)
     yield (image[top : top + BAND] for top in range(0, len(image), BAND))
 
 
@@ -121,11 +124,13 @@ def _in_bands(page: tifffile.TiffPage) -> bool:
     )
 
 
-def _tiff_rows(page: tifffile.TiffPage, path: str | Path) -> Iterator[UInt8Array]:
+def _tiff_rows(
+    page: tifffile.TiffPage, path: str | Path, levels: Range | None
+) -> Iterator[UInt8Array]:
     height, width, samples = page.imagelength, page.imagewidth, page.samplesperpixel
     band, top, filled = np.empty((0, width, samples), page.dtype), 0, 0
     try:
-        table = _table_of(page)
+        table = _table_of(page, levels)
         # Strips, and tiles, come from left to right and from top to bottom.
         for pixels, (_, _, y, x, _), _ in page.segments(maxworkers=1):
             if pixels is None:
@@ -148,19 +153,19 @@ def _tiff_rows(page: tifffile.TiffPage, path: str | Path) -> Iterator[UInt8Array
         raise ImageFileError(f"{path}: truncated or damaged ({error}){hint}") from None
 
 
-def _table_of(page: tifffile.TiffPage) -> UInt8Array | None:
-    """Return what makes the levels of a 16-bit page into 8 bits; grey ones are counted first."""
+def _table_of(page: tifffile.TiffPage, levels: Range | None) -> UInt8Array | None:
+    """Return what makes the levels of a 16-bit page into 8 bits; they are counted first."""
     if page.dtype != np.uint16:
         return None
-    if page.samplesperpixel > 1:
-        return np.asarray(np.arange(1 << 16) >> 8, dtype=np.uint8)
     counts = np.zeros(1 << 16, dtype=np.int64)
     for pixels, _, shape in page.segments(maxworkers=1):
         if pixels is None:
             raise ValueError("a part of the pixels is missing")
-        inside = pixels[0, : shape[1], : shape[2]]
+        inside = pixels[0, : shape[1], : shape[2], :3]
         counts += np.bincount(inside.ravel(), minlength=1 << 16)
-    return to_eight_bits(counts)
+    return to_eight_bits(
+        counts, levels or (used_range if page.samplesperpixel == 1 else depth_range)
+    )
 
 
 def _rgb(

@@ -1,4 +1,4 @@
-"""One object of an image, from points on and off it, or a box: a cut of the graph of its regions."""
+"""One object of an image, from points on and off it or a box: a cut of its regions' graph."""
 
 from __future__ import annotations
 

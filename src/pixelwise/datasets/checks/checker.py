@@ -55,9 +55,9 @@ def check(
     Raises
     ------
     NotADatasetError
-        The folder is not a data set.
+        The folder is not a data set. One that can be read in two ways is a finding.
     DataError
-        It can be read in two ways; the message lists them with the flag that chooses.
+        A list of classes that cannot be read.
 
     Examples
     --------
@@ -70,10 +70,12 @@ def check(
     ['unpaired']
     """
     started = time.perf_counter()
-    root, name = find(Path(path), options)
-    datasets, findings = _opened(
-        root, FORMATS[name], splits or splits_of(root, name, options), options
-    )
+    try:
+        root, name = find(Path(path), options)
+        there = splits or splits_of(root, name, options)
+        datasets, findings = _opened(root, FORMATS[name], there, options)
+    except AmbiguousError as error:
+        datasets, findings = [], [_question(error, "", Path(path))]
     facts = [_examined(dataset, fast) for dataset in datasets]
     for dataset, seen in zip(datasets, facts, strict=True):
         for place, sample in enumerate(seen):
@@ -160,13 +162,17 @@ def _opened(
     """Open the splits; return them with what was found wrong while opening them."""
     problems: list[Problem] = []
     reading = Reading.of(options, problems)
-    datasets, findings = [], []
+    datasets: list[Dataset] = []
+    findings: list[Finding] = []
     for split in splits:
         noted = len(problems)
         try:
             datasets.append(format.open(root, split, reading))
-        except AmbiguousError:
-            raise
+        except AmbiguousError as error:
+            asked = _question(error, split, root)
+            # Often one question of all splits.
+            if asked.text not in {finding.text for finding in findings}:
+                findings.append(asked)
         except DataError as error:
             findings.append(Finding("split", split, (root,), str(error)))
         for problem in problems[noted:]:
@@ -180,6 +186,15 @@ def _opened(
         if path not in reported
     ]
     return datasets, findings
+
+
+def _question(error: AmbiguousError, split: str, root: Path) -> Finding:
+    """Return the finding that a data set, or a split of it, can be read in two ways."""
+    files = error.files or (root,)
+    text = str(error)
+    for path in (files[0], files[0].parent):
+        text = text.removeprefix(f"{path}: ")
+    return Finding("question", split, files, text)
 
 
 def _examined(dataset: Dataset, fast: bool) -> list[SampleFacts]:

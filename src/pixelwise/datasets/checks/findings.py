@@ -61,6 +61,9 @@ KINDS: dict[str, Kind] = {
     ),
     "lossy": Kind("masks saved as JPEG", "export them again as PNG", True),
     "annotation": Kind("annotations that cannot be drawn", "fix or delete them", True),
+    "question": Kind(
+        "files that can be read in two ways", "say which, by one of the flags named", True
+    ),
     "split": Kind("a split that cannot be opened", "fix its list", True),
     "void": Kind("masks of nothing but void", "label them, or leave the photos out", False),
     "empty": Kind(

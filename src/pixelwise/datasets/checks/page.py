@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -11,11 +13,14 @@ from pixelwise.drawing.overlays import colourise, overlay
 from pixelwise.drawing.page import Figure, Section, Table, render_page
 from pixelwise.errors import PixelwiseError
 from pixelwise.io.image import fit_within, resize_image
-from pixelwise.io.mask import read_levels, resize_ids
-from pixelwise.samples import UInt8Array
+from pixelwise.io.mask import pixel_kind, read_colours, read_levels, resize_ids
+from pixelwise.samples import Int32Array, UInt8Array
 
 SIDE = 320
 """Longer side of a thumbnail, in pixels."""
+
+ASKED = 4
+"""Files of a question that are shown beside each other."""
 
 SHOWN = 24
 """Findings of one kind that are shown; the others are counted."""
@@ -31,17 +36,24 @@ def check_page(report: Report) -> str:
         title = f"{KINDS[kind].title} ({len(findings):,})"
         text = f"To fix: {KINDS[kind].fix}.{more}"
         sections.append(Section(title, text, figures, small=True))
-    sections.append(_histogram(report))
+    if report.histogram:
+        sections.append(_histogram(report))
     n = len(report.findings)
     found = "Nothing wrong was found." if not n else f"{n:,} finding{'s' if n > 1 else ''}."
-    text = f"{found} {'. '.join(report.found)}. Checked in {report.seconds:.1f} s."
+    read = "".join(f" {line}." for line in report.found)
+    text = f"{found}{read} Checked in {report.seconds:.1f} s."
     return render_page(f"Check of {report.path.resolve().name}", text, sections)
 
 
 def _figure(finding: Finding, datasets: dict[str, Dataset]) -> Figure:
     images = [_thumbnail(datasets[split], place, finding) for split, place in finding.shown]
-    images = images or [_of_file(finding)]
-    return Figure(_beside(images), finding.files[0].name, finding.text)
+    name = finding.files[0].name
+    if finding.kind == "question":
+        asked = finding.files[:ASKED]
+        images = [_of_file((path,), in_colour=True) for path in asked]
+        name = ", ".join(f"{path.parent.name}/{path.name}" for path in asked)
+    images = images or [_of_file(finding.files)]
+    return Figure(_beside(images), name, finding.text)
 
 
 def _beside(images: list[UInt8Array]) -> UInt8Array:
@@ -59,7 +71,7 @@ def _thumbnail(dataset: Dataset, place: int, finding: Finding) -> UInt8Array:
     try:
         image = dataset.reader.image(entry)
     except PixelwiseError:
-        return _of_file(finding)
+        return _of_file(finding.files)
     size = fit_within(image.shape, SIDE)
     small = resize_image(image, size)
     if finding.kind in ("same", "alike"):
@@ -67,23 +79,23 @@ def _thumbnail(dataset: Dataset, place: int, finding: Finding) -> UInt8Array:
     try:
         label_map, _ = dataset.read_labels(entry, (image.shape[0], image.shape[1]))
     except PixelwiseError:
-        return _beside([small, _of_file(finding)])
+        return _beside([small, _of_file(finding.files)])
     if label_map.shape != image.shape[:2]:
         labels = resize_ids(label_map, fit_within(label_map.shape, SIDE))
         return _beside([small, colourise(labels, dataset.classes)])
     drawn = overlay(small, resize_ids(label_map, size), dataset.classes)
     return (
-        _beside([drawn, _of_file(finding)])
+        _beside([drawn, _of_file(finding.files)])
         if finding.kind in ("blended", "binary", "colours")
         else drawn
     )
 
 
-def _of_file(finding: Finding) -> UInt8Array:
-    """Draw the first file of a finding that can be drawn; text on grey if none can."""
-    for path in finding.files:
+def _of_file(files: tuple[Path, ...], in_colour: bool = False) -> UInt8Array:
+    """Draw the first file that can be drawn, with its palette if wanted; text on grey if none."""
+    for path in files:
         try:
-            levels = read_levels(path)
+            levels = _as_seen(path) if in_colour else read_levels(path)
         except PixelwiseError:
             continue
         if levels.ndim == 2:
@@ -97,6 +109,11 @@ def _of_file(finding: Finding) -> UInt8Array:
     font = ImageFont.load_default(16)
     draw.text(middle, "cannot be drawn", fill=(90, 90, 90), font=font, anchor="mm")
     return np.asarray(blank)
+
+
+def _as_seen(path: Path) -> UInt8Array | Int32Array:
+    """Read a mask as other programs show it; one of more than 8 bits by the range it uses."""
+    return read_colours(path) if pixel_kind(path) != "deep" else read_levels(path)
 
 
 def _histogram(report: Report) -> Section:

@@ -18,7 +18,7 @@ Colour = tuple[int, int, int]
 NAME_FILES = (
     *("classes.txt", "class_names.txt", "labels.txt", "label.txt", "labelmap.txt"),
     *("label_colors.txt", "label_colours.txt"),
-    *("class_dict.csv", "_classes.csv", "obj_class_to_machine_color.json"),
+    *("class_dict.csv", "_classes.csv", "obj_class_to_machine_color.json", "id2label.json"),
 )
 """Where a folder's classes are looked for, in this order; other CSV files come after them."""
 
@@ -40,10 +40,11 @@ COLOUR_COLUMNS = (("r", "g", "b"), ("red", "green", "blue"))
 ONE_COLOUR = ("color", "colour", "rgb", "hex")
 
 _RGB = r"(?P<r>\d+)[\s,]+(?P<g>\d+)[\s,]+(?P<b>\d+)"
+EISEG = re.compile(rf"(?P<number>\d+)[\s:,]+(?P<name>.+?)[\s:,]+{_RGB}")
 LINES = (
     # CVAT and datumaro; a name may hold colons.
     re.compile(r"(?P<name>.+):\s*(?P<r>\d+)\s*,\s*(?P<g>\d+)\s*,\s*(?P<b>\d+)\s*(?::[^:]*){0,2}"),
-    re.compile(rf"(?P<number>\d+)[\s:,]+(?P<name>.+?)[\s:,]+{_RGB}"),  # EISeg
+    EISEG,
     re.compile(rf"(?P<name>.+?)[\s:,]+{_RGB}"),
     re.compile(rf"{_RGB}[\s:,]+(?P<name>.+)"),  # CamVid's label_colors.txt
     re.compile(r"(?P<number>\d+)\s*[:,\t]\s*(?P<name>.+)"),
@@ -190,7 +191,11 @@ def _text_rows(path: Path) -> list[Row]:
         found = [pattern.fullmatch(line) for line in entries]
         rows = [_row(match.groupdict()) for match in found if match]
         if rows and len(rows) == len(entries) and None not in rows:
-            return [row for row in rows if row]
+            listed = [row for row in rows if row]
+            # EISeg's list begins with 1: what is black, and 0, is not listed.
+            if pattern is EISEG and all(r.number and r.colour != (0, 0, 0) for r in listed):
+                listed.insert(0, Row("background", 0, (0, 0, 0)))
+            return listed
     counted = [COUNTED.fullmatch(line) for line in lines]
     numbers = [int(match["number"]) for match in counted if match and len(match["number"]) < 4]
     if len(numbers) > 1 and numbers in (list(range(len(lines))), list(range(1, len(lines) + 1))):
@@ -273,14 +278,18 @@ def _channels(text: str) -> list[str]:
 
 
 def _json_rows(path: Path) -> list[Row]:
-    """Return the rows of Supervisely's table from class names to colours."""
+    """Return the rows of Supervisely's table of names and colours, or of numbers and names."""
     try:
         content = json.loads(read_text(path, 1 << 20))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error})") from None
     rows = list(_pairs(content))
     if not rows or None in rows:
-        raise DataError(f'{path}: not a list of classes; expected {{"name": [r, g, b], ...}}')
+        raise DataError(
+            f'{path}: not a list of classes; expected {{"name": [r, g, b], ...}} or {{"0": "name"}}'
+        )
+    if all(row and row.colour is None for row in rows):
+        return [row for row in rows if row]
     # The colours of machine masks are grey levels: what is black is not listed.
     listed = [row for row in rows if row]
     if all(row.colour != (0, 0, 0) for row in listed):
@@ -290,6 +299,11 @@ def _json_rows(path: Path) -> list[Row]:
 
 def _pairs(content: object) -> Iterator[Row | None]:
     for name, colour in content.items() if isinstance(content, dict) else ():
+        # id2label and label2id, as Hugging Face's models have them.
+        number, other = (name, colour) if isinstance(colour, str) else (str(colour), name)
+        if isinstance(colour, int | str) and number.isdecimal() and len(number) < 4:
+            yield Row(other, int(number)) if int(number) <= VOID else None
+            continue
         sound = isinstance(colour, list) and len(colour) == 3
         if not sound or not all(isinstance(v, int) and 0 <= v <= VOID for v in colour):
             yield None

@@ -55,7 +55,34 @@ def open_coco(root: Path, split: str | None, options: Reading) -> Dataset:
     split = choose_split(split, tuple(files), root)
     path = files[split]
     content = _read_coco(path)
-    categories, left_out = _without_root(content, [p for p in files.values() if p != path])
+    content["categories"], left_out = _without_root(
+        content, [p for p in files.values() if p != path]
+    )
+    dataset = open_content(root, split, path, content, options)
+    return replace(dataset, found=dataset.found + left_out)
+
+
+def open_content(
+    root: Path, split: str, path: Path, content: dict[str, Any], options: Reading
+) -> Dataset:
+    """Open annotations that are in memory; other formats become COCO's on the way.
+
+    Parameters
+    ----------
+    root : Path
+    split : str
+    path : Path
+        The file that they come from.
+    content : dict
+        With COCO's ``images``, ``annotations`` and ``categories``.
+    options : Reading
+
+    Raises
+    ------
+    DataError
+        They are not sound, or a photo is missing.
+    """
+    categories = content["categories"]
     classes, ids, table = _classes_of(path, categories, options)
     # VIA writes the ids of images as numbers in one list and as text in the other.
     by_image: dict[str, list[Mapping[str, Any]]] = {}
@@ -63,7 +90,7 @@ def open_coco(root: Path, split: str | None, options: Reading) -> Dataset:
         by_image.setdefault(str(annotation.get("image_id")), []).append(annotation)
     _note_ids(path, content, options)
     folders = _image_folders(path, split)
-    names = [_image_name(image, path) for image in content["images"]]
+    names = _image_names(content, path)
     in_one_folder = len({name.parent for name in names}) == 1
     entries, annotations, used = [], {}, set()
     for image, file in zip(content["images"], names, strict=True):
@@ -84,7 +111,7 @@ def open_coco(root: Path, split: str | None, options: Reading) -> Dataset:
     n_instances = sum(map(len, annotations.values()))
     found = (
         f"{root.resolve().name}: COCO annotations, {len(entries)} samples in '{split}', "
-        f"{n_instances} instances, {len(classes)} classes with background, void {VOID}{left_out}"
+        f"{n_instances} instances, {len(classes)} classes with background, void {VOID}"
     )
     info = content.get("info")
     areas = isinstance(info, dict) and info.get(AREAS) is True
@@ -235,13 +262,27 @@ def _note_ids(path: Path, content: dict[str, Any], options: Reading) -> None:
         options.problem("annotation", path, text)
 
 
-def _image_name(image: dict[str, Any], path: Path) -> PurePosixPath:
-    """Return the image's path within its folder; of a path of another machine, its last name."""
-    name = image.get("file_name")
-    if not isinstance(name, str) or "\0" in name or not PurePosixPath(slashed(name)).name:
-        raise DataError(f"{path}: image {image.get('id')!r} has no file_name")
-    file = PurePosixPath(slashed(name))
-    return PurePosixPath(file.name) if is_foreign(name) else file
+def _image_names(content: dict[str, Any], path: Path) -> list[PurePosixPath]:
+    """Return the images' paths within their folder; of paths of another machine, the last names.
+
+    Where two of these are alike, so many further parts that they are not.
+    """
+    files, foreign = [], []
+    for image in content["images"]:
+        name = image.get("file_name")
+        if not isinstance(name, str) or "\0" in name or not PurePosixPath(slashed(name)).name:
+            raise DataError(f"{path}: image {image.get('id')!r} has no file_name")
+        files.append(PurePosixPath(slashed(name)))
+        foreign.append(is_foreign(name))
+    kept = 1
+    longest = max((len(file.parts) for file in files), default=1)
+    while kept < longest and len({file.parts[-kept:] for file in files}) < len(files):
+        kept += 1
+    kept = kept if len({file.parts[-kept:] for file in files}) == len(files) else 1
+    return [
+        PurePosixPath(*file.parts[-kept:]) if other else file
+        for file, other in zip(files, foreign, strict=True)
+    ]
 
 
 def _missing(name: str, folders: list[Path]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from pixelwise.errors import DataError
 from pixelwise.io.files import is_file
@@ -63,6 +64,13 @@ def find_below(
         The last parts of a foreign path are found in two folders.
     """
     folders = list(dict.fromkeys(folders))
+    if "?d=" in name or "%" in name:
+        # Label Studio writes some paths as its own address would have them.
+        plain = unquote(name.rpartition("?d=")[2])
+        if plain != name and "\0" not in plain:
+            found_plain = find_below(plain, folders, where, is_there)
+            if found_plain is not None:
+                return found_plain
     parts = PurePosixPath(slashed(name)).parts
     if not is_foreign(name):
         own = next((f / Path(*parts) for f in folders if is_there(f / Path(*parts))), None)

@@ -47,8 +47,8 @@ class Format:
     open : callable
         Takes the folder, a split or None for the usual one, and a `Reading`: the caller's options
         and what becomes of problems. Returns a `Dataset`.
-    writer : type of Writer
-        Writes it.
+    writer : type of Writer, optional
+        Writes it; None for the export of a tool that is only read.
     strays : callable, optional
         Takes the splits; yields files among theirs that no sample uses, and what each lacks. None
         for a format that compares its files when it is opened.
@@ -64,5 +64,5 @@ class Format:
     is_here: Callable[[Path], bool]
     splits: Callable[[Path], tuple[str, ...]]
     open: Callable[[Path, str | None, Reading], Dataset]
-    writer: type[Writer]
+    writer: type[Writer] | None = None
     strays: Callable[[list[Dataset]], Iterator[Stray]] | None = None

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from pixelwise.classes import VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.class_names import class_map, find_names
 from pixelwise.datasets.formats.foreign import find_below, is_foreign, slashed
-from pixelwise.datasets.formats.format import Format, unused_images
+from pixelwise.datasets.formats.format import Format, skip_hint, unused_images
 from pixelwise.datasets.formats.writer import AREAS, Item, Writer, as_instances, write_new
 from pixelwise.datasets.reader import Entry, Outlines, Truth
 from pixelwise.datasets.reading import Reading
@@ -43,6 +44,12 @@ CROWD = "crowd"
 
 STROKES = {"line": (2, 2), "linestrip": (2, 1 << 20), "point": (1, 1)}
 """Shapes without area, and how few and many points they have."""
+
+FEWEST = {
+    **{kind: few for kind, (few, _) in STROKES.items()},
+    **{"polygon": 3, "oriented_rectangle": 3, "rectangle": 2, "circle": 2, "mask": 2},
+}
+"""How few points a shape has that can be drawn."""
 
 LINE_WIDTH, POINT_RADIUS = 10, 5
 """Pixels, as labelme's own exporters draw them."""
@@ -88,13 +95,18 @@ def open_labelme(root: Path, split: str | None, options: Reading) -> Dataset:
     classes, named_by = _classes_of(
         root, {label for _, labels in scanned for label in labels}, options
     )
+    reader = LabelmeReader(
+        classes, tuple(e.label_path for e in entries), bool(options.skip_unusable)
+    )
     embedded = sum(entry.image_path == entry.label_path for entry in entries)
     found = (
         f"{root.resolve().name}: labelme files, {len(entries)} samples in '{split}' "
         f"({embedded} with embedded photos), {len(classes)} classes with background "
         f"{named_by}, void {VOID}"
     )
-    return Dataset(root, split, classes, entries, found, LabelmeReader(classes), "labelme")
+    if reader.skip and (unusable := sum(len(reader.skipped(entry)) for entry in entries)):
+        found += f"; {unusable} shapes without area left out"
+    return Dataset(root, split, classes, entries, found, reader, "labelme")
 
 
 def _files(folder: Path) -> list[Path]:
@@ -119,9 +131,15 @@ class LabelmeReader:
     ----------
     classes : ClassMap
         By the labels of the shapes; ``__ignore__`` is void.
+    files : tuple of Path
+        All files of the set, in which a refusal counts.
+    skip : bool
+        Shapes without area are left out.
     """
 
     classes: ClassMap
+    files: tuple[Path, ...] = ()
+    skip: bool = False
 
     def image(self, entry: Entry) -> UInt8Array:
         """Read the image, (H, W, 3) uint8 RGB."""
@@ -164,7 +182,12 @@ class LabelmeReader:
             if not isinstance(label, str) or not isinstance(group, int | None):
                 raise LabelError(f"{where}: expected a label, and a whole number as group_id")
             key = (label, f"shape {i}" if group is None else group)
-            groups.setdefault(key, []).append(_draw_shape(shape, size, where))
+            if self.skip and not _has_area(shape):
+                continue
+            try:
+                groups.setdefault(key, []).append(_draw_shape(shape, size, where))
+            except LabelError as error:
+                raise LabelError(f"{error}{self._way_out(shape)}") from None
             flags = shape.get("flags")
             if isinstance(flags, dict) and flags.get(CROWD):
                 crowds.add(key)
@@ -181,10 +204,28 @@ class LabelmeReader:
         areas = content.get(AREAS) is True
         return paint_label_map(drawn, size), None if areas else instances
 
+    def skipped(self, entry: Entry) -> list[str]:
+        """Return what to call the shapes of a sample that are left out."""
+        if not self.skip:
+            return []
+        shapes = _shapes(read_json(entry.label_path), entry.label_path)
+        return [f"shape {i}" for i, shape in enumerate(shapes, 1) if not _has_area(shape)]
+
+    def _way_out(self, shape: Mapping[str, Any]) -> str:
+        if _has_area(shape):
+            return ""
+        # One that cannot be read is reported, with its name, when its sample is read.
+        sets = []
+        for path in self.files:
+            with suppress(DataError):
+                sets.append([_has_area(s) for s in _shapes(read_json(path), path)])
+        unusable = sum(not has_area for shapes in sets for has_area in shapes)
+        return skip_hint(unusable, sum(map(len, sets)), "shapes")
+
     def outlines(self, entry: Entry, size: tuple[int, int]) -> Outlines:
         """Yield the polygons of the file."""
         for i, shape in enumerate(_shapes(read_json(entry.label_path), entry.label_path), 1):
-            if shape.get("shape_type") in (None, "polygon"):
+            if shape.get("shape_type") in (None, "polygon") and _has_area(shape):
                 yield f"shape {i}", points_of(shape["points"], size, f"shape {i}")
 
     def _class_id(self, label: str, path: Path) -> int:
@@ -254,6 +295,13 @@ class LabelmeWriter(Writer):
         """Write labels.txt, as labelme's own exporters expect it."""
         lines = [IGNORE, BACKGROUND_LABEL, *self.classes.names[1:]]
         write_new(self.root / "labels.txt", ("\n".join(lines) + "\n").encode())
+
+
+def _has_area(shape: Mapping[str, Any]) -> bool:
+    """Return whether a shape is of a kind that labelme draws, and has points enough for it."""
+    kind, raw = shape.get("shape_type") or "polygon", shape.get("points")
+    least = FEWEST.get(kind) if isinstance(kind, str) else None
+    return least is not None and isinstance(raw, list) and len(raw) >= least
 
 
 def _draw_shape(shape: Mapping[str, Any], size: tuple[int, int], where: str) -> BoolArray:

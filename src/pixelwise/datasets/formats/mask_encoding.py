@@ -12,7 +12,13 @@ import numpy as np
 from pixelwise.classes import VOC, VOID, ClassMap
 from pixelwise.datasets.formats.class_names import HOW_TO_NAME, Listed, find_names
 from pixelwise.datasets.formats.levels import are_two_ends
-from pixelwise.datasets.formats.mask_reader import MaskFiles, MaskReader, count_up, id_reader
+from pixelwise.datasets.formats.mask_reader import (
+    WIDENED,
+    MaskFiles,
+    MaskReader,
+    count_up,
+    id_reader,
+)
 from pixelwise.datasets.formats.palettes import Shuffled, shuffled_palettes
 from pixelwise.datasets.reader import Entry
 from pixelwise.datasets.reading import Reading
@@ -135,6 +141,7 @@ def infer_encoding(
             return _of_colours(shuffled, options, listed)
     if options.encoding == "levels":
         return _of_levels(files, {*masks, *all_masks()}, pixels, options, listed)
+    _ask_about_levels(files, spread, options, listed)
     if listed is not None:
         return _of_list(listed, files, pixels, options, spread[0] if kinds == ["palette"] else None)
     classes, source = _classes_of(files, lambda: {*masks, *all_masks()}, spread, options, default)
@@ -173,7 +180,9 @@ def _of_colours(shuffled: Shuffled, options: Reading, listed: Listed | None) -> 
     if listed is not None or options.classes is not None:
         raise AmbiguousError(
             f"{first} and {second.name}: their palettes are in different orders, so the classes "
-            "need colours, too: --classes FILE with lines of 'name r g b'"
+            "need colours, too: --classes FILE with lines of 'name r g b'",
+            first,
+            second,
         )
     void = [i for i, colour in enumerate(shuffled.colours) if colour == PALE]
     kept = [i for i in range(len(palette)) if i not in void]
@@ -253,12 +262,23 @@ def _are_instance_ids(kinds: list[str], spread: list[Entry], options: Reading) -
         return options.encoding == "instances"
     if are_two_ends(entry.label_path for entry in spread):
         return False
-    highest = max(int(read_levels(entry.label_path).max()) for entry in spread)
+    shown = [np.unique(read_levels(entry.label_path)) for entry in spread]
+    numbers = np.unique(np.concatenate(shown))
+    highest = int(numbers[-1])
+    if highest > VOID and not (numbers % WIDENED).any():
+        raise AmbiguousError(
+            f"{spread[0].label_path.parent}: 16-bit masks that hold "
+            f"{', '.join(map(str, numbers[:20]))}, all multiples of {WIDENED} as if made of 8 "
+            "bits; say --encoding levels (each is a class, in this order) or --encoding "
+            "instances (instance ids)",
+            *_some(spread),
+        )
     if highest <= VOID:
         raise AmbiguousError(
             f"{spread[0].label_path.parent}: 16-bit masks with numbers up to {highest}; "
             "say what they are: --encoding instances (instance ids) or "
-            "--encoding ids (class ids)"
+            "--encoding ids (class ids)",
+            *_some(spread),
         )
     return True
 
@@ -335,8 +355,14 @@ def _ask_about_white(
         other = " or --encoding instances (the one instance)"
     raise AmbiguousError(
         f"{masks[0].parent}: all masks hold {near}0 and {white} only; say what {white} is: "
-        f"--encoding binary (the foreground){'' if near else other}"
+        f"--encoding binary (the foreground){'' if near else other}",
+        *_some(spread),
     )
+
+
+def _some(spread: list[Entry]) -> list[Path]:
+    """Return the first and the last mask, which show what a question is about."""
+    return list(dict.fromkeys([spread[0].label_path, spread[-1].label_path]))
 
 
 def _tones(path: Path) -> set[int]:
@@ -402,7 +428,28 @@ def _ask_about_gaps(seen: list[int], spread: list[Entry], options: Reading) -> N
             f"{spread[0].label_path.parent}: the masks hold {', '.join(map(str, seen[:20]))}, and "
             "nothing names these; say --encoding levels (each is a class, in this order), "
             "--encoding ids (class ids, most of which do not occur), or --classes FILE with lines "
-            "of 'number: name'"
+            "of 'number: name'",
+            *_some(spread),
+        )
+
+
+def _ask_about_levels(
+    files: MaskFiles, spread: list[Entry], options: Reading, listed: Listed | None
+) -> None:
+    """Raise the question whether names without numbers are those of levels far apart."""
+    names = options.classes.names if options.classes is not None else ()
+    if listed is not None:
+        names = listed[1].names if listed[1].counted and not listed[1].colours else ()
+    if not names or options.encoding is not None:
+        return
+    seen = _numbers(files, [entry.label_path for entry in spread])
+    numbers = [i for i in seen if i not in (options.void, VOID)]
+    if len(numbers) > 1 and numbers[-1] >= len(names) and np.diff(numbers).min() >= GAPS:
+        raise AmbiguousError(
+            f"{spread[0].label_path.parent}: the masks hold {', '.join(map(str, seen[:20]))}, but "
+            f"{len(names)} names without numbers are given; say --encoding levels (each is a "
+            "class, in this order), or --classes FILE with lines of 'number: name'",
+            *_some(spread),
         )
 
 

@@ -24,6 +24,9 @@ from pixelwise.io.mask import (
 )
 from pixelwise.samples import UInt8Array
 
+WIDENED = 257
+"""What 16 bits hold for each of 8, if these were widened: white stays white."""
+
 
 @dataclass(frozen=True, eq=False)
 class MaskFiles:
@@ -65,6 +68,8 @@ class MaskFiles:
         levels = read_levels(path)
         if levels.ndim == 3:
             return self._number(decode_rgb(levels.astype(np.uint8), str(path), self.palette))
+        if levels.dtype != np.uint8 and levels.max() > VOID and not (levels % WIDENED).any():
+            return (levels // WIDENED).astype(np.uint8)
         return as_ids(levels, path)
 
     def _number(self, places: UInt8Array) -> UInt8Array:

@@ -15,9 +15,12 @@ from pixelwise.io.mask import read_levels
 
 ENDS = (
     *("annot", "_annot", "_labels", "_label", "_masks", "_mask", "labels", "masks", "_gt"),
-    *("_segmentation", "_seg", "_L"),
+    *("_segmentation", "_seg", "_L", "_pseudo"),
 )
 """What follows an image's name in that of its label map, of files and of folders."""
+
+DERIVED = ("_pseudo", "_cutout")
+"""What follows a mask's name in those of the files that EISeg writes beside it."""
 
 LOSSY = (".jpg", ".jpeg", ".jfif")
 TONES = 32
@@ -46,6 +49,8 @@ def paired(images: Files, masks: Files) -> Files:
     AmbiguousError
         The names can be matched in several ways, or two masks belong to one image.
     """
+    derived = {f"{key}{end}" for key in masks for end in DERIVED}
+    masks = {key: path for key, path in masks.items() if key not in derived - images.keys()}
     usual: Files = {}
     for key, path in masks.items():
         bare = [key.removesuffix(end) for end in ENDS if key.endswith(end)]
@@ -53,7 +58,9 @@ def paired(images: Files, masks: Files) -> Files:
         if image in usual:
             raise AmbiguousError(
                 f"{path}: {image!r} has another mask, {usual[image].name}; put one of the two "
-                "kinds of masks elsewhere, or say --labels DIR"
+                "kinds of masks elsewhere, or say --labels DIR",
+                usual[image],
+                path,
             )
         usual[image] = path
     matched = len(usual.keys() & images.keys())

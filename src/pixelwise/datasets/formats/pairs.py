@@ -59,6 +59,7 @@ IMAGES = (
     "leftImg8bit",
     "img_dir",
     "images_png",
+    "original",
 )
 LABELS = (
     "labels",
@@ -77,6 +78,8 @@ LABELS = (
     "SegmentationClass",
     "ann_dir",
     "masks_png",
+    "ground truth",
+    "groundtruth",
 )
 INSTANCES = ("instances", "instance", "instance_maps", "SegmentationObject")
 SPLIT_NAMES = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
@@ -153,7 +156,7 @@ def _open_objects(
             images, masks = samples_in(place.images)
         else:
             labels = _labels_of(place, options) if len(chosen) == 1 else None
-            images = by_key(place.images) if labels and labels != place.images else {}
+            images = _photos(place) if labels and labels != place.images else {}
             masks = objects_of(images, labels) if labels and images else {}
         if not masks:
             return None
@@ -249,7 +252,8 @@ def _labels_of(place: Place, options: Reading) -> Path | None:
         names = [f.parent.name if f.name == place.images.name else f.name for f in place.labels]
         known = " or ".join(f"--labels {name}" for name in names)
         raise AmbiguousError(
-            f"{place.images}: several folders could hold its label maps; say {known}"
+            f"{place.images}: several folders could hold its label maps; say {known}",
+            *(path for folder in place.labels for path in list(by_key(folder).values())[:1]),
         )
     return place.labels[0] if place.labels else None
 
@@ -336,15 +340,22 @@ def _places(root: Path, options: ReadOptions | None = None) -> dict[str, Place]:
 
 def _place_in(folder: Path) -> Place | None:
     """Return the place whose images and labels are subfolders of a folder."""
-    images = next((folder / name for name in IMAGES if (folder / name).is_dir()), None)
+    # A name with another case is the same folder on some disks.
+    there = {p.name.casefold(): p for p in folder.iterdir() if p.is_dir()}
+    images = next((p for n in IMAGES if (p := there.get(n.casefold()))), None)
+    if images is None and _has_image(folder):
+        # EISeg saves masks in a folder among the photos.
+        among = tuple(p for n in LABELS if (p := there.get(n.casefold())) and _has_image(p))
+        return Place(folder, among) if among else None
     if images is None:
         return None
-    # A name with another case is the same folder on some disks.
-    there = {p.name for p in folder.iterdir() if p.is_dir()}
-    labels = tuple(folder / n for n in LABELS if n in there and _has_image(folder / n, deep=True))
-    others = sorted(there - {*IMAGES, *LABELS, *INSTANCES})
-    labels += tuple(folder / n for n in others if _are_masks(folder / n, images))
-    instances = next((folder / n for n in INSTANCES if n in there), None)
+    named = [p for n in LABELS if (p := there.get(n.casefold()))]
+    # Annotations and annotations are one name here.
+    labels = tuple(p for p in dict.fromkeys(named) if _has_image(p, deep=True))
+    instances = next((p for n in INSTANCES if (p := there.get(n.casefold()))), None)
+    known = {name.casefold() for name in (*IMAGES, *LABELS, *INSTANCES)}
+    others = sorted(p for name, p in there.items() if name not in known)
+    labels += tuple(p for p in others if _are_masks(p, images))
     return Place(images, labels, instances) if labels or instances else None
 
 
@@ -388,7 +399,7 @@ def _pair(place: Place, labels: Path | None, options: Reading) -> list[Entry]:
         images, masks = split_folder(labels)
         masks = paired(images, masks)
     else:
-        images = {key.removesuffix(CITY_IMAGE): p for key, p in by_key(place.images).items()}
+        images = {key.removesuffix(CITY_IMAGE): p for key, p in _photos(place).items()}
         masks = _matched(by_key(labels), images, CITY_ENDS) if labels else {}
     instances = _matched(by_key(place.instances), images, ()) if place.instances else {}
     if labels and labels.parent.name in ("gtFine", "gtCoarse"):
@@ -400,6 +411,13 @@ def _pair(place: Place, labels: Path | None, options: Reading) -> list[Entry]:
         options.problem("unpaired", labelled[key], f"no photo of this name in {place.images}")
     shared = sorted(images.keys() & labelled.keys())
     return [Entry(key, images[key], labelled[key], instances.get(key)) for key in shared]
+
+
+def _photos(place: Place) -> dict[str, Path]:
+    """Return the images of a place; its folders of labels may lie among them, as EISeg's do."""
+    inside = [folder for folder in place.labels if place.images in folder.parents]
+    images = by_key(place.images)
+    return {k: p for k, p in images.items() if not any(f in p.parents for f in inside)}
 
 
 def _matched(

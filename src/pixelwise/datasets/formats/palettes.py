@@ -49,7 +49,8 @@ class Shuffled:
             raise AmbiguousError(
                 f"{first} and {second.name}: their palettes give one index two colours; say "
                 "--encoding ids if the indices are class ids, or name the colours: --classes "
-                "FILE with lines of 'name r g b'"
+                "FILE with lines of 'name r g b'",
+                *self.files,
             )
         return np.array(self.colours, dtype=np.uint8)
 
