@@ -143,12 +143,12 @@ def test_look_correct_save_and_find_again(opened: Callable[..., Any], folder: Pa
 
     # A click on a region makes an instance of it; the stroke of a brush adds to it; undo takes it.
     page.keyboard.press("n")
-    page.locator("[data-tool=region]").click()
+    page.locator(".tool[data-tool=region]").click()
     page.mouse.click(*point(page, 120, 160))
     page.wait_for_function("() => document.querySelectorAll('#instance-list li').length > 0")
     first = areas(page)
     assert max(first) == pytest.approx(np.pi * 70**2, rel=0.1)
-    page.locator("[data-tool=brush]").click()
+    page.locator(".tool[data-tool=brush]").click()
     page.mouse.move(*point(page, 20, 20))
     page.mouse.down()
     page.mouse.move(*point(page, 20, 60), steps=5)
@@ -183,7 +183,7 @@ def test_a_photo_is_uploaded_and_scribbled_on(opened: Callable[..., Any], folder
     regions_are_there(page)
     before = sum(areas(page))
     page.keyboard.press("n")
-    page.locator("[data-tool=scribble]").click()
+    page.locator(".tool[data-tool=scribble]").click()
     page.mouse.move(*point(page, 110, 130))
     page.mouse.down()
     page.mouse.move(*point(page, 130, 190), steps=6)

@@ -68,7 +68,7 @@ def select(
     Raises
     ------
     ArgumentError
-        Neither a point on nor a box, or one outside of the image.
+        No point on, no box and no mask, or a point outside of the image.
 
     Examples
     --------
@@ -80,8 +80,8 @@ def select(
     (200, True)
     """
     size = tree.leaves.shape
-    if not on and box is None:
-        raise ArgumentError("select: expected a point on the object, or a box")
+    if not on and box is None and mask is None:
+        raise ArgumentError("select: expected a point on the object, a box, or a mask to correct")
     for row, column in (*on, *off):
         if not (0 <= row < size[0] and 0 <= column < size[1]):
             raise ArgumentError(f"select: ({row}, {column}) is outside of the image of {size}")

@@ -72,7 +72,9 @@ function drawBar() {
   byId("save").disabled = !annotation;
   byId("save").toggleAttribute("data-unsaved", Boolean(annotation?.dirty));
   byId("weights").textContent = app.weights;
-  byId("zoom-value").textContent = `${Math.round(100 * viewport.scale)} %`;
+  const zoom = `${Math.round(100 * viewport.scale)} %`;
+  byId("zoom-value").textContent = zoom;
+  byId("zoom-value").setAttribute("aria-label", `${zoom} (${t("zoom_actual")})`);
 }
 
 async function download(format) {

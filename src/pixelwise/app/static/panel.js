@@ -13,6 +13,7 @@ import { scaleSlider } from "./toolbar.js";
 function drawViewOptions() {
   const group = byId("view-options");
   if (!app.session) return group.replaceChildren();
+  group.hidden = false;
   if (app.view === "background") return group.replaceChildren(...backgroundOptions());
   const opacity = slider({
     label: t("opacity"), id: "opacity", min: 0, max: 100, value: 100 * app.opacity,
