@@ -142,7 +142,7 @@ def test_voc_names_need_the_layout_of_voc(tmp_path: Path) -> None:
         ("class_dict.csv", "name,r,g,b\na,0,0,300\n", "not a list of classes"),
         ("_classes.csv", "filename, cat\na.jpg, 1\n", "not a list of classes"),
         ("labelmap.txt", "a:0,0,0::\na:1,1,1::\n", "class name 'a' is given twice"),
-        ("obj_class_to_machine_color.json", '{"a": 3}', "not a list of classes"),
+        ("obj_class_to_machine_color.json", '{"a": 3.5}', "not a list of classes"),
     ],
 )
 def test_broken_lists_are_explained(tmp_path: Path, name: str, text: str, message: str) -> None:

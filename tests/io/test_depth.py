@@ -66,8 +66,8 @@ def test_a_network_that_stretches_sees_all_bits(tmp_path: Path) -> None:
     Image.fromarray(levels).save(tmp_path / "debris.png")
     assert len(np.unique(read_image(tmp_path / "debris.png")[10:])) <= 2
     seen = [predictor.read(tmp_path / f"{name}.png")[10:] for name in ("sound", "debris")]
-    assert len(np.unique(seen[1])) > 80
-    assert np.abs(seen[0].astype(int) - seen[1]).max() <= 8
+    assert len(np.unique(seen[1])) > 50
+    assert np.abs(seen[0].astype(int) - seen[1]).max() <= 16
     with image_rows(tmp_path / "debris.png", levels=predictor.levels) as rows:
         assert (np.concatenate(list(rows))[10:] == seen[1]).all()
 

@@ -75,7 +75,7 @@ def stretched_range(counts: Int64Array) -> tuple[int, int]:
     Examples
     --------
     >>> counts = np.zeros(65536, np.int64)
-    >>> counts[[100, 400, 65535]] = 9000, 990, 10
+    >>> counts[[100, 400, 65535]] = 9000, 985, 15
     >>> stretched_range(counts), used_range(counts)
     ((100, 400), (100, 65535))
     """

@@ -67,6 +67,7 @@ def find_below(
     if "?d=" in name or "%" in name:
         # Label Studio writes some paths as its own address would have them.
         plain = unquote(name.rpartition("?d=")[2])
+        plain = f"/{plain}" if is_foreign(name) and not is_foreign(plain) else plain
         if plain != name and "\0" not in plain:
             found_plain = find_below(plain, folders, where, is_there)
             if found_plain is not None:
