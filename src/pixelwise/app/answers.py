@@ -19,9 +19,8 @@ from pixelwise.errors import ArgumentError, DataError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.instances import components
 from pixelwise.io.rle import decode_rle, encode_rle
-from pixelwise.regions import Hierarchy, hierarchy
+from pixelwise.regions import Hierarchy, hierarchy, select
 from pixelwise.regions.hierarchical import shrunk_within
-from pixelwise.regions.selection import select
 from pixelwise.samples import BoolArray, Float32Array, Instance, UInt8Array
 
 REGIONS_SIDE = 1024

@@ -3,6 +3,7 @@
 from pixelwise.regions.files import RegionsOutcome, write_regions
 from pixelwise.regions.hierarchical import Hierarchy, hierarchy
 from pixelwise.regions.refinement import refine
+from pixelwise.regions.selection import select
 from pixelwise.regions.superpixel import superpixels
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "RegionsOutcome",
     "hierarchy",
     "refine",
+    "select",
     "superpixels",
     "write_regions",
 ]

@@ -19,10 +19,10 @@ SHARPNESS = 12.0
 PRIOR_WEIGHT = 0.15
 """Of what is known beforehand, per pixel, against 1 for each pixel of a cut where nothing is."""
 
-MASK_WEIGHT = 0.3
+MASK_WEIGHT = 0.6
 """Of a mask that is to be corrected, per pixel."""
 
-AROUND = 0.3
+AROUND = 0.08
 """Strength 0..1 of boundaries up to which the region around a point is all of its kind."""
 
 SCALE = 1000
@@ -62,13 +62,15 @@ def select(
     Returns
     -------
     (H, W) bool
-        The regions of all points of ``on`` are in it, and no point of ``off`` is; a region with
-        both belongs to the kind that has more points there.
+        All points of ``on`` are in it with their regions, and no point of ``off`` is; a region with
+        both belongs to the kind that has more points there, but for the points of the other. Of
+        ``mask`` only whole regions are changed.
 
     Raises
     ------
     ArgumentError
-        No point on, no box and no mask, or a point outside of the image.
+        No point on, no box and no mask; a point or a box outside of the image; a mask or prior of
+        another size, or values outside of 0..1.
 
     Examples
     --------
@@ -79,12 +81,7 @@ def select(
     >>> int(mask.sum()), bool(mask[10:20, 10:30].all())
     (200, True)
     """
-    size = tree.leaves.shape
-    if not on and box is None and mask is None:
-        raise ArgumentError("select: expected a point on the object, a box, or a mask to correct")
-    for row, column in (*on, *off):
-        if not (0 <= row < size[0] and 0 <= column < size[1]):
-            raise ArgumentError(f"select: ({row}, {column}) is outside of the image of {size}")
+    _check(tree.leaves.shape, on, off, box, mask, prior)
     count = len(tree)
     areas = np.bincount(tree.leaves.ravel(), minlength=count)
     sure_on, sure_off = _sure(_votes(tree, on, count), _votes(tree, off, count))
@@ -94,7 +91,46 @@ def select(
     sure_off |= _outside(tree, box, areas) & ~sure_on
     favour = _favour(tree, areas, box is not None, mask, prior)
     inside = _cut(tree, favour * areas, sure_on, sure_off)
-    return np.asarray(inside[tree.leaves], dtype=np.bool_)
+    found = np.asarray(inside[tree.leaves], dtype=np.bool_)
+    if mask is not None:
+        # Where the points change nothing, the mask may be finer than the regions.
+        before = np.bincount(tree.leaves.ravel(), mask.ravel(), count) > 0.5 * areas
+        found = np.where((inside == before)[tree.leaves], mask, found)
+    if box is not None:
+        within = np.zeros_like(found)
+        within[box[0] : box[2], box[1] : box[3]] = True
+        found &= within
+    for points, value in ((on, True), (off, False)):
+        for row, column in points:
+            found[row, column] = value
+    return found
+
+
+def _check(
+    size: tuple[int, ...],
+    on: Sequence[Point],
+    off: Sequence[Point],
+    box: tuple[int, int, int, int] | None,
+    mask: BoolArray | None,
+    prior: Float32Array | None,
+) -> None:
+    """Raise ArgumentError for what does not fit an image of a size."""
+    if not on and box is None and mask is None:
+        raise ArgumentError("select: expected a point on the object, a box, or a mask to correct")
+    for row, column in (*on, *off):
+        if not (0 <= row < size[0] and 0 <= column < size[1]):
+            raise ArgumentError(f"select: ({row}, {column}) is outside of the image of {size}")
+    if box is not None:
+        top, left, bottom, right = box
+        if not (0 <= top < bottom <= size[0] and 0 <= left < right <= size[1]):
+            raise ArgumentError(
+                f"select: expected a box (top, left, bottom, right) inside of {size}, got {box}"
+            )
+    for name, plane in (("mask", mask), ("prior", prior)):
+        if plane is not None and plane.shape != size:
+            raise ArgumentError(f"select: {name}: expected shape {size}, got {plane.shape}")
+    if prior is not None and not (prior.min() >= 0 and prior.max() <= 1):
+        raise ArgumentError("select: prior: expected values in 0..1")
 
 
 def _votes(tree: Hierarchy, points: Sequence[Point], count: int) -> Int64Array:
