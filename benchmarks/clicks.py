@@ -26,6 +26,7 @@ from timing import ROOT, machine
 from pixelwise import Predictor, open_dataset
 from pixelwise.classes import VOC
 from pixelwise.datasets import ReadOptions
+from pixelwise.datasets.reader import Entry
 from pixelwise.inference.upsample import probability
 from pixelwise.instances import components
 from pixelwise.io.mask import resize_ids
@@ -61,7 +62,9 @@ class Case:
 def chosen(data: Path) -> Iterator[tuple[str, Sample, Instance]]:
     for name, count in SETS.items():
         dataset, taken = open_dataset(data / name, "val", OPTIONS.get(name), say=str), 0
-        order = sorted(dataset.entries, key=lambda e: hashlib.sha1(e.name.encode()).hexdigest())
+        order: list[Entry] = sorted(
+            dataset.entries, key=lambda e: hashlib.sha1(e.name.encode()).hexdigest()
+        )
         for entry in order:
             if taken == count:
                 break
@@ -99,7 +102,7 @@ def case(name: str, sample: Sample, instance: Instance, predictor: Predictor) ->
 
 def iou(mask: BoolArray, truth: BoolArray, known: BoolArray) -> float:
     union = np.count_nonzero((mask | truth) & known)
-    return float(np.count_nonzero(mask & truth & known) / max(1, union))
+    return int(np.count_nonzero(mask & truth & known)) / max(1, int(union))
 
 
 def click(mask: BoolArray, truth: BoolArray, known: BoolArray) -> tuple[tuple[int, int], bool]:
@@ -122,7 +125,7 @@ def click(mask: BoolArray, truth: BoolArray, known: BoolArray) -> tuple[tuple[in
 
 def simulate(one: Case, with_network: bool) -> tuple[list[float], list[float]]:
     """Return the IoU after each number of clicks, and the seconds that each took."""
-    mask: UInt8Array | BoolArray = one.mask if with_network else np.zeros_like(one.mask)
+    mask = one.mask if with_network else np.zeros_like(one.mask)
     ious, seconds = [iou(mask, one.truth, one.known)], []
     on: list[tuple[int, int]] = []
     off: list[tuple[int, int]] = []

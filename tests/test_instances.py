@@ -179,7 +179,7 @@ def test_augmented_objects_stay_with_their_pixels(seed: int) -> None:
     image = np.stack([np.where(numbers == k, 200, 0) for k in range(3)], axis=2).astype(np.uint8)
     photo = Labelled(image, (numbers > 0).astype(np.uint8), numbers)
     plain = replace(Settings(), colour=0.0)
-    crop, labels, objects, _ = augment(photo, 64, (2, 2), plain, np.random.default_rng(seed))
+    crop, labels, objects, *_ = augment(photo, 64, (2, 2), plain, np.random.default_rng(seed))
     assert objects is not None
     assert ((objects == UNKNOWN) == (labels == 255)).all()
     small = crop.reshape(32, 2, 32, 2, 3).mean(axis=(1, 3))

@@ -200,6 +200,18 @@ def bomb() -> bytes:
 
 
 GOOD = {"id": 1, "class_id": DOG, "rle": encode_rle(disc_mask())}
+STROKES: list[Any] = [
+    *({}, {"on": [[99, 0]]}, {"on": "x"}, {"on": [[1, 2, 3]]}, {"on": [[True, 1]]}, []),
+    *({"box": [5, 5, 5, 9]}, {"box": [0, 0, 9]}, {"on": [[1, 1]], "within": {"size": 3}}),
+]
+ANNOTATIONS: list[Any] = [
+    *({}, [], {"instances": [1]}, {"instances": [GOOD, GOOD]}),
+    {"instances": [GOOD | {"id": 0}]},
+    {"instances": [GOOD | {"class_id": 0}]},
+    {"instances": [GOOD | {"class_id": "dog"}]},
+    {"instances": [GOOD | {"rle": {"size": [9, 9], "counts": "11"}}]},
+    {"instances": [GOOD | {"rle": {"size": [60, 80], "counts": "~~~"}}]},
+]
 MALFORMED: list[tuple[int, str, str, dict[str, Any]]] = [
     *(
         (403, "GET", "state", {"headers": {"Host": host}})
@@ -261,24 +273,8 @@ MALFORMED: list[tuple[int, str, str, dict[str, Any]]] = [
             *("image?longest=-1", "image?longest=1e9", "download", "download?format=exe"),
         )
     ),
-    *(
-        (400, "POST", "photos/1/segment", {"json": body})
-        for body in (
-            *({}, {"on": [[99, 0]]}, {"on": "x"}, {"on": [[1, 2, 3]]}, {"on": [[True, 1]]}, []),
-            *({"box": [5, 5, 5, 9]}, {"box": [0, 0, 9]}, {"on": [[1, 1]], "within": {"size": 3}}),
-        )
-    ),
-    *(
-        (400, "PUT", "photos/1/annotation", {"json": body})
-        for body in (
-            *({}, [], {"instances": [1]}, {"instances": [GOOD, GOOD]}),
-            {"instances": [GOOD | {"id": 0}]},
-            {"instances": [GOOD | {"class_id": 0}]},
-            {"instances": [GOOD | {"class_id": "dog"}]},
-            {"instances": [GOOD | {"rle": {"size": [9, 9], "counts": "11"}}]},
-            {"instances": [GOOD | {"rle": {"size": [60, 80], "counts": "~~~"}}]},
-        )
-    ),
+    *((400, "POST", "photos/1/segment", {"json": body}) for body in STROKES),
+    *((400, "PUT", "photos/1/annotation", {"json": body}) for body in ANNOTATIONS),
     (400, "PUT", "photos/1/annotation", {"content": b"{"}),
     (400, "PUT", "photos/1/annotation", {"content": b"[" * 100_000}),
     *(

@@ -138,7 +138,7 @@ class Answers:
         """
         tree = self.regions(photo)
         small = (tree.leaves.shape[0], tree.leaves.shape[1])
-        scale = np.array(small) / photo.size
+        scale = small[0] / photo.size[0], small[1] / photo.size[1]
         on, off = (_points(request, name, photo.size, scale) for name in ("on", "off"))
         box = request.get("box")
         if box is not None:
@@ -195,7 +195,8 @@ def read_instances(content: object, size: tuple[int, int], classes: ClassMap) ->
     """
     if not isinstance(content, Mapping) or not isinstance(content.get("instances"), list):
         raise ArgumentError("expected an object with a list of instances")
-    known, found = without_background(classes), []
+    known = without_background(classes)
+    found: list[Instance] = []
     for number, raw in enumerate(content["instances"]):
         where = f"instances[{number}]"
         if not isinstance(raw, Mapping):
@@ -259,7 +260,7 @@ def _resized(plane: Float32Array | BoolArray, size: tuple[int, int]) -> Float32A
 
 
 def _points(
-    request: Mapping[str, Any], name: str, size: tuple[int, int], scale: Float32Array
+    request: Mapping[str, Any], name: str, size: tuple[int, int], scale: tuple[float, float]
 ) -> list[tuple[int, int]]:
     """Return the points of a stroke in the regions' pixels."""
     raw = request.get(name, [])
@@ -278,7 +279,9 @@ def _points(
     return points
 
 
-def _box(raw: object, size: tuple[int, int], scale: Float32Array) -> tuple[int, int, int, int]:
+def _box(
+    raw: object, size: tuple[int, int], scale: tuple[float, float]
+) -> tuple[int, int, int, int]:
     """Return a box in the regions' pixels."""
     ends = (*size, *size)
     if not (
