@@ -32,7 +32,7 @@ from pixelwise.instances import components
 from pixelwise.io.mask import resize_ids
 from pixelwise.regions import Hierarchy, hierarchy, select
 from pixelwise.regions.hierarchical import shrunk_within
-from pixelwise.samples import BoolArray, Float32Array, Instance, Sample, UInt8Array
+from pixelwise.samples import BoolArray, Float32Array, Instance, Sample
 from pixelwise.weights.catalogue import SUBJECTS
 
 SETS = {"voc2012": 26, "cats": 12, "pets": 8, "coco_extra": 4}

@@ -121,7 +121,12 @@ def test_selections_are_read_and_check_themselves() -> None:
 class Two:
     """A `Session` that finds a cow on the left and another on the right."""
 
-    def run(self, batch: Float32Array, instances: bool = False) -> Outputs:
+    def run(
+        self,
+        batch: Float32Array,
+        instances: bool = False,
+        foreground: bool = False,  # noqa: ARG002
+    ) -> Outputs:
         left, right = areas((4, 2, 14, 12)), areas((6, 18, 16, 30))
         label_map = (left | right).astype(np.uint8)
         branch = branch_of([left, right], [0.9, 0.8]) if instances else ()

@@ -160,9 +160,11 @@ def test_an_export_names_each_output_rightly(tmp_path: Path) -> None:
     with torch.inference_mode():
         expected = network(torch.from_numpy(image))
     session = Predictor.load(path).session
-    whole, cut = session.run(image, instances=True), session.run(image)
+    whole = session.run(image, instances=True, foreground=True)
+    cut = session.run(image, foreground=True)
     assert whole.branch[0].shape == (1, 3, 32, 48)
     assert cut.branch == ()
+    assert session.run(image, instances=True).foreground is None
     for found in (whole, cut):
         assert found.foreground is not None
         assert expected.foreground is not None
@@ -201,10 +203,15 @@ class Drawn:
     label_map: UInt8Array
     front: UInt8Array
 
-    def run(self, batch: Float32Array, instances: bool = False) -> Outputs:  # noqa: ARG002
+    def run(
+        self, batch: Float32Array, instances: bool = False, foreground: bool = False
+    ) -> Outputs:
+        assert batch.ndim == 4
+        assert foreground
+        assert not instances
         logits = np.stack([np.where(self.label_map == c, 9.0, 0.0) for c in range(3)])
-        foreground = np.where(self.front, 5.0, -5.0).astype(np.float32)
-        return Outputs(logits[None].astype(np.float32), (), foreground[None])
+        front = np.where(self.front, 5.0, -5.0).astype(np.float32)
+        return Outputs(logits[None].astype(np.float32), (), front[None])
 
 
 CARD = ModelCard("toy", CLASSES, 80, "drawn", "-", "MIT", foreground=True)

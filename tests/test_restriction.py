@@ -129,7 +129,12 @@ def test_centres_find_no_instances_of_left_out_classes(tmp_path: Path) -> None:
 class Made:
     """A `Session` that finds one instance: a cow whose hind part was taken for a horse."""
 
-    def run(self, batch: Float32Array, instances: bool = False) -> Outputs:
+    def run(
+        self,
+        batch: Float32Array,
+        instances: bool = False,
+        foreground: bool = False,  # noqa: ARG002
+    ) -> Outputs:
         one = areas((4, 2, 14, 22))
         label_map: UInt8Array = one.astype(np.uint8)
         label_map[4:14, 16:22] = 2

@@ -238,7 +238,7 @@ def test_the_weights_file_is_complete(trained: tuple[Path, list[str]]) -> None:
     assert figures["images"] == 4  # type: ignore[index]
     assert "void excluded" in figures["definition"]  # type: ignore[index]
     assert isinstance(predictor.session, OnnxSession)
-    session = predictor.session.whole
+    session = predictor.session._giving(False, False)
     assert session.get_inputs()[0].shape == ["batch", 3, "height", "width"]
     for batch, height, width in ((1, 17, 90), (3, 64, 32)):
         image = np.zeros((batch, 3, height, width), np.float32)

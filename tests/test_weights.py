@@ -21,7 +21,7 @@ from pixelwise.errors import ArgumentError, WeightsError
 from pixelwise.training.export.onnx import write_card
 from pixelwise.weights import ModelCard, bundled_weights, read_card, read_weights
 from pixelwise.weights.catalogue import ALIASES
-from pixelwise.weights.onnx_file import first_output_only, read_metadata
+from pixelwise.weights.onnx_file import cut_to_outputs, output_names, read_metadata
 from tests.conftest import run
 from tests.toy import CARD, write_toy
 
@@ -113,7 +113,7 @@ def test_metadata_is_what_onnx_reads() -> None:
 @pytest.mark.parametrize("name", ["voc", "nuclei", "edges", "street"])
 def test_the_cut_file_gives_the_same_logits(name: str) -> None:
     whole = read_weights(name)
-    cut = first_output_only(whole, name, ("foreground",))
+    cut = cut_to_outputs(whole, name, lambda output: output == "foreground")
     onnx.checker.check_model(onnx.load_from_string(cut))
     assert len(cut) < len(whole) if read_card(name).instance_classes else cut == whole
     image = np.random.default_rng(0).uniform(0, 255, (1, 3, 97, 130)).astype(np.float32)
@@ -144,7 +144,7 @@ def test_cutting_keeps_what_a_graph_inside_a_node_reads() -> None:
     model = onnx.helper.make_model(
         graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9
     )
-    cut = onnx.load_from_string(first_output_only(model.SerializeToString(), "x"))
+    cut = onnx.load_from_string(cut_to_outputs(model.SerializeToString(), "x", lambda _: False))
     assert [node.op_type for node in cut.graph.node] == ["Exp", "Greater", "If"]
     session = onnxruntime.InferenceSession(cut.SerializeToString())
     (logits,) = session.run(None, {"image": np.zeros(1, np.float32)})
@@ -159,7 +159,7 @@ def test_damaged_files_are_refused_and_nothing_else_happens(data: st.DataObject)
         if change:
             place = data.draw(st.integers(0, len(change) - 1))
             change[place] = data.draw(st.integers(0, 255))
-    for read in (read_metadata, first_output_only):
+    for read in (read_metadata, output_names):
         with suppress(WeightsError):
             read(bytes(change), "x")
 

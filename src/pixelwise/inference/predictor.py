@@ -221,7 +221,7 @@ class Predictor:
         """
         check_image(image)
         wanted = instances and bool(self.card.instance_classes)
-        whole, branch, _ = self._averaged(image, tta, wanted)
+        whole, branch, _ = self._averaged(image, tta, instances=wanted)
         logits = self._merged(whole)
         label_map = self._decided(logits, image)
         if not branch:
@@ -292,8 +292,9 @@ class Predictor:
         ((2, 80, 120), None)
         """
         check_image(image)
-        logits, _, foreground = self._averaged(image, tta, False)
-        return Outputs(self._merged(logits), (), foreground if self.card.foreground else None)
+        finds = self.card.foreground
+        logits, _, foreground = self._averaged(image, tta, foreground=finds)
+        return Outputs(self._merged(logits), (), foreground)
 
     def views(
         self, image: UInt8Array, views: Sequence[View], side: int | None = None
@@ -323,7 +324,7 @@ class Predictor:
         check_image(image)
         for view in views:
             side_seen = side or self.card.side_of(image.shape)
-            yield self._merged(self._run(image, view, side_seen, False).logits)
+            yield self._merged(self._run(image, view, side_seen).logits)
 
     def _merged(self, logits: Float32Array) -> Float32Array:
         return logits if self.restriction is None else self.restriction.merged(logits)
@@ -333,30 +334,45 @@ class Predictor:
             return decide_along_edges(logits, image)
         return decide(logits, (image.shape[0], image.shape[1]))
 
-    def _averaged(self, image: UInt8Array, tta: Sequence[str], instances: bool) -> Outputs:
+    def _averaged(
+        self,
+        image: UInt8Array,
+        tta: Sequence[str],
+        *,
+        instances: bool = False,
+        foreground: bool = False,
+    ) -> Outputs:
         """Return logits averaged over all views, and the other outputs of the first."""
         unknown = [name for name in tta if name not in TTA]
         if unknown:
             raise ArgumentError(f"unknown tta {unknown[0]!r}; there is: {', '.join(TTA)}")
         side = self.card.side_of(image.shape)
-        logits, branch, foreground = self._run(image, PLAIN, side, instances)
+        logits, branch, front = self._run(
+            image, PLAIN, side, instances=instances, foreground=foreground
+        )
         further = [view for name in tta for view in TTA[name]]
         size = logits.shape[1], logits.shape[2]
         for view in further:
-            other = self._run(image, view, side, False).logits
+            other = self._run(image, view, side).logits
             logits += np.stack([upsampled(plane, size) for plane in other])
         logits *= np.float32(1 / (1 + len(further)))
-        return Outputs(logits, branch, foreground)
+        return Outputs(logits, branch, front)
 
-    def _run(self, image: UInt8Array, view: View, side: int, instances: bool) -> Outputs:
+    def _run(
+        self,
+        image: UInt8Array,
+        view: View,
+        side: int,
+        *,
+        instances: bool = False,
+        foreground: bool = False,
+    ) -> Outputs:
         scale, mirrored = view
         seen = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
         card = self.card
         batch = prepare(seen, round(side * scale), card.stretch_levels, card.logits_stride)
-        logits, branch, foreground = self.session.run(batch, instances)
+        logits, branch, front = self.session.run(batch, instances, foreground)
         given = logits[0, :, :, ::-1] if mirrored else logits[0]
         # A copy: what ONNX Runtime gives may be read-only.
         copied = np.array(given, dtype=np.float32, order="C")
-        return Outputs(
-            copied, tuple(b[0] for b in branch), None if foreground is None else foreground[0]
-        )
+        return Outputs(copied, tuple(b[0] for b in branch), None if front is None else front[0])

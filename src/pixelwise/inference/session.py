@@ -10,7 +10,7 @@ import onnxruntime
 
 from pixelwise.errors import ArgumentError, WeightsError
 from pixelwise.samples import Float32Array
-from pixelwise.weights.onnx_file import first_output_only
+from pixelwise.weights.onnx_file import cut_to_outputs, output_names
 
 DEVICES = {
     "auto": "",
@@ -61,7 +61,9 @@ class Outputs(NamedTuple):
 class Session(Protocol):
     """A network behind a `Predictor`; ONNX Runtime runs one, and training another."""
 
-    def run(self, batch: Float32Array, instances: bool = False) -> Outputs:
+    def run(
+        self, batch: Float32Array, instances: bool = False, foreground: bool = False
+    ) -> Outputs:
         """Return the outputs of a batch.
 
         Parameters
@@ -70,6 +72,8 @@ class Session(Protocol):
             RGB, 0..255.
         instances : bool
             Run the instance branch too.
+        foreground : bool
+            Find what stands out, too; None if the network does not.
 
         Returns
         -------
@@ -82,7 +86,7 @@ class Session(Protocol):
 class OnnxSession:
     """A weights file in ONNX Runtime, which loads only what is asked for.
 
-    The classes alone are a file cut to them, so that they cost no instance branch.
+    What is not asked for is cut off the file, so that it costs nothing.
 
     Parameters
     ----------
@@ -116,15 +120,22 @@ class OnnxSession:
             )
 
     @cached_property
-    def whole(self) -> onnxruntime.InferenceSession:
-        """The file with all its outputs."""
-        return self._session(self.data)
+    def _loaded(self) -> dict[tuple[bool, bool], onnxruntime.InferenceSession]:
+        """The sessions that were asked for so far, by what they give beside the classes."""
+        return {}
 
-    @cached_property
-    def classes(self) -> onnxruntime.InferenceSession:
-        """The file without the instance branch."""
-        cut = first_output_only(self.data, self.where, (FOREGROUND,))
-        return self.whole if cut == self.data else self._session(cut)
+    def _giving(self, instances: bool, foreground: bool) -> onnxruntime.InferenceSession:
+        """Return a session of the classes, and of instances and what stands out if asked."""
+        key = instances, foreground
+        if key not in self._loaded:
+            self._loaded[key] = self._session(
+                cut_to_outputs(
+                    self.data,
+                    self.where,
+                    lambda name: foreground if name == FOREGROUND else instances,
+                )
+            )
+        return self._loaded[key]
 
     def load(self, instances: bool, foreground: bool = False) -> None:
         """Load what `run` needs, so that a damaged file is refused at once.
@@ -134,22 +145,24 @@ class OnnxSession:
         WeightsError
             ONNX Runtime cannot read the file, or it lacks the instance branch or the foreground.
         """
-        session = self.whole if instances else self.classes
-        _, *others = (output.name for output in session.get_outputs())
+        self._giving(instances, False)
+        others = output_names(self.data, self.where)[1:]
         if foreground and FOREGROUND not in others:
             raise WeightsError(f"{self.where}: its card names a foreground, but no output does")
         if instances and not set(others) - {FOREGROUND}:
             raise WeightsError(f"{self.where}: its card names instances, but no output has them")
 
-    def run(self, batch: Float32Array, instances: bool = False) -> Outputs:
-        """Return logits, and the instance branch's outputs if asked for; see `Session.run`."""
-        session = self.whole if instances else self.classes
+    def run(
+        self, batch: Float32Array, instances: bool = False, foreground: bool = False
+    ) -> Outputs:
+        """Return logits, and what else is asked for; see `Session.run`."""
+        session = self._giving(instances, foreground)
         # By position: older files call the second output objects.
         names = [output.name for output in session.get_outputs()]
         found = dict(zip(names, session.run(None, {INPUT: batch}), strict=True))
-        foreground = found.pop(FOREGROUND, None)
+        front = found.pop(FOREGROUND, None)
         logits, *branch = found.values()
-        return Outputs(logits, tuple(branch), foreground)
+        return Outputs(logits, tuple(branch), front)
 
     def _session(self, data: bytes) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()

@@ -35,15 +35,17 @@ class TorchSession:
     network: Network
     fabric: Fabric
 
-    def run(self, batch: Float32Array, instances: bool = False) -> Outputs:
-        """Return the logits of (N, 3, h, w) float32, and the instance branch's outputs if asked."""
+    def run(
+        self, batch: Float32Array, instances: bool = False, foreground: bool = False
+    ) -> Outputs:
+        """Return the logits of (N, 3, h, w) float32, and what else is asked for."""
         images = self.fabric.to_device(torch.from_numpy(batch))
         with torch.inference_mode(), self.fabric.autocast():
             output = self.network(images.contiguous(memory_format=torch.channels_last))
         wanted = output if instances else output._replace(instances=())
         logits, *others = (t.float().cpu().numpy() for t in wanted.tensors())
-        foreground = others.pop() if output.foreground is not None else None
-        return Outputs(logits, tuple(others), foreground)
+        front = others.pop() if output.foreground is not None else None
+        return Outputs(logits, tuple(others), front if foreground else None)
 
 
 def validate(

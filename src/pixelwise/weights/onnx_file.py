@@ -7,7 +7,7 @@ below are those of ``onnx.proto``. Nothing in a file is trusted: every length is
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from pixelwise.errors import WeightsError
@@ -76,8 +76,8 @@ def read_metadata(data: bytes, where: str) -> dict[str, str]:
         raise WeightsError(f"{where}: not a readable ONNX file ({error})") from None
 
 
-def first_output_only(data: bytes, where: str, also: Collection[str] = ()) -> bytes:
-    """Return an ONNX file cut to its first output, so that a run costs only that.
+def cut_to_outputs(data: bytes, where: str, wanted: Callable[[str], bool]) -> bytes:
+    """Return an ONNX file cut to its first output and some others, so that a run costs only those.
 
     The other outputs go, and with them the nodes and weights that nothing else needs (dead-code
     elimination); everything else stays byte for byte.
@@ -88,8 +88,8 @@ def first_output_only(data: bytes, where: str, also: Collection[str] = ()) -> by
         Of the file.
     where : str
         What to call the file in a message.
-    also : collection of str
-        Names of further outputs that stay if they are there.
+    wanted : callable
+        Says of the name of a further output whether it stays.
 
     Raises
     ------
@@ -100,25 +100,46 @@ def first_output_only(data: bytes, where: str, also: Collection[str] = ()) -> by
     --------
     >>> from pixelwise.weights import read_weights
     >>> whole = read_weights("nuclei")
-    >>> len(first_output_only(whole, "nuclei")) < len(whole)
+    >>> len(cut_to_outputs(whole, "nuclei", lambda name: False)) < len(whole)
     True
     """
     try:
         model = list(_fields(memoryview(data)))
         graph = _graph(model)
-        cut = b"".join(_needed(list(_fields(graph.payload)), also))
+        cut = b"".join(_needed(list(_fields(graph.payload)), wanted))
         header = _varint(GRAPH << 3 | LENGTH) + _varint(len(cut))
         return b"".join(header + cut if f is graph else f.whole for f in model)
     except ValueError as error:
         raise WeightsError(f"{where}: not a readable ONNX file ({error})") from None
 
 
-def _needed(graph: list[Field], also: Collection[str]) -> Iterator[memoryview]:
+def output_names(data: bytes, where: str) -> tuple[str, ...]:
+    """Return what an ONNX file gives, by name, in its order.
+
+    Raises
+    ------
+    WeightsError
+        Not an ONNX file.
+
+    Examples
+    --------
+    >>> from pixelwise.weights import read_weights
+    >>> output_names(read_weights("street"), "street")
+    ('logits',)
+    """
+    try:
+        graph = list(_fields(_graph(list(_fields(memoryview(data)))).payload))
+        return tuple(_name(field) for field in graph if field.number == OUTPUT)
+    except ValueError as error:
+        raise WeightsError(f"{where}: not a readable ONNX file ({error})") from None
+
+
+def _needed(graph: list[Field], chosen: Callable[[str], bool]) -> Iterator[memoryview]:
     """Yield the fields of a graph that some outputs need, as they are in the file."""
     outputs = [f for f in graph if f.number == OUTPUT]
     if not outputs:
         raise _DamagedError("no output")
-    wanted = [outputs[0], *(f for f in outputs[1:] if _name(f) in also)]
+    wanted = [outputs[0], *(f for f in outputs[1:] if chosen(_name(f)))]
     needed = {_name(f) for f in wanted}
     made = set()
     kept = {id(f) for f in wanted}

@@ -72,9 +72,10 @@ function drawBar() {
   byId("save").disabled = !annotation;
   byId("save").toggleAttribute("data-unsaved", Boolean(annotation?.dirty));
   byId("weights").textContent = app.weights;
-  const zoom = `${Math.round(100 * viewport.scale)} %`;
-  byId("zoom-value").textContent = zoom;
-  byId("zoom-value").setAttribute("aria-label", `${zoom} (${t("zoom_actual")})`);
+  const percent = `${Math.round(100 * viewport.scale)} %`;
+  byId("zoom-value").textContent = percent;
+  byId("zoom-value").setAttribute("aria-label", `${percent}: ${t("zoom_actual")}`);
+  byId("zoom-value").title = t("zoom_actual");
 }
 
 async function download(format) {

@@ -3,7 +3,6 @@
 import { emptyInstance } from "./actions.js";
 import { setMarks } from "./stage.js";
 import { app, changed } from "./state.js";
-import { t } from "./strings.js";
 import { drawLine, Tool } from "./tool.js";
 import { askForMask } from "./tool_scribble.js";
 
@@ -33,8 +32,7 @@ export class BoxTool extends Tool {
     const about = target && !target.bitmap.height ? target : emptyInstance();
     const request = { on: [], off: [], box: [y0, x0, y1 + 1, x1 + 1], within: null };
     try {
-      const bitmap = await askForMask(app.session, request, about, app.take !== point.shift);
-      if (bitmap && !bitmap.height) changed("notice", t("nothing_there"));
+      await askForMask(app.session, request, about, app.take !== point.shift);
     } catch (error) {
       changed("failed", error);
     }

@@ -5,6 +5,7 @@ import { apply, emptyInstance, select } from "./actions.js";
 import { added, masked, unclaimed } from "./edits.js";
 import { setMarks } from "./stage.js";
 import { app, changed, on } from "./state.js";
+import { t } from "./strings.js";
 import { drawLine, pathThrough, Tool } from "./tool.js";
 
 const MOST_POINTS = 48; // sent of one stroke
@@ -20,9 +21,10 @@ export async function askForMask(session, request, target, take, still = () => t
   const all = annotation.byId.has(target.id) ? before : added(before, target);
   const answer = session.fromServer(rle);
   const bitmap = take ? answer : unclaimed(annotation, instance.id, answer);
+  // A new instance without a pixel is none.
+  if (!bitmap.height && all !== before) return changed("notice", t("nothing_there"));
   apply(masked(all, instance.id, bitmap, take), before);
-  select([instance.id]);
-  return bitmap;
+  return select([instance.id]);
 }
 
 export class ScribbleTool extends Tool {

@@ -126,7 +126,9 @@ def parity(network: Network, path: Path, one_image: bool = False) -> float:
                 torch.rand(1 if one_image else batch, 3, height, width, generator=generator) * 255
             )
             expected = network(image).tensors()
-            logits, branch, foreground = session.run(image.numpy(), bool(network.instance_design))
+            logits, branch, foreground = session.run(
+                image.numpy(), bool(network.instance_design), network.foreground_stride > 0
+            )
             given = (logits, *branch, *(() if foreground is None else (foreground,)))
             for one, other in zip(given, expected, strict=True):
                 worst = max(worst, float(np.abs(one - other.numpy()).max()))
