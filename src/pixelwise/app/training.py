@@ -84,7 +84,7 @@ class Training:
         card = read_card(weights)
         settings: dict[str, Any] = {}
         if card.instance_classes:
-            settings |= {"task": "instance", "instance_design": card.instance_design}
+            settings["task"] = "instance"
         if card.foreground:
             settings["foreground_share"] = FOREGROUND_SHARE
         # All classes of the weights stay, also those that were not corrected.
