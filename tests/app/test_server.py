@@ -22,12 +22,15 @@ from PIL import Image
 from pixelwise import Predictor, open_dataset, write_image
 from pixelwise.classes import VOC
 from pixelwise.datasets import ReadOptions
+from pixelwise.inference.prediction import Prediction
 from pixelwise.io.rle import decode_rle, encode_rle
+from pixelwise.samples import Instance
 from tests.conftest import run
 
 starlette = pytest.importorskip("starlette", reason="needs the extra app")
 from starlette.testclient import TestClient  # noqa: E402
 
+from pixelwise.app.answers import all_painted  # noqa: E402
 from pixelwise.app.server import Page, build  # noqa: E402
 
 TOKEN, PORT = "t" * 32, 8765
@@ -165,6 +168,19 @@ def test_what_is_saved_is_found_again_checked_and_learnt(
     assert learnt.returncode == 0, learnt.stderr
     assert page.training.progress()["epoch"] == 1
     assert Predictor.load(page.training._out / "model.onnx").classes.names == VOC.names  # type: ignore[operator]
+
+
+def test_no_speck_of_a_class_is_left_beside_its_instance() -> None:
+    label_map = np.zeros((40, 60), np.uint8)
+    label_map[10:30, 10:30] = DOG
+    label_map[35:37, 50:55] = DOG
+    mask = np.zeros((40, 60), bool)
+    mask[10:30, 10:28] = True
+    instance = Instance.of(mask, DOG, 1)
+    prediction = Prediction(label_map, VOC, np.zeros((21, 4, 6), np.float32), (instance,))
+    whole, alone = all_painted(prediction)
+    assert (whole.mask == (label_map == DOG) & (np.indices((40, 60))[0] < 32)).all()
+    assert alone.area == 10
 
 
 def test_downloads(client: TestClient) -> None:

@@ -16,6 +16,7 @@ from pixelwise.backgrounds import Background, find_subject
 from pixelwise.classes import BACKGROUND, ClassMap
 from pixelwise.effects import soft_alpha
 from pixelwise.errors import ArgumentError, DataError
+from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.predictor import Predictor
 from pixelwise.instances import components
 from pixelwise.io.rle import decode_rle, encode_rle
@@ -60,8 +61,7 @@ class Answers:
     def answer(self, photo: Photo, *, before: bool = False) -> Json:
         """Return the instances of a photo as the network finds them.
 
-        Pixels of a class that belong to no instance are one of their own, without a score, so
-        that all that is painted can be edited in the same way.
+        All that is painted is part of one (`all_painted`), so that it can be edited in the same way.
 
         Parameters
         ----------
@@ -77,16 +77,7 @@ class Answers:
         prediction = predictor.predict(self.photos.image(photo))
         if not before:
             self.photos.change(photo.id, unsure=_unsure(prediction.logits))
-        found = list(prediction.instances or ())
-        rest = prediction.label_map.copy()
-        for instance in found:
-            instance.within(rest)[instance.patch] = 0
-        whole = without_background(predictor.classes)
-        for class_id in whole:
-            mask = (prediction.label_map if class_id == 0 else rest) == class_id
-            if np.count_nonzero(mask) >= LEAST_AREA * mask.size:
-                number = max((i.id for i in found), default=0) + 1
-                found.append(replace(Instance.of(mask, class_id, number), score=0.0))
+        found = all_painted(prediction)
         instances = [
             {
                 "id": instance.id,
@@ -156,6 +147,40 @@ class Answers:
         )
         # A hint only: the object that is meant may be another one.
         return np.asarray(0.25 + 0.5 * found, dtype=np.float32)
+
+
+def all_painted(prediction: Prediction) -> list[Instance]:
+    """Return instances that hold all pixels which are not background, but for specks.
+
+    What the network gave a class, but no instance, goes to the instance of that class that it
+    touches most; what touches none is an instance of its own without a score, as all of a class is
+    that has no instances.
+    """
+    found = list(prediction.instances or ())
+    owner = np.zeros(prediction.size, dtype=np.int32)
+    for instance in found:
+        instance.within(owner)[instance.patch] = instance.id
+    class_of = {instance.id: instance.class_id for instance in found}
+    free = np.where(owner == 0, prediction.label_map, 255).astype(np.uint8)
+    alone: list[tuple[int, BoolArray]] = []
+    for class_id in without_background(prediction.classes):
+        if class_id not in class_of.values():
+            alone.append((class_id, free == class_id))
+            continue
+        for area in components(free, [class_id], 1):
+            near = cv2.dilate(area.mask.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
+            ids = [id_ for id_ in owner[near].tolist() if class_of.get(id_) == class_id]
+            if ids:
+                area.within(owner)[area.patch] = max(set(ids), key=ids.count)
+            else:
+                alone.append((class_id, area.mask))
+    painted = [replace(Instance.of(owner == i.id, i.class_id, i.id), score=i.score) for i in found]
+    number = max(class_of, default=0)
+    for class_id, mask in alone:
+        if np.count_nonzero(mask) >= LEAST_AREA * mask.size:
+            number += 1
+            painted.append(replace(Instance.of(mask, class_id, number), score=0.0))
+    return painted
 
 
 def without_background(classes: ClassMap) -> list[int]:
