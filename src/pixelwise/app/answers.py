@@ -61,7 +61,7 @@ class Answers:
     def answer(self, photo: Photo, *, before: bool = False) -> Json:
         """Return the instances of a photo as the network finds them.
 
-        All that is painted is part of one (`all_painted`), so that it can be edited in the same way.
+        All that is painted is part of one (`all_painted`), so that it can be edited alike.
 
         Parameters
         ----------
