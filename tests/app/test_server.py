@@ -22,6 +22,7 @@ from PIL import Image
 from pixelwise import Predictor, open_dataset, write_image
 from pixelwise.classes import VOC
 from pixelwise.datasets import ReadOptions
+from pixelwise.errors import DataError
 from pixelwise.inference.prediction import Prediction
 from pixelwise.io.rle import decode_rle, encode_rle
 from pixelwise.samples import Instance
@@ -170,6 +171,37 @@ def test_what_is_saved_is_found_again_checked_and_learnt(
     assert Predictor.load(page.training._out / "model.onnx").classes.names == VOC.names  # type: ignore[operator]
 
 
+def test_what_was_saved_of_one_photo_is_not_lost_to_another(
+    client: TestClient, predictor: Predictor, tmp_path: Path
+) -> None:
+    saved = tmp_path / "saved"
+    for name, class_id in (("a.png", DOG), ("a.bmp", DOG - 4)):
+        content = {"instances": [GOOD | {"class_id": class_id}]}
+        id_ = upload(client, photo(class_id), name)["id"]
+        assert client.put(f"photos/{id_}/annotation", json=content).status_code == 200
+    (saved / "z.json").write_text("{")
+    page = Page(predictor, "voc", saved)
+    for path, class_id in ((saved / "a.png", DOG), (saved / "a_2.bmp", DOG - 4)):
+        found = page.add(path)
+        assert found.instances is not None, path
+        assert found.instances[0].class_id == class_id
+    shape = {"label": "zebra", "points": [[0, 0], [9, 0], [9, 9]], "shape_type": "polygon"}
+    (saved / "a.json").write_text(json.dumps({"imagePath": "a.png", "shapes": [shape]}))
+    with pytest.raises(DataError, match=r"a\.json"):
+        page.add(saved / "a.png")
+    page.close()
+
+
+def test_photos_are_seen_while_nobody_waits(client: TestClient) -> None:
+    for number in range(3):
+        upload(client, photo(number), f"{number}.png")
+    for _ in range(100):
+        if all(one["state"] == "ready" for one in client.get("state").json()["photos"]):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the network did not see them")
+
+
 def test_no_speck_of_a_class_is_left_beside_its_instance() -> None:
     label_map = np.zeros((40, 60), np.uint8)
     label_map[10:30, 10:30] = DOG
@@ -307,7 +339,7 @@ def test_malformed_requests_get_a_clear_status_and_change_nothing(
     client: TestClient, page: Page, tmp_path: Path
 ) -> None:
     assert len(MALFORMED) >= 50
-    upload(client)
+    answer_of(client, upload(client)["id"])
     before = client.get("state").json(), sorted(page.scratch.rglob("*.png"))
     for expected, method, path, request in MALFORMED:
         answer = client.request(method, path, **request)

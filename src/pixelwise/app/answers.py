@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from pixelwise.app.photos import Photo, Photos
 from pixelwise.backgrounds import Background, find_subject
+from pixelwise.backgrounds.photos import rows_and_columns_of
 from pixelwise.classes import BACKGROUND, ClassMap
 from pixelwise.effects import soft_alpha
 from pixelwise.errors import ArgumentError, DataError
@@ -76,7 +78,8 @@ class Answers:
         predictor = self.before if before and self.before is not None else self.predictor
         prediction = predictor.predict(self.photos.image(photo))
         if not before:
-            self.photos.change(photo.id, unsure=_unsure(prediction.logits))
+            with suppress(KeyError):  # it may have been removed meanwhile
+                self.photos.change(photo.id, unsure=_unsure(prediction.logits))
         found = all_painted(prediction)
         instances = [
             {
@@ -105,9 +108,11 @@ class Answers:
         )
         return found
 
-    def effect(self, photo: Photo, background: Background) -> UInt8Array:
-        """Return a photo with another background, (H, W, 3) or (H, W, 4) uint8."""
-        return background.apply(self.photos.image(photo), self.alpha(photo))
+    def effect(self, photo: Photo, background: Background, *, crop: bool = False) -> UInt8Array:
+        """Return a photo with another background, (H, W, 3) or (H, W, 4) uint8; cropped or not."""
+        alpha = self.alpha(photo)
+        found = background.apply(self.photos.image(photo), alpha)
+        return np.ascontiguousarray(found[rows_and_columns_of(alpha)]) if crop else found
 
     def regions(self, photo: Photo) -> Hierarchy:
         """Return the regions of a photo, of `REGIONS_SIDE` pixels on its longer side at most."""
@@ -116,6 +121,11 @@ class Answers:
             lambda: hierarchy(shrunk_within(self.photos.image(photo), REGIONS_SIDE), "learned"),
         )
         return found
+
+    def is_ready(self, photo: Photo) -> bool:
+        """Return whether `segment` needs no network any more."""
+        kinds = ("regions", "found")
+        return all(self.photos.cache.peek((photo.id, kind)) is not None for kind in kinds)
 
     def segment(self, photo: Photo, request: Mapping[str, Any]) -> Json:
         """Return the object that strokes and a box mean.

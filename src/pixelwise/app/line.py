@@ -27,6 +27,7 @@ class Line:
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Hashable, Future[Any], Work]] = deque()
+        self._later: deque[Work] = deque()
         self._changed = threading.Condition()
         self._running: tuple[Hashable, Future[Any]] | None = None
         threading.Thread(target=self._work, name="network", daemon=True).start()
@@ -57,6 +58,12 @@ class Line:
             self._changed.notify()
             return future
 
+    def later(self, work: Work) -> None:
+        """Do work when nobody waits; its errors are left to whoever asks for the same."""
+        with self._changed:
+            self._later.append(work)
+            self._changed.notify()
+
     def place(self, key: Hashable) -> int:
         """Return how many are before this key; 0 if it is in work or not in the line."""
         with self._changed:
@@ -70,9 +77,12 @@ class Line:
         while True:
             with self._changed:
                 self._running = None
-                while not self._waiting:
+                while not self._waiting and not self._later:
                     self._changed.wait()
-                key, future, work = self._waiting.popleft()
+                if self._waiting:
+                    key, future, work = self._waiting.popleft()
+                else:
+                    key, future, work = object(), Future(), self._later.popleft()
                 self._running = key, future
             if not future.set_running_or_notify_cancel():
                 continue

@@ -153,7 +153,7 @@ class Photos:
         return len(self._photos)
 
     def change(self, id_: str, **values: Any) -> Photo:
-        """Replace some fields of a photo, and return it."""
+        """Replace some fields of a photo, and return it; KeyError if it was removed."""
         with self._lock:
             self._photos[id_] = replace(self._photos[id_], **values)
             return self._photos[id_]

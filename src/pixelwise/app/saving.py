@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pixelwise.app.photos import Photo, numbered
 from pixelwise.classes import ClassMap
-from pixelwise.datasets import ReadOptions, open_dataset
 from pixelwise.datasets.formats.coco import CocoWriter
-from pixelwise.datasets.formats.labelme import annotation
+from pixelwise.datasets.formats.labelme import LabelmeReader, annotation
 from pixelwise.datasets.formats.writer import Item
+from pixelwise.datasets.reader import Entry
 from pixelwise.io.files import write_json, written_whole
 from pixelwise.samples import Instance, UInt8Array
 
@@ -50,12 +50,29 @@ def save_labelme(
 
 
 def place_of(folder: Path, photo: Photo) -> Path:
-    """Return where a photo stands in a folder, or would: another of its name is not touched."""
-    return next(
-        folder / name
-        for name in numbered(photo.name)
-        if not (folder / name).exists() or filecmp.cmp(folder / name, photo.path, shallow=False)
-    )
+    """Return where a photo stands in a folder, or would.
+
+    Another photo of its name is not touched, nor is the labelme file of another photo: that of
+    ``a.jpg`` has the name of that of ``a.png``.
+    """
+
+    def is_its(path: Path) -> bool:
+        saved = path.with_suffix(".json")
+        if path.exists() and not filecmp.cmp(path, photo.path, shallow=False):
+            return False
+        return not saved.exists() or _image_of(saved) == path.name
+
+    return next(folder / name for name in numbered(photo.name) if is_its(folder / name))
+
+
+def _image_of(path: Path) -> str | None:
+    """Return the file of the photo that a labelme file is of; None if it does not say."""
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError:
+        return None
+    named = content.get("imagePath") if isinstance(content, dict) else None
+    return named if isinstance(named, str) else None
 
 
 def read_labelme(folder: Path, photo: Photo, classes: ClassMap) -> tuple[Instance, ...] | None:
@@ -69,10 +86,8 @@ def read_labelme(folder: Path, photo: Photo, classes: ClassMap) -> tuple[Instanc
     path = place_of(folder, photo).with_suffix(".json")
     if not path.exists():
         return None
-    options = ReadOptions(format="labelme", classes=classes)
-    dataset = open_dataset(folder, options=options, say=str)
-    entry = next((e for e in dataset.entries if e.name == path.stem), None)
-    return None if entry is None else dataset.read_labels(entry, photo.size)[1]
+    entry = Entry(path.stem, photo.path, path)
+    return LabelmeReader(classes, (path,)).labels(entry, photo.size)[1]
 
 
 def labelme_text(

@@ -11,9 +11,9 @@ import json
 import secrets
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -106,12 +106,19 @@ class Page:
         return self._with_saved(self.photos.add_file(path))
 
     def _with_saved(self, photo: Photo) -> Photo:
-        if self.save is None:
-            return photo
-        instances = read_labelme(self.save, photo, self.answers.classes)
-        if instances is None:
-            return photo
-        return self.photos.change(photo.id, instances=instances, saved=True)
+        """Add what was saved of a photo; one whose file cannot be read is not taken."""
+        instances = None
+        if self.save is not None:
+            try:
+                instances = read_labelme(self.save, photo, self.answers.classes)
+            except PixelwiseError:
+                self.photos.remove(photo.id)
+                raise
+        if instances is not None:
+            return self.photos.change(photo.id, instances=instances, saved=True)
+        # Those that the network is least sure of are offered first, so that it has to see all.
+        self.line.later(lambda: self.answers.answer(photo))
+        return photo
 
     # What the page shows
 
@@ -234,9 +241,10 @@ class Page:
         """Answer with a photo before another background."""
         photo = self._photo(request)
         background = await self._background(request)
+        crop = request.query_params.get("crop") == "1"
 
         def make() -> tuple[bytes, str]:
-            return encoded(self.answers.effect(photo, background))
+            return encoded(self.answers.effect(photo, background, crop=crop))
 
         data, kind = await self._turn(("effect", photo.id, id(request)), make)
         return Response(data, media_type=kind)
@@ -289,10 +297,10 @@ class Page:
         photo, content = self._photo(request), await json_of(request)
         if not isinstance(content, dict):
             raise ArgumentError("expected an object with on, off and box")
-        found = await self._turn(
-            ("segment", photo.id, id(request)), lambda: self.answers.segment(photo, content)
-        )
-        return JSONResponse(found)
+        if self.answers.is_ready(photo):
+            return JSONResponse(await run_in_threadpool(self.answers.segment, photo, content))
+        key = "segment", photo.id, id(request)
+        return JSONResponse(await self._turn(key, lambda: self.answers.segment(photo, content)))
 
     async def kept(self, request: Request) -> Response:
         """Answer with what was kept of a photo."""
@@ -575,7 +583,15 @@ def build(page: Page, token: str, port: int) -> Guard:
         ClientDisconnect: _gone,
         Exception: _failure,
     }
-    return Guard(Starlette(routes=routes, exception_handlers=handlers), token, port)
+
+    @asynccontextmanager
+    async def closing(_: Starlette) -> AsyncIterator[None]:
+        yield
+        # Also when the process is told to end by SIGTERM, which no `finally` sees.
+        await run_in_threadpool(page.close)
+
+    app = Starlette(routes=routes, exception_handlers=handlers, lifespan=closing)
+    return Guard(app, token, port)
 
 
 class Static(StaticFiles):
