@@ -2,7 +2,7 @@
 
     python benchmarks/clicks.py [DATA_FOLDER] --weights voc
 
-Objects of val photos, one a photo: of each data set the first photos by the SHA-1 of their names,
+Objects of val photos, one per photo: of each data set the first photos by the SHA-1 of their names,
 in each the largest instance of the seven subjects that covers 2 to 60 % of it. Without a click the
 object is the mask that the network finds and that overlaps most. Each click is in the middle of
 the largest area that is wrong (the farthest point from its border), on the object if it lacks

@@ -94,7 +94,7 @@ def test_unknown_formats_list_the_known_ones(
         predict_files(toy, photos, tmp_path / "out", ("pdf",))
     with pytest.raises(ArgumentError, match="unknown tta 'spin'; there is: flip, scales"):
         predict_files(toy, photos, tmp_path / "out", tta=("spin",))
-    with pytest.raises(ArgumentError, match="unknown device 'tpu'; there is: cpu, cuda, coreml"):
+    with pytest.raises(ArgumentError, match="unknown device 'tpu'; there is: auto, cpu, cuda"):
         Predictor.load(device="tpu")
 
 

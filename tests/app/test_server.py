@@ -187,8 +187,11 @@ def test_what_was_saved_of_one_photo_is_not_lost_to_another(
         assert found.instances[0].class_id == class_id
     shape = {"label": "zebra", "points": [[0, 0], [9, 0], [9, 9]], "shape_type": "polygon"}
     (saved / "a.json").write_text(json.dumps({"imagePath": "a.png", "shapes": [shape]}))
+    page.close()
+    page = Page(predictor, "voc", saved)
     with pytest.raises(DataError, match=r"a\.json"):
         page.add(saved / "a.png")
+    assert len(page.photos) == 0
     page.close()
 
 
