@@ -264,11 +264,6 @@ def painted(photo: Photo, instances: Sequence[Instance]) -> UInt8Array:
     return label_map
 
 
-def label_map_instances(label_map: UInt8Array, classes: ClassMap) -> list[Instance]:
-    """Return the connected areas of a label map as instances."""
-    return components(label_map, without_background(classes), 1)
-
-
 def png(array: UInt8Array) -> bytes:
     """Encode (H, W), (H, W, 3) or (H, W, 4) uint8 as PNG, quickly rather than small."""
     target = io.BytesIO()

@@ -38,13 +38,11 @@ def app(
     Only this machine can reach it, by the address that is printed. Ctrl-C ends it.
     """
     try:
-        import starlette
         import uvicorn
-    except ImportError as error:
-        raise missing_extra("the page", str(error.name), "app") from None
-    del starlette
 
-    from pixelwise.app.server import Page, build, new_token
+        from pixelwise.app.server import Page, build, new_token
+    except ModuleNotFoundError as error:
+        raise missing_extra("the page", str(error.name), "app") from None
     from pixelwise.inference import Predictor
     from pixelwise.io.image import images_in
     from pixelwise.progress import track, waiting
