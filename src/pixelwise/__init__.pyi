@@ -18,6 +18,7 @@ from .datasets import label_map_of_colours as label_map_of_colours
 from .datasets import list_splits as list_splits
 from .datasets import open_dataset as open_dataset
 from .datasets import read_voc_images as read_voc_images
+from .datasets import write_samples as write_samples
 from .drawing import overlay as overlay
 from .drawing import show as show
 from .effects import blur_background as blur_background

@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -24,7 +25,7 @@ from pixelwise.instances import components
 from pixelwise.io.rle import decode_rle, encode_rle
 from pixelwise.regions import Hierarchy, hierarchy, select
 from pixelwise.regions.hierarchical import shrunk_within
-from pixelwise.samples import BoolArray, Float32Array, Instance, UInt8Array
+from pixelwise.samples import BoolArray, Float32Array, Instance, Sample, UInt8Array
 
 REGIONS_SIDE = 1024
 """Longer side, px, at which a photo's regions are found: a pointer hits nothing finer."""
@@ -113,6 +114,16 @@ class Answers:
         alpha = self.alpha(photo)
         found = background.apply(self.photos.image(photo), alpha)
         return np.ascontiguousarray(found[rows_and_columns_of(alpha)]) if crop else found
+
+    def sample(self, photo: Photo, instances: Sequence[Instance]) -> Sample:
+        """Return a photo with instances as one sample of a data set."""
+        return Sample(
+            Path(photo.name).stem,
+            self.photos.image(photo),
+            painted(photo, instances),
+            self.classes,
+            tuple(instances),
+        )
 
     def regions(self, photo: Photo) -> Hierarchy:
         """Return the regions of a photo, of `REGIONS_SIDE` pixels on its longer side at most."""

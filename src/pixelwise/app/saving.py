@@ -5,32 +5,21 @@ from __future__ import annotations
 import filecmp
 import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pixelwise.app.photos import Photo, numbered
 from pixelwise.classes import ClassMap
-from pixelwise.datasets.formats.coco import CocoWriter
 from pixelwise.datasets.formats.labelme import LabelmeReader, annotation
 from pixelwise.datasets.formats.writer import Item
 from pixelwise.datasets.reader import Entry
+from pixelwise.datasets.splits import WHOLE
+from pixelwise.datasets.writing import write_samples
 from pixelwise.io.files import write_json, written_whole
-from pixelwise.samples import Instance, UInt8Array
+from pixelwise.samples import Instance, Sample
 
 
-def item_of(photo: Photo, label_map: UInt8Array, instances: Sequence[Instance]) -> Item:
-    """Return a photo on its way into another format."""
-    path = photo.path
-    return Item("all", Path(photo.name).stem, b"", path.suffix, label_map, tuple(instances))
-
-
-def save_labelme(
-    folder: Path,
-    photo: Photo,
-    label_map: UInt8Array,
-    instances: Sequence[Instance],
-    classes: ClassMap,
-) -> Path:
+def save_labelme(folder: Path, photo: Photo, sample: Sample) -> Path:
     """Write a photo's labelme file into a folder, and the photo beside it if it is not there.
 
     Returns
@@ -44,8 +33,8 @@ def save_labelme(
         with written_whole(beside) as part:
             shutil.copyfile(photo.path, part)
     path = beside.with_suffix(".json")
-    item = item_of(photo, label_map, instances)
-    write_json(path, annotation(item, classes, beside.name), indent=1)
+    item = Item(WHOLE, sample.name, b"", beside.suffix, sample.label_map, sample.instances)
+    write_json(path, annotation(item, sample.classes, beside.name), indent=1)
     return path
 
 
@@ -90,18 +79,10 @@ def read_labelme(folder: Path, photo: Photo, classes: ClassMap) -> tuple[Instanc
     return LabelmeReader(classes, (path,)).labels(entry, photo.size)[1]
 
 
-def labelme_text(
-    photo: Photo, label_map: UInt8Array, instances: Sequence[Instance], classes: ClassMap
-) -> str:
-    """Return a photo's labelme file as text."""
-    content = annotation(item_of(photo, label_map, instances), classes, photo.name)
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-
-
-def coco_text(
-    photo: Photo, label_map: UInt8Array, instances: Sequence[Instance], classes: ClassMap
-) -> str:
-    """Return a COCO file of one photo as text."""
-    writer = CocoWriter(photo.path.parent, classes, None)
-    writer.annotate(item_of(photo, label_map, instances), photo.name)
-    return json.dumps(writer.content("all"), ensure_ascii=False) + "\n"
+def annotation_file(photo: Photo, sample: Sample, to: str) -> bytes:
+    """Return the one file that holds a photo's annotations in a format: labelme's or COCO's."""
+    with TemporaryDirectory() as folder:
+        written = write_samples(
+            [sample], Path(folder, "set"), to, split=WHOLE, image_path=lambda _: photo.path
+        )
+        return next(written.rglob("*.json")).read_bytes()

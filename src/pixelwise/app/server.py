@@ -40,7 +40,7 @@ from pixelwise.app.clips import Clip, Clips
 from pixelwise.app.guard import Guard
 from pixelwise.app.line import Line
 from pixelwise.app.photos import MOST_BYTES, MOST_PIXELS, Photo, Photos, TooLargeError
-from pixelwise.app.saving import coco_text, labelme_text, read_labelme, save_labelme
+from pixelwise.app.saving import annotation_file, read_labelme, save_labelme
 from pixelwise.app.training import Training
 from pixelwise.backgrounds import (
     Background,
@@ -314,10 +314,9 @@ class Page:
         photo, content = self._photo(request), await json_of(request)
 
         def keep() -> Photo:
-            classes = self.answers.classes
-            instances = read_instances(content, photo.size, classes)
+            instances = read_instances(content, photo.size, self.answers.classes)
             if self.save is not None:
-                save_labelme(self.save, photo, painted(photo, instances), instances, classes)
+                save_labelme(self.save, photo, self.answers.sample(photo, instances))
             saved = self.save is not None
             return self.photos.change(photo.id, instances=tuple(instances), saved=saved)
 
@@ -416,10 +415,10 @@ class Page:
         return await asyncio.wrap_future(future)
 
 
-DOWNLOADS: dict[str, tuple[str, str, Callable[[Page, Photo], bytes | str]]] = {
+DOWNLOADS: dict[str, tuple[str, str, Callable[[Page, Photo], bytes]]] = {
     "png": ("_labels.png", "image/png", lambda page, photo: _label_png(page, photo)),
-    "coco": ("_coco.json", "application/json", lambda page, photo: _text(coco_text, page, photo)),
-    "labelme": (".json", "application/json", lambda page, photo: _text(labelme_text, page, photo)),
+    "coco": ("_coco.json", "application/json", lambda page, photo: _json(page, photo, "coco")),
+    "labelme": (".json", "application/json", lambda page, photo: _json(page, photo, "labelme")),
     "cutout": (
         "_cutout.png",
         "image/png",
@@ -440,9 +439,8 @@ def _label_png(page: Page, photo: Photo) -> bytes:
     return png_of_label_map(label_map, page.answers.classes)
 
 
-def _text(make: Callable[..., str], page: Page, photo: Photo) -> str:
-    instances = _instances(page, photo)
-    return make(photo, painted(photo, instances), instances, page.answers.classes)
+def _json(page: Page, photo: Photo, to: str) -> bytes:
+    return annotation_file(photo, page.answers.sample(photo, _instances(page, photo)), to)
 
 
 def photo_json(photo: Photo) -> dict[str, Any]:

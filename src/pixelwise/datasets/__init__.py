@@ -13,6 +13,7 @@ from pixelwise.datasets.options import ENCODINGS, ReadOptions
 from pixelwise.datasets.reader import Entry
 from pixelwise.datasets.registry import FORMATS, list_splits, open_dataset
 from pixelwise.datasets.shapes import draw_shapes
+from pixelwise.datasets.writing import write_samples
 
 __all__ = [
     "DOWNLOADS",
@@ -36,4 +37,5 @@ __all__ = [
     "read_voc_images",
     "stop_on_findings",
     "suggested_weights",
+    "write_samples",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +14,10 @@ from pixelwise.datasets.formats.writer import Item, Writer
 from pixelwise.datasets.options import ReadOptions
 from pixelwise.datasets.reader import Truth
 from pixelwise.datasets.reading import Reading
-from pixelwise.datasets.registry import FORMATS, WRITTEN, find, splits_of
+from pixelwise.datasets.registry import FORMATS, find, splits_of
 from pixelwise.datasets.splits import without_unions
-from pixelwise.errors import ArgumentError, DataError, size_mismatch
+from pixelwise.datasets.writing import losses_in_words, new_folder, refuse_losses, writer_of
+from pixelwise.errors import DataError, size_mismatch
 from pixelwise.progress import track
 from pixelwise.samples import Instance
 
@@ -75,35 +75,19 @@ def convert(
     ['annotations', 'train', 'val']
     """
     source, target = Path(source), Path(target)
-    if to not in FORMATS:
-        raise ArgumentError(f"unknown format {to!r}; there is: {', '.join(FORMATS)}")
-    writer = FORMATS[to].writer
-    if writer is None:
-        raise ArgumentError(f"{to} is read and not written; there is: {', '.join(WRITTEN)}")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ArgumentError(f"{target}: exists already; name a new folder")
+    writer = writer_of(to)
     root, name = find(source, options)
     splits, reading = splits_of(root, name, options), Reading.of(options)
     datasets = [FORMATS[name].open(root, split, reading) for split in splits]
     for dataset in datasets:
         say(dataset.found)
     datasets = _same_classes(without_unions(datasets, say))
-    part = target.with_name(f".{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
+    with new_folder(target) as part:
         losses = _write(datasets, part, writer, say)
         losses += _compare(datasets, part, to, losses)
-        lost = "; ".join(f"{what} ({count:,})" for what, count in losses.most_common() if count)
-        if lost and not lossy:
-            raise DataError(
-                f"{source}: {to} cannot hold everything; lost would be: {lost}. "
-                "Say --lossy to write what it can hold"
-            )
-        if target.exists():
-            target.rmdir()
-        part.replace(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        if not lossy:
+            refuse_losses(losses, f"{source}: {to}", "Say --lossy")
+    lost = losses_in_words(losses)
     splits = tuple(dataset.split for dataset in datasets)
     total = sum(map(len, datasets))
     outcome = f"lost: {lost}" if lost else "read back and found identical"
@@ -137,7 +121,6 @@ def _write(
     datasets: list[Dataset], part: Path, kind: type[Writer], say: Callable[[str], object]
 ) -> Counter[str]:
     first = datasets[0]
-    part.mkdir(parents=True)
     writer = kind(part, first.classes, first.file_ids)
     names, announced = _stems(datasets), False
     for dataset in datasets:
