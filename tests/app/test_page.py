@@ -25,6 +25,7 @@ CHROMIUM = next(
 QUIET = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--no-first-run"),
+    *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
 )
 AXE = Path(__file__).with_name("axe") / "axe.min.js"
 """axe-core 4 (Deque, MPL-2.0): checks names, roles and contrast."""
@@ -134,12 +135,16 @@ def clear(page: Any) -> None:
 
 
 def regions_are_there(page: Any) -> None:
-    page.wait_for_function(
-        """async () => {
+    # Page.wait_for_function would take the promise for an answer.
+    script = """async () => {
         const { app } = await import(new URL("static/state.js", document.baseURI).href);
         return Boolean(app.session?.tree);
     }"""
-    )
+    for _ in range(WAIT // 100):
+        if page.evaluate(script):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("the regions did not come")
 
 
 def test_look_correct_save_and_find_again(opened: Callable[..., Any], folder: Path) -> None:
@@ -201,6 +206,67 @@ def test_a_photo_is_uploaded_and_scribbled_on(opened: Callable[..., Any], folder
         page.mouse.up()
     page.wait_for_timeout(300)
     assert sum(areas(page)) == pytest.approx(np.pi * 70**2, rel=0.2)
+
+
+def test_training_starts_stops_and_can_go_on(opened: Callable[..., Any]) -> None:
+    page = opened()
+    regions_are_there(page)
+    clear(page)
+    page.keyboard.press("n")
+    page.locator(".tool[data-tool=region]").click()
+    page.mouse.click(*point(page, 120, 160))
+    page.wait_for_selector("#instance-list li")
+    page.locator("#save").click()
+    page.wait_for_selector(".notice")
+    page.locator("#tab-train").click()
+    page.locator("#minutes").fill("1")
+    page.locator("#train-start").click()
+    page.wait_for_selector(".train-state")
+    page.get_by_role("button", name="Stop").click()
+    page.wait_for_function(
+        "() => document.querySelector('#train-start')?.textContent.includes('Resume')"
+    )
+    shot(page, "train_stopped")
+    page.locator("#train-start").click()
+    page.wait_for_selector("#pane-train button:has-text('Stop')")
+    page.get_by_role("button", name="Stop").click()
+    page.wait_for_selector("#train-start")
+
+
+def test_a_clip_comes_back_with_its_background_blurred(
+    opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    pytest.importorskip("av", reason="needs the extra video")
+    from tests.test_video import write_clip
+
+    write_clip(tmp_path / "clip.mp4", 6)
+    page = opened()
+    page.locator("#files").set_input_files(str(tmp_path / "clip.mp4"))
+    page.wait_for_selector("#screen video")
+    with page.expect_download() as started:
+        page.locator("#screen a[download]").click()
+    assert Path(started.value.path()).stat().st_size > 0
+    shot(page, "clip")
+    page.keyboard.press("Escape")
+    assert page.locator("#screen").is_hidden()
+
+
+def test_the_camera_is_shown_live(opened: Callable[..., Any]) -> None:
+    page = opened(permissions=["camera"])
+    page.locator("#more").click()
+    page.locator("#menu-camera").click()
+    page.wait_for_selector("#screen canvas")
+    page.wait_for_function(
+        """() => {
+        const canvas = document.querySelector("#screen canvas");
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return data.some((value) => value > 0);
+    }"""
+    )
+    page.wait_for_timeout(500)
+    shot(page, "camera")
+    page.keyboard.press("Escape")
+    assert page.locator("#screen").is_hidden()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

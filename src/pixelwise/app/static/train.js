@@ -54,8 +54,8 @@ function draw() {
       el("p", { class: "train-state", role: "status" }, statusText()),
       el("progress", { max: String(epochs || 1), value: String(epoch), "aria-label": statusText() }),
       ...(message ? [el("p", { class: state === "failed" ? "error" : "dim" }, message)] : []),
-      curve(t("loss"), losses, epochs),
-      curve(t("score"), scores, epochs),
+      ...(losses.length ? [curve(t("loss"), losses, epochs)] : []),
+      ...(scores.length ? [curve(t("score"), scores, epochs)] : []),
     ])), ...(state === "done" ? [comparison()] : []));
   if (focused) byId(focused)?.focus();
   return pane;
