@@ -4,10 +4,10 @@
 
 Objects of val photos, one per photo: of each data set the first photos by the SHA-1 of their names,
 in each the largest instance of the seven subjects that covers 2 to 60 % of it. Without a click the
-object is the mask that the network finds and that overlaps most. Each click is in the middle of
-the largest area that is wrong (the farthest point from its border), on the object if it lacks
-there, off it if it is too much there, as papers on interactive segmentation do (Xu et al., "Deep
-interactive object selection", 2016). Regions alone start from the first click.
+object is the mask that the network finds and that overlaps most; the prior is what stands out. Each
+click is in the middle of the largest area that is wrong (the farthest point from its border), on
+the object if it lacks there, off it if it is too much there, as papers on interactive segmentation
+do (Xu et al., "Deep interactive object selection", 2016). Regions alone start from the first click.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ import numpy as np
 from timing import ROOT, machine
 
 from pixelwise import Predictor, open_dataset
+from pixelwise.backgrounds import find_subject
 from pixelwise.classes import VOC
 from pixelwise.datasets import ReadOptions
 from pixelwise.datasets.reader import Entry
-from pixelwise.inference.upsample import probability
 from pixelwise.instances import components
 from pixelwise.io.mask import resize_ids
 from pixelwise.regions import Hierarchy, hierarchy, select
@@ -92,8 +92,7 @@ def case(name: str, sample: Sample, instance: Instance, predictor: Predictor) ->
     truth = resize_ids(instance.mask.astype(np.uint8), size) > 0
     known = resize_ids((sample.label_map == 255).astype(np.uint8), size) == 0
     prediction = predictor.predict(image)
-    ids = [predictor.classes.index(VOC.names[i]) for i in LIVING]
-    chance = probability(prediction.logits, ids, size)
+    chance = cv2.resize(find_subject(predictor, image).probability, size[::-1])
     found = [i.mask for i in prediction.instances or ()]
     found.append(chance > 0.5)
     best = max(found, key=lambda mask: iou(mask, truth, known))

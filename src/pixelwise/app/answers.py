@@ -162,12 +162,11 @@ class Answers:
 
     def _belief(self, photo: Photo) -> Float32Array:
         """Return how likely each pixel is of an object, (h, w) float32: what stands out."""
-        found = self.photos.cache.get(
+        found: Float32Array = self.photos.cache.get(
             (photo.id, "found"),
             lambda: find_subject(self.predictor, self.photos.image(photo)).probability,
         )
-        # A hint only: the object that is meant may be another one.
-        return np.asarray(0.25 + 0.5 * found, dtype=np.float32)
+        return found
 
 
 def all_painted(prediction: Prediction) -> list[Instance]:
