@@ -40,14 +40,14 @@ SHARED = {*LAYERS[0], "io", "instances"}
 ALLOWED = {
     0: {"numpy", "rich"},
     1: {
-        *("numpy", "PIL", "cv2", "skimage", "scipy", "simplejpeg", "zlib_ng", "pycocotools"),
+        *("numpy", "PIL", "cv2", "scipy", "simplejpeg", "zlib_ng", "pycocotools"),
         *("tifffile", "av"),
     },
     2: {"numpy"},
     3: {"numpy", "torch", "supervision", "fiftyone", "datasets", "PIL"},
     4: {"numpy", "PIL", "cv2", "scipy", "yaml", "filelock"},
     5: {"numpy", "PIL", "cv2", "scipy", "onnxruntime", "av"},
-    6: {"numpy", "PIL", "cv2", "scipy", "skimage", "higra", "av"},
+    6: {"numpy", "PIL", "cv2", "scipy", "higra", "av"},
     7: {"PIL", "numpy"},
     8: {"torch", "transformers"},
     9: {"torch", "numpy", "cv2", "onnx", "onnxruntime", "lightning_fabric", "psutil"},

@@ -17,6 +17,8 @@ import pytest
 from PIL import Image
 
 from pixelwise import read_image, read_label_map, write_image
+from pixelwise.cli.demo import demo
+from pixelwise.errors import MissingExtraError
 from tests.conftest import SHARED, real, run
 from tests.toy import write_toy
 
@@ -230,6 +232,22 @@ def test_demo_writes_one_self_contained_page(tmp_path: Path) -> None:
     ):
         assert words in html
     assert [p.name for p in tmp_path.iterdir()] == ["demo.html"]
+
+
+def test_demo_takes_photos_of_ones_own(tmp_path: Path) -> None:
+    photo = tmp_path / "mine.png"
+    write_image(photo, np.full((60, 80, 3), 90, np.uint8))
+    done = run("demo", photo, "--out", tmp_path / "demo.html")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "segmenting 1 photos"
+    assert "mine.png" in (tmp_path / "demo.html").read_text(encoding="utf-8")
+
+
+def test_demo_without_sample_photos_names_both_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage.data", None)
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    with pytest.raises(MissingExtraError, match=r"\[demo\].*or name photos of your own"):
+        demo(None)
 
 
 class TestBadInput:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy.io import loadmat
 from scipy.optimize import linear_sum_assignment
-from skimage.morphology import thin
+from skimage import morphology
 from sklearn.metrics import rand_score
 
 from pixelwise.datasets.bsds import read_bsds
@@ -25,6 +25,7 @@ from pixelwise.metrics.regions import (
     undersegmentation_error,
     variation_of_information,
 )
+from pixelwise.metrics.thinning import thin
 from tests.conftest import real
 
 HALVES = np.repeat([[0, 0, 1, 1]], 4, axis=0)
@@ -35,6 +36,12 @@ def line(column: int) -> np.ndarray:
     drawn = np.zeros((20, 20), np.bool_)
     drawn[:, column] = True
     return drawn
+
+
+@settings(max_examples=60, deadline=None)
+@given(npst.arrays(np.bool_, npst.array_shapes(min_dims=2, max_dims=2, max_side=30)))
+def test_thinning_is_that_of_scikit_image(mask: np.ndarray) -> None:
+    assert np.array_equal(thin(mask), morphology.thin(mask))
 
 
 def test_lines_match_within_reach_and_not_beyond() -> None:

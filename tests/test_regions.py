@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 from PIL import Image
 from skimage.measure import label
 
@@ -31,7 +32,7 @@ from pixelwise.regions.boundary_model import (
     fit_boundary_model,
 )
 from pixelwise.regions.hierarchical import COARSE, coarsened
-from pixelwise.regions.partition import connected, fitted
+from pixelwise.regions.partition import connected, fitted, label_parts
 from pixelwise.samples import Int32Array, UInt8Array
 from tests.conftest import real, run
 
@@ -83,6 +84,19 @@ def test_cuts_are_region_maps_and_nest(
     for level in (0.1, 0.5):
         borders = region_boundaries(found.cut(level=level))
         assert np.array_equal(found.boundaries >= level, borders)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    npst.arrays(
+        np.int32,
+        npst.array_shapes(min_dims=2, max_dims=2, max_side=20),
+        elements=st.integers(0, 3),
+    )
+)
+def test_parts_are_those_of_scikit_image(region_map: np.ndarray) -> None:
+    expected = label(region_map, background=-1, connectivity=1) - 1
+    assert np.array_equal(label_parts(region_map), expected)
 
 
 def test_two_halves_come_apart_first() -> None:

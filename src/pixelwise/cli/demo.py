@@ -1,4 +1,4 @@
-"""``pixelwise demo``: every kind of result on sample photos, in one page.
+"""``pixelwise demo``: every kind of result on photos, in one page.
 
 Libraries are imported inside the commands, so that ``--help`` costs none of them.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PHOTOS = {
+SAMPLES = {
     "astronaut": "An astronaut",
     "chelsea": "A cat",
     "coffee": "A cup",
@@ -38,33 +38,61 @@ CUTS = (8, 25, 80)
 
 
 def demo(
+    photos: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PHOTO", show_default="sample photos", help="Photos of your own."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Page to write.")] = Path("pixelwise-demo.html"),
 ) -> None:
-    """Segment sample images in every way and write one HTML page."""
+    """Segment images in every way and write one HTML page.
+
+    The sample photos are those of scikit-image, which the extra demo installs.
+    """
     # Printed before the imports: they alone may take seconds on a slow machine.
-    print(f"segmenting {len(PHOTOS)} photos of scikit-image", flush=True)
-    import skimage.data
+    count = len(photos or SAMPLES)
+    whose = "photos" if photos else "photos of scikit-image"
+    print(f"segmenting {count} {whose}", flush=True)
+    images = _read(photos) if photos else _samples()
 
     from pixelwise.drawing.page import render_page
     from pixelwise.inference import Predictor
     from pixelwise.io.files import write_text
-    from pixelwise.io.image import to_rgb
     from pixelwise.progress import track
 
     predictor = Predictor.load()
     sections: list[Section] = []
-    for name, title in track(PHOTOS.items(), "photos", len(PHOTOS)):
-        image = to_rgb(getattr(skimage.data, name)())
-        (whole, regions), ms = _timed(partial(_photo, f"{title} ({name})", image, predictor))
+    for name, title, image in track(images, "photos", count):
+        (whole, regions), ms = _timed(partial(_photo, title, image, predictor))
         sections += [whole, regions]
         print(f"{name}: {ms / 1000:.1f} s", flush=True)
     sections.append(_grid())
     text = (
-        f"Photos of scikit-image, labelled by the bundled weights '{predictor.card.name}' "
+        f"{whose.capitalize()}, labelled by the bundled weights '{predictor.card.name}' "
         f"({predictor.card.design}). Times are of this machine, one call each."
     )
     write_text(out, render_page("pixelwise demo", text, sections))
     print(f"wrote {out.resolve()}")
+
+
+def _read(photos: list[Path]) -> Iterator[tuple[str, str, npt.NDArray[np.uint8]]]:
+    """Yield what to call each photo, its title, and its pixels."""
+    from pixelwise.io.image import read_image
+
+    for path in photos:
+        yield path.name, path.name, read_image(path)
+
+
+def _samples() -> Iterator[tuple[str, str, npt.NDArray[np.uint8]]]:
+    from pixelwise.errors import MissingExtraError, missing_extra
+    from pixelwise.io.image import to_rgb
+
+    try:
+        import skimage.data
+    except ImportError:
+        error = missing_extra("demo without photos", "scikit-image", "demo")
+        raise MissingExtraError(f"{error}; or name photos of your own: demo PHOTO") from None
+    for name, title in SAMPLES.items():
+        yield name, f"{title} ({name})", to_rgb(getattr(skimage.data, name)())
 
 
 def _photo(

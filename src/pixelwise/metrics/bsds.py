@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
-from skimage.morphology import thin
 
 from pixelwise.errors import LabelError
+from pixelwise.metrics.thinning import thin
 from pixelwise.samples import BoolArray, Float32Array, Float64Array, Int64Array
 
 REACH = 0.0075
@@ -116,7 +116,7 @@ def match_counts(
             counts[i] = counts[i - 1]
             continue
         before = boundary
-        found = np.asarray(thin(boundary), dtype=np.bool_)
+        found = thin(boundary)
         pairs = [match_boundaries(found, truth) for truth in truths]
         any_person = np.any([mine for mine, _ in pairs], axis=0)
         counts[i, :3] = any_person.sum(), found.sum(), sum(int(theirs.sum()) for _, theirs in pairs)

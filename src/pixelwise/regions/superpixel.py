@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
-from skimage.measure import label
 
 from pixelwise.io.image import to_rgb
 from pixelwise.regions.boundaries import neighbours
 from pixelwise.regions.colour import half_window_differences, lab_of
 from pixelwise.regions.hierarchical import Hierarchy, check_count, shrunk_within
-from pixelwise.regions.partition import basins, fitted, means
+from pixelwise.regions.partition import basins, fitted, label_parts, means
 from pixelwise.samples import Float32Array, Int32Array
 
 GRID = 130
@@ -79,7 +78,7 @@ def superpixels(image: npt.NDArray[np.generic], n: int = 200) -> Int32Array:
         side = max(1, int(np.sqrt(strength.size / (8 * n))))
         cells = (rows // side) * strength.shape[1] + columns // side
         pieces = region_map.astype(np.int64) * strength.size + cells
-        region_map = np.asarray(label(pieces, background=-1, connectivity=1) - 1, dtype=np.int32)
+        region_map = label_parts(pieces)
     count = int(region_map.max()) + 1
     if count > n:
         centres, areas = means(region_map, planes)
