@@ -51,12 +51,13 @@ def run(job: Job, parts: Iterable[Sequence[str]]) -> Iterator[tuple[int, int]]:
         import ray
     except ImportError:
         raise missing_extra("--engine ray", "ray", "ray") from None
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     started = not ray.is_initialized()
     if started:
         # Actors live in the environment that the driver lives in.
         ray.init(address=job.address, log_to_driver=False, logging_level="error")
     try:
+        # Its lines of information are none that a person asked for.
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         yield from _waves(ray, job, iter(parts))
