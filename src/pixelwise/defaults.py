@@ -31,3 +31,6 @@ CUT = 20
 
 TIMED_SIZES = ((240, 320), (480, 640), (720, 1280), (1080, 1920))
 """(height, width) in pixels of the images on which weights are timed."""
+
+PART = 256
+"""Images per part of a table: a file worth its name, and little to lose where a machine dies."""

@@ -24,6 +24,7 @@ from pixelwise.cli.demo import demo
 from pixelwise.cli.download import download
 from pixelwise.cli.evaluate import evaluate
 from pixelwise.cli.export import export
+from pixelwise.cli.masks import masks
 from pixelwise.cli.options import with_names
 from pixelwise.cli.predict import predict
 from pixelwise.cli.quantise import quantise
@@ -72,6 +73,7 @@ COMMANDS = {
     ),
     "demo": Command(demo, "Use", "--out demo.html"),
     "predict": Command(predict, "Use", "photo.jpg folder/ --out masks"),
+    "masks": Command(masks, "Use", "tables --image day1/photo.jpg --out masks"),
     "app": Command(app, "Use", "photos --save corrected"),
     "blur": Command(blur, "Use", "photo.jpg --out blurred.jpg --strength 3"),
     "cutout": Command(cutout, "Use", "photo.jpg --out cutout.png --crop"),

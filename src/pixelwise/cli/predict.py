@@ -12,13 +12,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pixelwise.cli.inputs import PIPE, AllowUrl, local_files, read_stdin
 from pixelwise.cli.options import Device, Recursive, Weights, choice
-from pixelwise.defaults import DEVICE, TILE, WEIGHTS
+from pixelwise.defaults import DEVICE, PART, TILE, WEIGHTS
 from pixelwise.errors import ArgumentError, ImageFileError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def predict(
         ),
     ],
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             help="Folder for the results, or - for stdout. Without it, what was found is printed, "
             "and --save writes beside each image."
@@ -51,7 +51,7 @@ def predict(
     save: Annotated[
         list[str] | None,
         choice(
-            "inference.outputs:KINDS",
+            "inference.outputs:ALL_KINDS",
             show_default="png, overlay, instances, instances_overlay",
             help="What to write; repeat it for more.",
         ),
@@ -99,6 +99,21 @@ def predict(
     recursive: Recursive = True,
     device: Device = DEVICE,
     allow_url: AllowUrl = False,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="threads | ray", help="What --save parquet runs on: this process, or Ray."
+        ),
+    ] = "threads",
+    workers: Annotated[int | None, typer.Option(min=1, help="Networks at once on Ray.")] = None,
+    part: Annotated[
+        int, typer.Option(min=1, help="Images per part of a table: what is written at once.")
+    ] = PART,
+    address: Annotated[str | None, typer.Option(help="Of a Ray cluster.")] = None,
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="With --save parquet: predict what failed again."),
+    ] = False,
 ) -> None:
     """Predict the class of every pixel of images, and their instances.
 
@@ -110,23 +125,60 @@ def predict(
     Folders are searched with all that lies below, and their tree is kept in --out; images of one
     name but of two kinds keep their suffix in the results' names. Images with results are skipped.
     Images that cannot be read are reported at the end.
+
+    --save parquet writes tables instead: a row per image and per instance. INPUT is one folder or
+    URL then (s3://bucket/photos), --out another; the same command resumes.
     """
+    from pixelwise.inference.outputs import TABLE
     from pixelwise.io.video import is_video
     from pixelwise.one_line import kept_predictor
 
     names = tuple(name.strip() for name in classes.split(",") if name.strip())
+    views = tuple(name for name in tta.split(",") if name)
+    if TABLE in (save or ()):
+        if len(inputs) != 1 or out is None or save != [TABLE]:
+            raise ArgumentError("--save parquet: expected one INPUT, --out, and no other --save")
+        options = {"classes": names, "least_score": least_score, "min_area": min_area}
+        options |= {"tta": views, "bands": _numbers(bands)}
+        job = {"weights": weights, "part": part, "device": device, "engine": engine}
+        job |= {"workers": workers, "address": address}
+        _table(inputs[0], out, options, job, retry_failed)
+        return
     # For clips on one thread: decoding, drawing and encoding have theirs.
     threads = 1 if any(is_video(text) for text in inputs) else None
     predictor = kept_predictor(weights, device, names or None, threads)
     if least_score is not None:
         predictor = predictor.at_least(least_score)
-    views = tuple(name for name in tta.split(",") if name)
     job = Job(
         replace(predictor, bands=_numbers(bands)),
         *(tuple(save or ()), overwrite, min_area, views, tile, recursive),
     )
     with local_files(inputs, allow_url) as files, piped_in(dict(files)) as given:
-        job.run(given, out)
+        job.run(given, None if out is None else Path(out))
+
+
+def _table(
+    source: str, target: str, options: dict[str, Any], job: dict[str, Any], retry_failed: bool
+) -> None:
+    """Write tables of what is found in the images of a folder or URL."""
+    from pixelwise.errors import missing_extra
+
+    try:
+        from pixelwise.cluster import Job as TableJob
+        from pixelwise.cluster import predict_table
+        from pixelwise.cluster.work import Options
+    except ModuleNotFoundError as error:
+        raise missing_extra("--save parquet", str(error.name), "table") from None
+    summary = predict_table(
+        TableJob(source, target, options=Options(**options), **job), retry_failed=retry_failed
+    )
+    known = f"; {summary.known:,} had rows already" if summary.known else ""
+    print(f"predicted {summary.predicted:,} images into {target}{known}")
+    if summary.failed:
+        raise ImageFileError(
+            f"{summary.failed:,} images could not be read: the column error says why; "
+            "--retry-failed predicts them again"
+        )
 
 
 @dataclass(frozen=True)

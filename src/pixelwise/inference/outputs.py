@@ -52,6 +52,11 @@ CROP_NAME = re.compile(r"[^\w-]+")
 COCO_FILE, NAMES_FILE = "annotations.json", "data.yaml"
 KINDS = (*SUFFIXES, "coco")
 
+TABLE = "parquet"
+"""What `pixelwise.cluster` writes; `predict_files` does not."""
+
+ALL_KINDS = (*KINDS, TABLE)
+
 CLASS_KINDS, INSTANCE_KINDS = ("png", "overlay"), ("instances", "instances_overlay")
 """What needs the classes alone, and what there is only if there are instances."""
 

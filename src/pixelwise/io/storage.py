@@ -1,0 +1,259 @@
+"""Files below a folder or a URL: listed as a stream, read, and written whole."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from pixelwise.errors import DataError, ImageFileError, missing_extra
+from pixelwise.io.files import written_whole
+from pixelwise.io.image import is_image_file
+
+T = TypeVar("T")
+
+TRIES = 4
+"""How often a remote file is asked for before it counts as unreadable."""
+
+
+class Store(Protocol):
+    """A folder, here or remote. Names are paths below it, with ``/``.
+
+    Parameters
+    ----------
+    root : str
+        As a person named it.
+    """
+
+    root: str
+
+    def images(self) -> Iterator[str]:
+        """Yield the names of the images, hidden ones left out, without holding them all."""
+
+    def names(self, prefix: str) -> list[str]:
+        """Return the files right in the folder whose name begins with a prefix, sorted."""
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content."""
+
+    def local(self, name: str) -> Any:
+        """Return a context manager that gives a file's path on this machine."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, whole or not at all."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+
+
+def is_remote(path: str | Path) -> bool:
+    """Return whether this names a remote place, such as ``s3://bucket/photos``.
+
+    Examples
+    --------
+    >>> is_remote("s3://bucket/photos"), is_remote("C:/photos"), is_remote(Path("photos"))
+    (True, False, False)
+    """
+    scheme, found, _ = str(path).partition("://")
+    return bool(found) and len(scheme) > 1 and scheme.isascii() and scheme[0].isalpha()
+
+
+def open_store(root: str | Path) -> Store:
+    """Open a folder or a URL of fsspec.
+
+    Parameters
+    ----------
+    root : str or Path
+        A folder, or a URL such as ``s3://bucket/photos``, ``gs://...`` or ``memory://...``.
+
+    Raises
+    ------
+    DataError
+        A URL whose kind of storage is not known, or whose package is not installed.
+    MissingExtraError
+        fsspec is not installed.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     store = open_store(folder)
+    ...     store.write("day1/a.jpg", b"pixels")
+    ...     list(store.images()), store.read("day1/a.jpg")
+    (['day1/a.jpg'], b'pixels')
+    """
+    return RemoteStore(str(root)) if is_remote(root) else LocalStore(str(root))
+
+
+class LocalStore:
+    """A folder on this machine."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._folder = Path(root)
+
+    def images(self) -> Iterator[str]:
+        """See `Store`."""
+        if not self._folder.is_dir():
+            raise ImageFileError(f"{self.root}: no such folder")
+        yield from _images_below(self._folder, "")
+
+    def names(self, prefix: str) -> list[str]:
+        """See `Store`."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(p.name for p in self._folder.iterdir() if p.name.startswith(prefix))
+
+    def read(self, name: str) -> bytes:
+        """See `Store`."""
+        try:
+            return (self._folder / name).read_bytes()
+        except OSError as error:
+            raise DataError(f"{self.root}/{name}: {error.strerror}") from None
+
+    @contextmanager
+    def local(self, name: str) -> Iterator[Path]:
+        """See `Store`."""
+        yield self._folder / name
+
+    def write(self, name: str, data: bytes) -> None:
+        """See `Store`."""
+        try:
+            with written_whole(self._folder / name) as beside:
+                beside.write_bytes(data)
+        except OSError as error:
+            raise DataError(f"{self.root}/{name}: cannot be written: {error.strerror}") from None
+
+    def remove(self, name: str) -> None:
+        """See `Store`."""
+        (self._folder / name).unlink(missing_ok=True)
+
+
+def _images_below(folder: Path, below: str) -> Iterator[str]:
+    folders = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                folders.append(entry.name)
+            elif is_image_file(Path(entry.name)):
+                yield f"{below}{entry.name}"
+    for name in sorted(folders):
+        yield from _images_below(folder / name, f"{below}{name}/")
+
+
+class RemoteStore:
+    """Storage that fsspec knows; credentials come from the environment, as usual there."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root.rstrip("/")
+        try:
+            import fsspec
+        except ImportError:
+            raise missing_extra("reading URLs", "fsspec", "remote") from None
+        try:
+            self._files, self._path = fsspec.core.url_to_fs(self.root)
+        except (ImportError, ValueError) as error:
+            raise DataError(f"{root}: {error}") from None
+
+    def images(self) -> Iterator[str]:
+        """See `Store`. Of S3 one page of a thousand names is held, of others one folder."""
+        paged = PAGES.get(self._protocol())
+        start = len(self._path) + 1
+        found = False
+        for path in (paged or _by_folder)(self._files, self._path):
+            name = path[start:]
+            if is_image_file(Path(name)) and not any(p.startswith(".") for p in name.split("/")):
+                found = True
+                yield name
+        if not found and not self._asked("", lambda: self._files.exists(self._path)):
+            raise ImageFileError(f"{self.root}: no such folder or bucket")
+
+    def _protocol(self) -> str:
+        protocol = self._files.protocol
+        return str(protocol if isinstance(protocol, str) else protocol[0])
+
+    def names(self, prefix: str) -> list[str]:
+        """See `Store`."""
+
+        def listed() -> list[str]:
+            self._files.invalidate_cache()
+            if not self._files.exists(self._path):
+                return []
+            return [str(path) for path in self._files.ls(self._path, detail=False)]
+
+        names = (path.rsplit("/", 1)[-1] for path in self._asked("", listed))
+        return sorted(name for name in names if name.startswith(prefix))
+
+    def read(self, name: str) -> bytes:
+        """See `Store`."""
+        return self._asked(name, lambda: bytes(self._files.cat_file(self._whole(name))))
+
+    @contextmanager
+    def local(self, name: str) -> Iterator[Path]:
+        """See `Store`. The file is fetched, and removed afterwards."""
+        with tempfile.TemporaryDirectory(prefix="pixelwise-") as folder:
+            path = Path(folder, name.rsplit("/", 1)[-1])
+            path.write_bytes(self.read(name))
+            yield path
+
+    def write(self, name: str, data: bytes) -> None:
+        """See `Store`. An object appears when all of it has arrived."""
+        self._asked(name, lambda: self._files.pipe_file(self._whole(name), data))
+
+    def remove(self, name: str) -> None:
+        """See `Store`."""
+
+        def removed() -> None:
+            if self._files.exists(self._whole(name)):
+                self._files.rm_file(self._whole(name))
+
+        self._asked(name, removed)
+
+    def _whole(self, name: str) -> str:
+        return f"{self._path}/{name}"
+
+    def _asked(self, name: str, ask: Callable[[], T]) -> T:
+        """Ask the storage, again after an error that may pass; translate what it says."""
+        where, said = f"{self.root}/{name}" if name else self.root, ""
+        for _ in range(TRIES):
+            try:
+                return ask()
+            except FileNotFoundError:
+                raise DataError(f"{where}: no such file, folder or bucket") from None
+            except PermissionError as error:
+                raise DataError(f"{where}: not allowed; check the credentials ({error})") from None
+            except Exception as error:
+                # Each kind of storage has errors of its own, and no common family.
+                if "redentials" in f"{type(error).__name__} {error}":
+                    raise DataError(f"{where}: no credentials ({error})") from None
+                said = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(f"{where}: {said} (asked {TRIES} times)")
+
+
+def _by_folder(files: Any, path: str) -> Iterator[str]:
+    for entry in sorted(files.ls(path, detail=True), key=lambda e: (e["type"], e["name"])):
+        name = str(entry["name"])
+        if entry["type"] == "directory":
+            yield from _by_folder(files, name)
+        else:
+            yield name
+
+
+def _by_page_of_s3(files: Any, path: str) -> Iterator[str]:
+    bucket, _, prefix = path.partition("/")
+    asked: dict[str, str] = {"Bucket": bucket, "Prefix": f"{prefix}/" if prefix else ""}
+    while True:
+        page = files.call_s3("list_objects_v2", **asked)
+        yield from (f"{bucket}/{entry['Key']}" for entry in page.get("Contents", ()))
+        if not page.get("IsTruncated"):
+            return
+        asked["ContinuationToken"] = page["NextContinuationToken"]
+
+
+PAGES: dict[str, Callable[[Any, str], Iterator[str]]] = {"s3": _by_page_of_s3}
+"""Storage whose listings come in pages, and how they are read."""
