@@ -24,7 +24,9 @@ from pixelwise.training.edges.samples import BoundarySamples, people_share
 from pixelwise.training.edges.task import DEFAULTS, boundary_loss
 from tests.conftest import run
 
-QUICK = Recipe(settings={"task": "boundary", "epochs": 2, "batch": 2, "crop": 64})
+QUICK = Recipe(
+    settings={"task": "boundary", "encoder": "none", "epochs": 2, "batch": 2, "crop": 64}
+)
 
 
 @pytest.fixture
@@ -131,7 +133,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(bsds: Path, tmp_path: Path) -> N
     train([bsds], whole, plan, lines.append, device="cpu")
     assert any("finished before" in str(line) for line in lines)
     with pytest.raises(ArgumentError, match="holds a run with another recipe"):
-        train([bsds], whole, Recipe(settings={"task": "boundary", "epochs": 3}), str)
+        train([bsds], whole, Recipe(settings={**QUICK.settings, "epochs": 3}), str)
     # Its weights are a start for another run.
     lines = []
     again = Recipe(settings={**QUICK.settings, "epochs": 1}, weights=str(whole / "checkpoint.pt"))
@@ -182,9 +184,10 @@ def test_two_processes_share_a_run(bsds: Path, tmp_path: Path) -> None:
 def test_the_command_trains(bsds: Path, tmp_path: Path) -> None:
     done = run("train-edges", bsds, "--out", tmp_path / "run", "--epochs", "1", "--device", "cpu")
     assert done.returncode == 0, done.stderr
-    assert "289,401 parameters" in done.stdout
+    assert "on EfficientNet-Lite 0, pretrained on ImageNet" in done.stdout
     weights = Predictor.load(tmp_path / "run" / "model.onnx")
     assert weights.card.name == "edges"
+    assert weights.card.encoder.endswith("Apache-2.0")
     done = run("train-edges", tmp_path, "--out", tmp_path / "other")
     assert done.returncode == 2
     assert "expected BSDS500" in done.stderr

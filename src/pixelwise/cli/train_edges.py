@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import TrainingDevice, share_the_cores
+from pixelwise.cli.options import TrainingDevice, choice, share_the_cores
 
 
 def train_edges(
@@ -20,6 +20,10 @@ def train_edges(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted one is resumed.")],
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images.")] = None,
+    encoder: Annotated[
+        str | None,
+        choice("training.settings:ENCODER_CHOICES", help="Pretrained, or random weights: none."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,
     weights: Annotated[
         str | None,
@@ -29,7 +33,7 @@ def train_edges(
     ] = None,
     device: TrainingDevice = "auto",
 ) -> None:
-    """Train the boundary network that `regions` uses, from random weights, on BSDS500 train.
+    """Train the boundary network that `regions` uses on BSDS500 train.
 
     A checkpoint is written after each epoch; the same command resumes an interrupted run.
     """
@@ -39,7 +43,7 @@ def train_edges(
     share_the_cores()
     with waiting("loading PyTorch"):
         from pixelwise.training import train
-    given = {"task": "boundary", "epochs": epochs, "seed": seed}
+    given = {"task": "boundary", "epochs": epochs, "encoder": encoder, "seed": seed}
     settings = {name: value for name, value in given.items() if value is not None}
     recipe = Recipe(settings=settings, weights=weights or "", licence="MIT")
     train([data], out, recipe, device=device)

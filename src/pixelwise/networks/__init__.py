@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pixelwise.errors import missing_extra
-from pixelwise.networks.designs import BOUNDARY_DESIGN, DESIGNS, PRETRAINED_DESIGNS, Design
+from pixelwise.networks.designs import BOUNDARY_DESIGNS, DESIGNS, PRETRAINED_DESIGNS, Design
 
 if TYPE_CHECKING:
     from pixelwise.networks.contract import Encoder, Network, Output
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "BOUNDARY_DESIGN",
+    "BOUNDARY_DESIGNS",
     "DESIGNS",
     "ENCODERS",
     "PRETRAINED_DESIGNS",

@@ -94,14 +94,23 @@ PRETRAINED_DESIGNS = {
 }
 """On each encoder with pretrained weights, by its name; 3.0 M parameters, 3.7 with instances."""
 
-BOUNDARY_DESIGN = Design(
-    encoder="residual-differences",
-    options={"stem": 24, "widths": (32, 40, 48, 56), "depths": (2, 2, 2, 1)},
-    width=40,
-    fine_width=24,
-    title="Feature pyramid on pixel differences",
-)
-"""Of the network that finds boundaries; 0.29 M parameters."""
+BOUNDARY_DESIGNS = {
+    NO_ENCODER: Design(
+        encoder="residual-differences",
+        options={"stem": 24, "widths": (32, 40, 48, 56), "depths": (2, 2, 2, 1)},
+        width=40,
+        fine_width=24,
+        title="Feature pyramid on pixel differences",
+    ),
+    PRETRAINED: Design(
+        encoder="efficientnet_lite0",
+        options={"from_stride": 2},
+        width=48,
+        fine_width=24,
+        title="Feature pyramid on EfficientNet-Lite 0, pretrained on ImageNet",
+    ),
+}
+"""Of the networks that find boundaries, by encoder; 0.29 and 3.3 M parameters."""
 
 
 def design_of(size: str, encoder: str = NO_ENCODER) -> Design:

@@ -9,7 +9,7 @@ from pixelwise.networks.blocks import enlarge
 from pixelwise.networks.centre_branch import CentreBranch
 from pixelwise.networks.contract import Encoder, Network, Output
 from pixelwise.networks.decoder import PyramidDecoder
-from pixelwise.networks.designs import BOUNDARY_DESIGN, NO_ENCODER, Design, design_of
+from pixelwise.networks.designs import BOUNDARY_DESIGNS, NO_ENCODER, Design, design_of
 from pixelwise.networks.encoders import ENCODERS
 from pixelwise.networks.foreground_branch import STRIDE as FOREGROUND_STRIDE
 from pixelwise.networks.foreground_branch import ForegroundBranch
@@ -159,21 +159,26 @@ def build_network(
     return build_design(design_of(size, encoder), n_classes, instances, foreground)
 
 
-def build_boundary_network() -> Segmenter:
-    """Build the network that finds boundaries: the same parts, slimmer, on pixel differences.
+def build_boundary_network(encoder: str = NO_ENCODER) -> Segmenter:
+    """Build the network that finds boundaries: the same parts, slimmer.
+
+    Parameters
+    ----------
+    encoder : str
+        An entry of `BOUNDARY_DESIGNS`: ``none`` for one on pixel differences with random weights,
+        0.29 M parameters, or a pretrained one.
 
     Returns
     -------
     Segmenter
-        Of one plane, the logit that a pixel lies on a boundary; 0.29 M parameters, with random
-        weights from torch's current seed.
+        Of one plane, the logit that a pixel lies on a boundary.
 
     Examples
     --------
     >>> count_parameters(build_boundary_network())
     289401
     """
-    network = build_design(BOUNDARY_DESIGN, n_classes=1)
+    network = build_design(BOUNDARY_DESIGNS[encoder], n_classes=1)
     # Few pixels are boundary; to start at a half would cost the first epochs.
     torch.nn.init.constant_(network.head.bias, -3.0)  # type: ignore[arg-type]
     return network

@@ -201,8 +201,6 @@ class Settings:
         design_of(self.size, self.encoder)
         if self.instance_design == "kernels" and self.encoder == NO_ENCODER:
             raise ArgumentError("instance_design: 'kernels' needs a pretrained encoder (--encoder)")
-        if self.task == "boundary" and self.encoder != NO_ENCODER:
-            raise ArgumentError("encoder: the network of boundaries has its own; expected none")
 
         def expect(right: bool, name: str, what: str) -> None:
             if not right:

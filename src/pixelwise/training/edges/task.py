@@ -14,6 +14,8 @@ from pixelwise.datasets.bsds import BsdsSample, read_bsds
 from pixelwise.defaults import EVALUATION_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError
 from pixelwise.networks import Network, Output, build_boundary_network, count_parameters
+from pixelwise.networks.designs import NO_ENCODER, PRETRAINED
+from pixelwise.networks.encoders import describe_encoder
 from pixelwise.regions.learned import EDGE_WEIGHTS
 from pixelwise.training.batches import Targets
 from pixelwise.training.distributed import reduced
@@ -28,7 +30,9 @@ from pixelwise.weights.card import ModelCard
 
 DEFAULTS = {
     "task": "boundary",
-    "epochs": 360,
+    "encoder": PRETRAINED,
+    "epochs": 120,
+    "learning_rate": 1.5e-3,
     "batch": 8,
     "crop": 320,
     "first_crop": 320,
@@ -41,9 +45,12 @@ DEFAULTS = {
 }
 """Settings whose defaults differ here; ``scale`` is how much crops are enlarged."""
 
+FROM_RANDOM = {"epochs": 360, "learning_rate": Settings.learning_rate}
+"""Those of a network without a pretrained encoder."""
+
 
 class Boundaries:
-    """Learns the boundaries of BSDS500 from random weights, or from those of the recipe.
+    """Learns the boundaries of BSDS500 on a pretrained encoder, or from the weights of the recipe.
 
     Parameters
     ----------
@@ -76,15 +83,18 @@ class Boundaries:
 
     def plan(self, fabric: Fabric) -> Plan:  # noqa: ARG002
         """Take the settings of the recipe, and the defaults of this task for the others."""
-        settings = Settings.of({**DEFAULTS, **self.recipe.settings})
+        given = {**DEFAULTS, **self.recipe.settings}
+        if given["encoder"] == NO_ENCODER:
+            given = {**DEFAULTS, **FROM_RANDOM, **self.recipe.settings}
+        settings = Settings.of(given)
         return Plan(replace(self.recipe, settings=asdict(settings), minutes=None))
 
     def hold_out(self, names: HeldOut) -> None:
         """Do nothing: BSDS500 has a val split."""
 
-    def network(self, plan: Plan) -> Network:  # noqa: ARG002
-        """Build the boundary network."""
-        return build_boundary_network()
+    def network(self, plan: Plan) -> Network:
+        """Build the boundary network on the encoder of the plan."""
+        return build_boundary_network(plan.settings.encoder)
 
     def samples(self, plan: Plan, network: Network) -> BoundarySamples:
         """Return the training images with the share of people who drew each boundary."""
@@ -114,7 +124,7 @@ class Boundaries:
             side=max(self.training[0].image.shape[:2]),
             design=f"{network.design}, {count_parameters(network):,} parameters",
             stride=network.stride,
-            encoder=network.encoder_name,
+            encoder=describe_encoder(network.encoder_name),
             data=plan.recipe.data or f"{self.data[0]} {TRAIN_SPLIT}",
             licence=plan.recipe.licence,
         )
