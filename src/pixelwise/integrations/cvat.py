@@ -107,7 +107,7 @@ class Function:
                 shapes.append(self._cvat.mask(part.class_id, points))
                 continue
             for polygon in polygons(part.patch):
-                corners = (polygon + (left, top)).ravel().astype(float).tolist()
+                corners = (polygon + np.array((left, top))).ravel().astype(float).tolist()
                 shapes.append(self._cvat.polygon(part.class_id, corners))
         return shapes
 
