@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 
 from pixelwise.classes import BACKGROUND
-from pixelwise.concurrency import run_ahead
-from pixelwise.drawing import colourise, overlay_instances
+from pixelwise.concurrency import prefetch, run_ahead
+from pixelwise.drawing import colourise
+from pixelwise.drawing.instances import instance_layer
 from pixelwise.drawing.overlays import is_painted
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.prediction import Prediction
@@ -38,6 +39,10 @@ WORK = 512
 """Longer side in pixels of frames that are predicted and drawn; results have the clip's size."""
 
 OPACITY = 0.5
+
+NETWORKS = 2
+"""Frames that are predicted at once, each on as many threads as the predictor has: what is not
+network of a prediction runs on one thread."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ def predict_video(
     cv2.setNumThreads(1)
     try:
         if "overlay" in save:
-            clip = rewrite(source, overlaid, run.overlaid)
+            clip = rewrite(source, overlaid, run.overlaid, quick=True)
             run.written.insert(0, overlaid)
         else:
             with opened_clip(source) as (clip, frames):
@@ -191,8 +196,11 @@ class _Run:
         sure = self.predictor.card.score_threshold
         predictor = self.predictor.at_least(min(UNSURE, sure))
         tracker = Tracker(sure)
-        for frame, image in frames:
-            prediction = predictor.predict(image)
+
+        def predict(given: tuple[VideoFrame, UInt8Array]) -> tuple[VideoFrame, Prediction]:
+            return given[0], predictor.predict(given[1])
+
+        for frame, prediction in prefetch(predict, frames, NETWORKS, NETWORKS):
             if prediction.instances is not None:
                 prediction = replace(prediction, instances=tracker.follow(prediction.instances))
             yield frame, prediction
@@ -288,13 +296,4 @@ def layer_of(prediction: Prediction) -> tuple[UInt8Array, Float32Array]:
         painted = is_painted(prediction.classes)[label_map]
         share = np.where(painted, np.float32(OPACITY), np.float32(0))
         return colourise(label_map, prediction.classes), share
-    black = np.zeros((*label_map.shape, 3), dtype=np.uint8)
-    if not found:
-        return black, np.zeros(label_map.shape, dtype=np.float32)
-    colours = overlay_instances(black, found, 1, by_id=True)
-    # What is as bright at half the opacity is an outline or a number.
-    whole = (colours == overlay_instances(black, found, OPACITY, by_id=True)).all(axis=2)
-    inside = paint_instance_map(found, prediction.size) > 0
-    share = np.where(inside & ~whole, np.float32(OPACITY), np.float32(0))
-    share[whole & (inside | colours.any(axis=2))] = 1
-    return colours, share
+    return instance_layer(found, prediction.size, OPACITY)
