@@ -1,9 +1,9 @@
-"""Clips through a network: an overlay with sound, masks frame by frame, and instances with ids."""
+"""Clips and the camera: an overlay with sound, masks frame by frame, instances with ids."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from pixelwise.errors import ArgumentError
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tracking import UNSURE, Tracker
+from pixelwise.io.camera import show_live
 from pixelwise.io.files import write_json
 from pixelwise.io.image import fit_within
 from pixelwise.io.mask import resize_ids, write_instance_map, write_label_map
@@ -136,6 +137,45 @@ def predict_video(
     return ClipOutcome(clip.read, run.tracks(), tuple(run.written), tuple(clip.trouble))
 
 
+def predict_camera(predictor: Predictor, camera: str, out: str | Path | None = None) -> int:
+    """Show what a camera sees with what is found drawn over it, until its window is closed.
+
+    Instances keep their ids (`inference.tracking`). Frames that arrive while one is predicted are
+    dropped.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    camera : str
+        Its number or name; or a clip, whose frames are all used in its place.
+    out : str or Path, optional
+        A virtual camera such as ``/dev/video10``, or a clip to write; a window if not given.
+
+    Returns
+    -------
+    int
+        Frames shown.
+
+    Raises
+    ------
+    VideoFileError
+        There is no such camera.
+    ArgumentError
+        ``out`` cannot be written, or there is no screen for a window.
+
+    Examples
+    --------
+    >>> predict_camera(Predictor.load(), "0")  # doctest: +SKIP
+    """
+    run = _Run(predictor, Path(camera), Path(), ())
+
+    def change(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        # One after the other: a frame that waits is a frame that is late.
+        return run.drawn(run.found(run.small(frames)))
+
+    return show_live(camera, None if out is None else Path(out), change)
+
+
 @dataclass
 class _Run:
     """What the steps of one call share."""
@@ -154,11 +194,17 @@ class _Run:
     size: tuple[int, int] = (0, 0)
 
     def overlaid(self, frames: Iterator[VideoFrame], clip: Clip) -> Iterator[VideoFrame]:
-        """Yield the frames with what was found drawn over them."""
-        for frame, prediction in self.predicted(frames, clip):
+        """Yield the frames with what was found drawn over them; the predictions are written."""
+        return self.drawn(self.predicted(frames, clip), clip.rotation)
+
+    def drawn(
+        self, found: Iterable[tuple[VideoFrame, Prediction]], rotation: int = 0
+    ) -> Iterator[VideoFrame]:
+        """Yield frames with their predictions drawn over them."""
+        for frame, prediction in found:
             colours, share = layer_of(prediction)
             if share.any():
-                mix_into(frame, colours, 1 - share, clip.rotation)
+                mix_into(frame, colours, 1 - share, rotation)
             yield frame
 
     def predicted(
@@ -167,17 +213,18 @@ class _Run:
         """Yield frames as they are stored with their predictions, which are written."""
         with (
             frame_bar("predicting", clip.frames or None) as step,
-            closing(run_ahead(self._small(frames, clip.rotation))) as smaller,
-            closing(run_ahead(self._found(smaller))) as found,
+            closing(run_ahead(self.small(frames, clip.rotation))) as smaller,
+            closing(run_ahead(self.found(smaller, NETWORKS))) as found,
         ):
             for frame, prediction in found:
                 self._keep(prediction)
                 step()
                 yield frame, prediction
 
-    def _small(
-        self, frames: Iterator[VideoFrame], rotation: int
+    def small(
+        self, frames: Iterator[VideoFrame], rotation: int = 0
     ) -> Iterator[tuple[VideoFrame, UInt8Array]]:
+        """Yield frames as they are stored with small upright images of them."""
         for frame in frames:
             kind = stored_format(frame)
             stored = frame if frame.format.name == kind else planar(frame, kind)
@@ -190,9 +237,10 @@ class _Run:
             self.size = upright if rotation % 180 == 0 else upright[::-1]
             yield stored, np.ascontiguousarray(np.rot90(small, rotation // 90))
 
-    def _found(
-        self, frames: Iterator[tuple[VideoFrame, UInt8Array]]
+    def found(
+        self, frames: Iterator[tuple[VideoFrame, UInt8Array]], at_once: int = 0
     ) -> Iterator[tuple[VideoFrame, Prediction]]:
+        """Yield frames with their predictions; instances have the ids of their tracks."""
         sure = self.predictor.card.score_threshold
         predictor = self.predictor.at_least(min(UNSURE, sure))
         tracker = Tracker(sure)
@@ -200,7 +248,8 @@ class _Run:
         def predict(given: tuple[VideoFrame, UInt8Array]) -> tuple[VideoFrame, Prediction]:
             return given[0], predictor.predict(given[1])
 
-        for frame, prediction in prefetch(predict, frames, NETWORKS, NETWORKS):
+        predicted = prefetch(predict, frames, at_once, at_once) if at_once else map(predict, frames)
+        for frame, prediction in predicted:
             if prediction.instances is not None:
                 prediction = replace(prediction, instances=tracker.follow(prediction.instances))
             yield frame, prediction
