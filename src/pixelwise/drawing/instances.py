@@ -104,7 +104,8 @@ def overlay_instances(
     around = _around(size)
     for place, instance in enumerate(instances):
         colour = np.array(_colour(instance.id - 1 if by_id else place), dtype=np.uint8)
-        window = instance.within(painted)
+        top, left, bottom, right = instance.box
+        window = painted[top:bottom, left:right]
         blend = (1 - opacity) * window[instance.patch] + opacity * colour
         window[instance.patch] = blend.round().astype(np.uint8)
         window[_outline(instance, around)] = colour
