@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from pixelwise import ClassMap, Instance
+from pixelwise.errors import ImageFileError
 from pixelwise.integrations import label_studio
 from pixelwise.integrations.label_studio import Backend, Studio
 from tests.integrations.test_neighbours import decoded
@@ -184,7 +185,7 @@ def test_images_from_label_studio_the_task_and_nowhere_else(
 
 def test_both_kinds_of_keys(studio: Studio) -> None:
     assert Studio(studio.url, "a.b.c").image("/data/upload/1/a.png").shape == (*SIZE, 3)
-    with pytest.raises(label_studio.ImageFileError, match="LABEL_STUDIO_API_KEY"):
+    with pytest.raises(ImageFileError, match="LABEL_STUDIO_API_KEY"):
         Studio(studio.url).image("/data/upload/1/a.png")
 
 
@@ -204,14 +205,12 @@ def test_what_does_not_fit_is_said(client: TestClient, asked: Any, saying: str) 
     assert client.post("/predict", content=json.dumps(asked)).status_code == 415
 
 
-def test_it_is_started_by_one_line() -> None:
+def test_it_is_started_by_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert label_studio.main(["--weights", "unheard"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("pixelwise: unheard: no such weights")
+    assert said.count("\n") == 1
     command = [sys.executable, "-m", label_studio.__name__, "--weights", "nuclei", "--port", "0"]
-    done = subprocess.run(
-        [*command, "--weights", "unheard"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert "unheard" in done.stderr
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
             assert server.stderr is not None
