@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 from PIL import Image
 
 from pixelwise import ClassMap, Instance, ModelCard, Prediction, Predictor, predict_video
+from pixelwise.drawing.instances import instance_layer, overlay_instances
 from pixelwise.errors import ArgumentError, VideoFileError
+from pixelwise.inference.clips import predict_camera
 from pixelwise.inference.tracking import Tracker
 from pixelwise.io.mask import read_instance_map
 from pixelwise.io.rle import decode_rle
-from tests.conftest import real, run
+from tests.conftest import call, real, run
 from tests.toy import write_toy
 
 av = pytest.importorskip("av", reason="needs pixelwise[video]")
@@ -53,6 +56,42 @@ def test_an_overlay_keeps_sound_and_times(tmp_path: Path) -> None:
     before, after = pictures(clip)[6].astype(int), pictures(overlay)[6].astype(int)
     assert np.abs(after[34:38, 40:60] - before[34:38, 40:60]).mean() > 8  # the square is painted
     assert np.abs(after[:24] - before[:24]).mean() < 4  # the rest is as it was
+
+
+def test_a_file_in_place_of_the_camera(tmp_path: Path) -> None:
+    clip, out = write_clip(tmp_path / "a.mp4", 12, sound=False), tmp_path / "b.mkv"
+    assert predict_camera(REDS, str(clip), out) == 12
+    before, after = pictures(clip)[6].astype(int), pictures(out)[6].astype(int)
+    assert np.abs(after[34:38, 40:60] - before[34:38, 40:60]).mean() > 8  # the square is painted
+    assert np.abs(after[:24] - before[:24]).mean() < 4  # the rest is as it was
+    with pytest.raises(VideoFileError, match="camera 77: cannot be opened"):
+        predict_camera(REDS, "77", out)
+
+
+def test_the_command_takes_a_camera(tmp_path: Path) -> None:
+    clip, out = write_clip(tmp_path / "a.mp4", 3, sound=False), tmp_path / "b.mkv"
+    toy = write_toy(tmp_path / "toy.onnx")
+    done = call("predict", "--camera", clip, "--weights", toy, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert len(pictures(out)) == 3
+    done = call("predict", clip, "--camera", "0", "--weights", toy)
+    assert done.stderr.startswith("pixelwise: --camera takes no other input")
+    assert call("predict").stderr.startswith("pixelwise: predict what?")
+
+
+def test_a_clip_is_drawn_as_its_frames_are() -> None:
+    found = (box(10, 10), replace(box(30, 22), id=2), replace(box(70, 170), id=300))
+    image = np.full((100, 200, 3), 90, dtype=np.uint8)
+    expected = overlay_instances(image, found, 0.5, by_id=True)
+    colours, share = instance_layer(found, (100, 200), 0.5)
+    mixed = image * (1 - share[..., None]) + colours * share[..., None]
+    off = np.abs(mixed - expected).max(axis=2) > 1
+    # But for the edges of the numbers, and what of them lies outside the instances.
+    assert off.mean() < 0.02
+    for top, left, bottom, right in (instance.box for instance in found):
+        for row, column in ((top, left), (bottom - 1, right - 1), (top + 2, left + 2)):
+            assert not off[row, column]
+    assert set(np.unique(share)) == {0, 0.5, 1}
 
 
 def test_masks_and_youtube_vis(tmp_path: Path) -> None:
@@ -93,8 +132,6 @@ def test_a_turned_clip_is_seen_upright(tmp_path: Path) -> None:
 
 
 def box(top: int, left: int, score: float = 0.9, class_id: int = 1) -> Instance:
-    from dataclasses import replace
-
     mask = np.zeros((100, 200), dtype=bool)
     mask[top : top + 20, left : left + 20] = True
     return replace(Instance.of(mask, class_id, id=1), score=score)

@@ -226,6 +226,34 @@ def rings(mask: BoolArray) -> list[list[list[tuple[int, int]]]]:
     return found
 
 
+def polygons(mask: BoolArray, tolerance: float = 1.0) -> list[Int32Array]:
+    """Return the outer ring of each part of a mask with fewer corners, for people to correct.
+
+    Parameters
+    ----------
+    mask : (H, W) bool
+    tolerance : float
+        By how many pixels the mask's edge may be left (Douglas and Peucker's method).
+
+    Returns
+    -------
+    list of (N, 2) int32
+        x, y of at least 3 corners on the grid between the pixels, the first one not repeated.
+        Holes are filled.
+
+    Examples
+    --------
+    >>> polygons(np.ones((1, 2), dtype=bool))[0].tolist()
+    [[0, 0], [0, 1], [2, 1], [2, 0]]
+    """
+    found = []
+    for outer, *_ in rings(mask):
+        corners = np.array(outer[:-1], dtype=np.int32)
+        fewer = cv2.approxPolyDP(corners, tolerance, closed=True).reshape(-1, 2)
+        found.append(np.asarray(fewer if len(fewer) > 3 else corners, dtype=np.int32))
+    return found
+
+
 def _traced(part: BoolArray) -> list[list[tuple[int, int]]]:
     """Return the rings around one connected part, which lies to the left of each step."""
     inside = np.pad(part, 1)

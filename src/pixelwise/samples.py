@@ -33,6 +33,11 @@ SHOWN = 500
 
 def check_image(image: npt.NDArray[np.generic], where: str = "image") -> None:
     """Raise ArgumentError unless ``image`` is an (H, W, 3) uint8 array that is not empty."""
+    if not isinstance(image, np.ndarray):
+        raise ArgumentError(
+            f"{where}: expected an (H, W, 3) uint8 RGB array, got {type(image).__name__}; "
+            "pixelwise.predict(photo) takes paths, addresses and PIL images, too"
+        )
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
         raise ArgumentError(
             f"{where}: expected an (H, W, 3) uint8 RGB array, got {image.shape} {image.dtype}; "

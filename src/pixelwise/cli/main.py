@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from pixelwise.cli.convert import convert
 from pixelwise.cli.cutout import cutout
 from pixelwise.cli.demo import demo
 from pixelwise.cli.download import download
+from pixelwise.cli.elsewhere import ELSEWHERE, translated
 from pixelwise.cli.evaluate import evaluate
 from pixelwise.cli.export import export
 from pixelwise.cli.masks import masks
@@ -34,6 +36,9 @@ from pixelwise.cli.train import train
 from pixelwise.cli.train_edges import train_edges
 from pixelwise.cli.weights import weights
 from pixelwise.errors import PixelwiseError
+
+GUESS = re.compile(r" \(Possible options: .*\)| Did you mean .*\?")
+"""What the parser adds to its message."""
 
 FAILED, INTERRUPTED, PIPE_CLOSED = 2, 130, 1
 """Exit codes: an error, Ctrl-C, and a reader of the output that went away (as Typer has it)."""
@@ -85,31 +90,6 @@ COMMANDS = {
     "bench": Command(bench, "Measure", "street --sizes 960x720 --threads 1,4"),
 }
 """The commands by name, in the order of the help."""
-
-
-ELSEWHERE = {
-    "--alpha-matting": "what blur and cutout do anyway",
-    "--conf": "--least-score",
-    "--format": "--save",
-    "--imgsz": "in the weights",
-    "--model": "--weights",
-    "--output": "--out",
-    "--project": "--out",
-    "--source": "INPUT, without a flag",
-    "--threshold": "--least-score",
-    "-i": "INPUT, without a flag",
-    "-m": "--weights",
-    "-o": "--out",
-    "detect": "pixelwise predict PHOTO",
-    "i": "pixelwise cutout PHOTO --out FILE",
-    "p": "pixelwise cutout FOLDER --out FOLDER",
-    "remove": "pixelwise cutout PHOTO --out FILE",
-    "s": "pixelwise cutout PHOTO --out FILE",
-    "segment": "pixelwise predict PHOTO",
-    "track": "pixelwise predict CLIP --out FOLDER",
-    "val": "pixelwise evaluate DATA",
-}
-"""What other programs call an option or a command, and what it is here."""
 
 
 class _BareFlags:
@@ -180,6 +160,8 @@ def main() -> None:
     closed pipe with 1, both without a message.
     """
     debug = "--debug" in sys.argv[1:2]
+    if meant := translated(sys.argv[1:]):
+        sys.exit(_fail(f"settings are not written as NAME=VALUE here. Here it is: {meant}"))
     try:
         code = build_app()(prog_name="pixelwise", standalone_mode=False)
         sys.stdout.flush()
@@ -218,7 +200,9 @@ def _usage(error: typer.TyperException) -> int:
         here = f"pixelwise predict {first}"
     said = f". Here it is {here}." if here else ""
     message = error.format_message()
-    return _fail(f"{message.rstrip('.') if here else message}{said} See {command} --help.")
+    if here:  # a guess beside it would be a second answer
+        message = GUESS.sub("", message).rstrip(".")
+    return _fail(f"{message}{said} See {command} --help.")
 
 
 def _fail(message: str) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pixelwise.cli.elsewhere import named_camera
 from pixelwise.cli.inputs import PIPE, AllowUrl, local_files, read_stdin
 from pixelwise.cli.options import Device, Recursive, Weights, choice
 from pixelwise.defaults import DEVICE, PART, TILE, WEIGHTS
@@ -35,16 +36,25 @@ SHOWN = 20
 
 def predict(
     inputs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="INPUT", help="Images, folders, globs such as '*.jpg', clips, or - for stdin."
+            metavar="INPUT",
+            show_default=False,
+            help="Images, folders, globs such as '*.jpg', clips, or - for stdin.",
         ),
-    ],
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option(
             help="Folder for the results, or - for stdout. Without it, what was found is printed, "
             "and --save writes beside each image."
+        ),
+    ] = None,
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            help="Predict live from this camera (0, /dev/video0); into a window, or into the "
+            "virtual camera or clip given as --out."
         ),
     ] = None,
     weights: Weights = WEIGHTS,
@@ -133,28 +143,42 @@ def predict(
     from pixelwise.io.video import is_video
     from pixelwise.one_line import kept_predictor
 
+    where = None if out is None else Path(out)
     names = tuple(name.strip() for name in classes.split(",") if name.strip())
     views = tuple(name for name in tta.split(",") if name)
     if TABLE in (save or ()):
-        if len(inputs) != 1 or out is None or save != [TABLE]:
+        if camera is not None or len(inputs or ()) != 1 or out is None or save != [TABLE]:
             raise ArgumentError("--save parquet: expected one INPUT, --out, and no other --save")
         options = {"classes": names, "least_score": least_score, "min_area": min_area}
         options |= {"tta": views, "bands": _numbers(bands)}
         job = {"weights": weights, "part": part, "device": device, "engine": engine}
         job |= {"workers": workers, "address": address}
-        _table(inputs[0], out, options, job, retry_failed)
+        _table(inputs[0] if inputs else "", out, options, job, retry_failed)
         return
     # For clips on one thread: decoding, drawing and encoding have theirs.
-    threads = 1 if any(is_video(text) for text in inputs) else None
+    threads = 1 if any(is_video(text) for text in inputs or ()) else None
+    if camera is None and not inputs:
+        raise ArgumentError("predict what? Give an image, a folder or a clip, or --camera 0")
+    if inputs and camera is None and named_camera(inputs[0]):
+        raise ArgumentError(f"{inputs[0]}: no such file. A camera is --camera 0")
+    if camera is not None and (inputs or save or min_area or tta or bands):
+        raise ArgumentError(
+            "--camera takes no other input, no --save, --min-area, --tta or --bands"
+        )
     predictor = kept_predictor(weights, device, names or None, threads)
     if least_score is not None:
         predictor = predictor.at_least(least_score)
+    if camera is not None:
+        from pixelwise.inference.clips import predict_camera
+
+        predict_camera(predictor, camera, where)
+        return
     job = Job(
         replace(predictor, bands=_numbers(bands)),
         *(tuple(save or ()), overwrite, min_area, views, tile, recursive),
     )
-    with local_files(inputs, allow_url) as files, piped_in(dict(files)) as given:
-        job.run(given, None if out is None else Path(out))
+    with local_files(inputs or (), allow_url) as files, piped_in(dict(files)) as given:
+        job.run(given, where)
 
 
 def _table(

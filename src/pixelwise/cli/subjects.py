@@ -110,7 +110,8 @@ class Job:
             Some photos could not be read; the others are written.
         """
         if not inputs or out is None:
-            raise ArgumentError("give a photo or a clip, and --out")
+            meant = f", as in {' '.join(inputs[:-1])} --out {inputs[-1]}" if len(inputs) > 1 else ""
+            raise ArgumentError(f"give a photo or a clip, and --out{meant}")
         with local_files(inputs, allow_url) as named:
             files = [path for path, _ in named]
             if watch:

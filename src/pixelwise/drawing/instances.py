@@ -11,13 +11,23 @@ from PIL import Image, ImageDraw
 
 from pixelwise.drawing.style import enlargement, font
 from pixelwise.errors import ArgumentError
-from pixelwise.samples import Instance, UInt8Array, check_image, instance_ids
+from pixelwise.samples import (
+    BoolArray,
+    Float32Array,
+    Instance,
+    UInt8Array,
+    check_image,
+    instance_ids,
+)
 
 LEAST_TEXT, MOST_TEXT = 9, 28
 """Height of the numbers on an image that is 640 px wide, px."""
 
 GOLDEN = 0.618034
 """Step from one hue to the next, as a share of the colour circle."""
+
+TONES = ((0.75, 0.95), (0.9, 0.75), (0.5, 1.0))
+"""Saturation and value, in turn."""
 
 
 def instance_colours(n: int) -> UInt8Array:
@@ -33,9 +43,13 @@ def instance_colours(n: int) -> UInt8Array:
     >>> instance_colours(2).tolist()
     [[242, 60, 60], [19, 69, 191]]
     """
-    tones = ((0.75, 0.95), (0.9, 0.75), (0.5, 1.0))
-    colours = [colorsys.hsv_to_rgb(k * GOLDEN % 1, *tones[k % len(tones)]) for k in range(n)]
-    return (255 * np.array(colours).reshape(n, 3)).astype(np.uint8)
+    return np.array([_colour(k) for k in range(n)], dtype=np.uint8).reshape(n, 3)
+
+
+def _colour(k: int) -> tuple[int, int, int]:
+    """Return the colour at place ``k`` of `instance_colours`."""
+    red, green, blue = colorsys.hsv_to_rgb(k * GOLDEN % 1, *TONES[k % len(TONES)])
+    return int(255 * red), int(255 * green), int(255 * blue)
 
 
 def overlay_instances(
@@ -86,23 +100,76 @@ def overlay_instances(
             )
     if not 0 <= opacity <= 1:
         raise ArgumentError(f"opacity: expected 0..1, got {opacity}")
-    colours = instance_colours(len(instances))
-    if by_id and instances:
-        ids = [instance.id for instance in instances]
-        colours = instance_colours(max(ids))[np.array(ids) - 1]
     painted = image.copy()
-    thick = max(1, round(max(size) / 400))
-    around = np.ones((2 * thick + 1, 2 * thick + 1), dtype=np.uint8)
-    for instance, colour in zip(instances, colours, strict=True):
+    around = _around(size)
+    for place, instance in enumerate(instances):
+        colour = np.array(_colour(instance.id - 1 if by_id else place), dtype=np.uint8)
         top, left, bottom, right = instance.box
         window = painted[top:bottom, left:right]
         blend = (1 - opacity) * window[instance.patch] + opacity * colour
         window[instance.patch] = blend.round().astype(np.uint8)
-        # Outside the box is outside the instance: the outline runs along the box too.
-        inner = cv2.erode(instance.patch.astype(np.uint8), around, borderValue=0)
-        window[instance.patch & (inner == 0)] = colour
-    whole = Image.fromarray(painted)
+        window[_outline(instance, around)] = colour
+    return _numbered(painted, instances)
+
+
+def instance_layer(
+    instances: Sequence[Instance], size: tuple[int, int], opacity: float = 0.5
+) -> tuple[UInt8Array, Float32Array]:
+    """Return what `overlay_instances` by id lays over an image, for images that are not RGB.
+
+    Parameters
+    ----------
+    instances : sequence of Instance
+        Ids are 1 or more.
+    size : (height, width)
+    opacity : float
+        Share of the colour, 0..1.
+
+    Returns
+    -------
+    colours : (H, W, 3) uint8
+        RGB.
+    share : (H, W) float32
+        Of the colours, 0..1: outlines and numbers hide the image, areas let it through.
+
+    Examples
+    --------
+    >>> mask = np.zeros((20, 30), dtype=bool)
+    >>> mask[5:15, 5:25] = True
+    >>> colours, share = instance_layer([Instance.of(mask, class_id=1, id=1)], (20, 30))
+    >>> share[0, 0], share[5, 5], share[7, 7], colours[7, 7].tolist()
+    (np.float32(0.0), np.float32(1.0), np.float32(0.5), [242, 60, 60])
+    """
+    colours, share = np.zeros((*size, 3), dtype=np.uint8), np.zeros(size, dtype=np.float32)
+    around = _around(size)
+    for instance in instances:
+        instance.within(colours)[instance.patch] = _colour(instance.id - 1)
+        part = instance.within(share)
+        part[instance.patch] = opacity
+        part[_outline(instance, around)] = 1
+    numbered = _numbered(colours, instances)
+    red, green, blue = np.moveaxis(numbered != colours, 2, 0)
+    share[red | green | blue] = 1
+    return numbered, share
+
+
+def _around(size: tuple[int, ...]) -> UInt8Array:
+    """Return the square with which areas are eroded by the width of an outline."""
+    thick = max(1, round(max(size) / 400))
+    return np.ones((2 * thick + 1, 2 * thick + 1), dtype=np.uint8)
+
+
+def _outline(instance: Instance, around: UInt8Array) -> BoolArray:
+    # Outside the box is outside the instance: the outline runs along the box too.
+    inner = cv2.erode(instance.patch.view(np.uint8), around, borderValue=0)
+    return np.asarray(instance.patch & (inner == 0))
+
+
+def _numbered(image: UInt8Array, instances: Sequence[Instance]) -> UInt8Array:
+    """Return an image with each instance's number on it."""
+    whole = Image.fromarray(image)
     draw = ImageDraw.Draw(whole)
+    size = image.shape[:2]
     scale = enlargement(size[1])
     least, most = round(LEAST_TEXT * scale), round(MOST_TEXT * scale)
     for instance, number in zip(instances, instance_ids(tuple(instances)), strict=True):

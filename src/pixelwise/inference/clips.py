@@ -1,9 +1,9 @@
-"""Clips through a network: an overlay with sound, masks frame by frame, and instances with ids."""
+"""Clips and the camera: an overlay with sound, masks frame by frame, instances with ids."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,13 +13,15 @@ import cv2
 import numpy as np
 
 from pixelwise.classes import BACKGROUND
-from pixelwise.concurrency import run_ahead
-from pixelwise.drawing import colourise, overlay_instances
+from pixelwise.concurrency import prefetch, run_ahead
+from pixelwise.drawing import colourise
+from pixelwise.drawing.instances import instance_layer
 from pixelwise.drawing.overlays import is_painted
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tracking import UNSURE, Tracker
+from pixelwise.io.camera import show_live
 from pixelwise.io.files import write_json
 from pixelwise.io.image import fit_within
 from pixelwise.io.mask import resize_ids, write_instance_map, write_label_map
@@ -38,6 +40,10 @@ WORK = 512
 """Longer side in pixels of frames that are predicted and drawn; results have the clip's size."""
 
 OPACITY = 0.5
+
+NETWORKS = 2
+"""Frames that are predicted at once, each on as many threads as the predictor has: what is not
+network of a prediction runs on one thread."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ def predict_video(
     cv2.setNumThreads(1)
     try:
         if "overlay" in save:
-            clip = rewrite(source, overlaid, run.overlaid)
+            clip = rewrite(source, overlaid, run.overlaid, quick=True)
             run.written.insert(0, overlaid)
         else:
             with opened_clip(source) as (clip, frames):
@@ -129,6 +135,45 @@ def predict_video(
         write_json(out / f"{source.stem}.json", run.youtube_vis(), indent=None)
         run.written.append(out / f"{source.stem}.json")
     return ClipOutcome(clip.read, run.tracks(), tuple(run.written), tuple(clip.trouble))
+
+
+def predict_camera(predictor: Predictor, camera: str, out: str | Path | None = None) -> int:
+    """Show what a camera sees with what is found drawn over it, until its window is closed.
+
+    Instances keep their ids (`inference.tracking`). Frames that arrive while one is predicted are
+    dropped.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    camera : str
+        Its number or name; or a clip, whose frames are all used in its place.
+    out : str or Path, optional
+        A virtual camera such as ``/dev/video10``, or a clip to write; a window if not given.
+
+    Returns
+    -------
+    int
+        Frames shown.
+
+    Raises
+    ------
+    VideoFileError
+        There is no such camera.
+    ArgumentError
+        ``out`` cannot be written, or there is no screen for a window.
+
+    Examples
+    --------
+    >>> predict_camera(Predictor.load(), "0")  # doctest: +SKIP
+    """
+    run = _Run(predictor, Path(camera), Path(), ())
+
+    def change(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        # One after the other: a frame that waits is a frame that is late.
+        return run.drawn(run.found(run.small(frames)))
+
+    return show_live(camera, None if out is None else Path(out), change)
 
 
 @dataclass
@@ -149,11 +194,17 @@ class _Run:
     size: tuple[int, int] = (0, 0)
 
     def overlaid(self, frames: Iterator[VideoFrame], clip: Clip) -> Iterator[VideoFrame]:
-        """Yield the frames with what was found drawn over them."""
-        for frame, prediction in self.predicted(frames, clip):
+        """Yield the frames with what was found drawn over them; the predictions are written."""
+        return self.drawn(self.predicted(frames, clip), clip.rotation)
+
+    def drawn(
+        self, found: Iterable[tuple[VideoFrame, Prediction]], rotation: int = 0
+    ) -> Iterator[VideoFrame]:
+        """Yield frames with their predictions drawn over them."""
+        for frame, prediction in found:
             colours, share = layer_of(prediction)
             if share.any():
-                mix_into(frame, colours, 1 - share, clip.rotation)
+                mix_into(frame, colours, 1 - share, rotation)
             yield frame
 
     def predicted(
@@ -162,17 +213,18 @@ class _Run:
         """Yield frames as they are stored with their predictions, which are written."""
         with (
             frame_bar("predicting", clip.frames or None) as step,
-            closing(run_ahead(self._small(frames, clip.rotation))) as smaller,
-            closing(run_ahead(self._found(smaller))) as found,
+            closing(run_ahead(self.small(frames, clip.rotation))) as smaller,
+            closing(run_ahead(self.found(smaller, NETWORKS))) as found,
         ):
             for frame, prediction in found:
                 self._keep(prediction)
                 step()
                 yield frame, prediction
 
-    def _small(
-        self, frames: Iterator[VideoFrame], rotation: int
+    def small(
+        self, frames: Iterator[VideoFrame], rotation: int = 0
     ) -> Iterator[tuple[VideoFrame, UInt8Array]]:
+        """Yield frames as they are stored with small upright images of them."""
         for frame in frames:
             kind = stored_format(frame)
             stored = frame if frame.format.name == kind else planar(frame, kind)
@@ -185,14 +237,19 @@ class _Run:
             self.size = upright if rotation % 180 == 0 else upright[::-1]
             yield stored, np.ascontiguousarray(np.rot90(small, rotation // 90))
 
-    def _found(
-        self, frames: Iterator[tuple[VideoFrame, UInt8Array]]
+    def found(
+        self, frames: Iterator[tuple[VideoFrame, UInt8Array]], at_once: int = 0
     ) -> Iterator[tuple[VideoFrame, Prediction]]:
+        """Yield frames with their predictions; instances have the ids of their tracks."""
         sure = self.predictor.card.score_threshold
         predictor = self.predictor.at_least(min(UNSURE, sure))
         tracker = Tracker(sure)
-        for frame, image in frames:
-            prediction = predictor.predict(image)
+
+        def predict(given: tuple[VideoFrame, UInt8Array]) -> tuple[VideoFrame, Prediction]:
+            return given[0], predictor.predict(given[1])
+
+        predicted = prefetch(predict, frames, at_once, at_once) if at_once else map(predict, frames)
+        for frame, prediction in predicted:
             if prediction.instances is not None:
                 prediction = replace(prediction, instances=tracker.follow(prediction.instances))
             yield frame, prediction
@@ -288,13 +345,4 @@ def layer_of(prediction: Prediction) -> tuple[UInt8Array, Float32Array]:
         painted = is_painted(prediction.classes)[label_map]
         share = np.where(painted, np.float32(OPACITY), np.float32(0))
         return colourise(label_map, prediction.classes), share
-    black = np.zeros((*label_map.shape, 3), dtype=np.uint8)
-    if not found:
-        return black, np.zeros(label_map.shape, dtype=np.float32)
-    colours = overlay_instances(black, found, 1, by_id=True)
-    # What is as bright at half the opacity is an outline or a number.
-    whole = (colours == overlay_instances(black, found, OPACITY, by_id=True)).all(axis=2)
-    inside = paint_instance_map(found, prediction.size) > 0
-    share = np.where(inside & ~whole, np.float32(OPACITY), np.float32(0))
-    share[whole & (inside | colours.any(axis=2))] = 1
-    return colours, share
+    return instance_layer(found, prediction.size, OPACITY)

@@ -45,8 +45,13 @@ ELSEWHERE = {
     "names": "prediction.classes.names",
     "orig_img": "prediction.image",
     "plot": "prediction.drawn()",
+    "pred_masks": "[i.mask for i in prediction.instances]",
+    "probs": "prediction.probability(name)",
     "segmentation": "prediction.label_map",
+    "summary": "prediction.to_coco()",
+    "to_json": "prediction.to_coco()",
     "tojson": "prediction.to_coco()",
+    "xyxy": "[i.box for i in prediction.instances], as (top, left, bottom, right)",
 }
 """What other libraries call something of a prediction, and what it is here."""
 

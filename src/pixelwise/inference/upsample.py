@@ -91,6 +91,10 @@ def decide(logits: Float32Array, size: tuple[int, int]) -> UInt8Array:
     best = upsampled(logits[0], size)
     label_map = np.zeros(size, dtype=np.uint8)
     for id_ in range(1, len(logits)):
+        # A pixel mixes its neighbours' logits with the same weights in every class: one that is
+        # nowhere above the first stays below it.
+        if not (logits[id_] > logits[0]).any():
+            continue
         plane = upsampled(logits[id_], size)
         np.copyto(label_map, np.uint8(id_), where=plane > best)
         best = np.maximum(best, plane)

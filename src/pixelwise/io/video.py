@@ -39,6 +39,10 @@ x264's slower presets make smaller files of one quality, but on two cores they a
 than a clip of 720p lasts; a blurred background compresses well anyway.
 """
 
+QUICK = {"libx264": {"preset": "ultrafast", "crf": "20", "x264-params": "deblock=1"}}
+"""Options for clips that are made to be looked at: of 720p, x264 takes 0.4 times as long as with
+those above, and the file is 1.5 times as large at half a dB less."""
+
 TRANSPARENT = {
     ".webm": ("libvpx-vp9", "yuva420p", ENCODERS[".webm"][0][1] | {"auto-alt-ref": "0"}),
     ".mov": ("prores_ks", "yuva444p10le", {"profile": "4444"}),
@@ -107,6 +111,7 @@ def rewrite(
     out: Path,
     change: Callable[[Iterator[VideoFrame], Clip], Iterator[VideoFrame]],
     transparent: bool = False,
+    quick: bool = False,
 ) -> Clip:
     """Write a clip with its frames changed. Sound is copied, frame times are kept.
 
@@ -120,6 +125,8 @@ def rewrite(
         carry the ``pts`` of its original.
     transparent : bool
         The changed frames have an alpha plane: RGBA, which the encoder is given in its own format.
+    quick : bool
+        Encode with `QUICK`.
 
     Returns
     -------
@@ -151,7 +158,7 @@ def rewrite(
         try:
             with closing(_created(beside)) as target:
                 changed = change(chain([first], frames), clip)
-                _encode(container, target, changed, copies, clip, transparent)
+                _encode(container, target, changed, copies, clip, transparent, quick)
         except need_av().error.FFmpegError as error:
             raise ArgumentError(f"{out}: cannot be written ({error.strerror})") from None
     return clip
@@ -280,6 +287,7 @@ def _encode(
     copies: deque[Any],
     clip: Clip,
     transparent: bool,
+    quick: bool,
 ) -> None:
     source = container.streams.video[0]
     target.metadata.update(container.metadata)
@@ -291,7 +299,7 @@ def _encode(
     if deep and TEN_BITS not in takes and not transparent:
         clip.trouble.append(f"{suffix}: its encoder takes 8 bits, the clip has more")
     video: Any = target.add_stream(name, rate=source.average_rate or 25)
-    video.options = options
+    video.options = QUICK.get(name, options) if quick else options
     context, old = video.codec_context, source.codec_context
     context.height, context.width = clip.size
     context.time_base = source.time_base
@@ -384,6 +392,9 @@ def mix_into(frame: VideoFrame, background: UInt8Array, alpha: Float32Array, rot
 
     background = np.rot90(background, -rotation // 90)
     alpha = np.ascontiguousarray(np.rot90(alpha, -rotation // 90))
+    changed = _box_below_one(alpha)
+    if changed is None:
+        return
     even = background.shape[0] // 2 * 2, background.shape[1] // 2 * 2
     rgb = np.ascontiguousarray(background[: even[0], : even[1]])
     behind = VideoFrame.from_ndarray(rgb, format="rgb24")
@@ -396,12 +407,34 @@ def mix_into(frame: VideoFrame, background: UInt8Array, alpha: Float32Array, rot
         own = pixels_of(plane, kind)
         if size not in shares:  # both colour planes have the same size
             shares[size] = cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR)
-        share = shares[size]
-        new = cv2.resize(pixels_of(other, kind), size, interpolation=cv2.INTER_LINEAR)
+        box = _enlarged_box(changed, alpha.shape, own.shape)
+        share = shares[size][box]
+        new = cv2.resize(pixels_of(other, kind), size, interpolation=cv2.INTER_LINEAR)[box]
+        own = own[box]
         if own.dtype == np.uint8:
             cv2.blendLinear(own, new, share, 1 - share, dst=own)
         else:  # OpenCV blends no 16-bit integers
             own[:] = np.rint(new + share * (own.astype(np.float32) - new))
+
+
+def _box_below_one(alpha: Float32Array) -> tuple[slice, slice] | None:
+    """Return the smallest box around all that is not 1."""
+    below = alpha < 1
+    rows, columns = np.flatnonzero(below.any(axis=1)), np.flatnonzero(below.any(axis=0))
+    if not rows.size:
+        return None
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _enlarged_box(
+    box: tuple[slice, slice], size: tuple[int, ...], other: tuple[int, ...]
+) -> tuple[slice, slice]:
+    """Return where a box lies in an image of another size, with all that it is mixed into."""
+    rows, columns = (
+        slice(max(0, (s.start - 1) * new // old - 1), min(new, -(-(s.stop + 1) * new // old) + 1))
+        for s, old, new in zip(box, size, other, strict=True)
+    )
+    return rows, columns
 
 
 def pixels_of(plane: Any, kind: np.dtype[Any]) -> npt.NDArray[Any]:

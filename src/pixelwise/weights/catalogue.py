@@ -48,9 +48,13 @@ def find_weights(weights: str | Path) -> Traversable:
         return resources.files("pixelwise.weights") / f"{name}{SUFFIX}"
     path = Path(weights)
     if not path.is_file():
-        raise WeightsError(
-            f"{weights}: no such weights; name a file, or one of: {', '.join([*names, *ALIASES])}"
-        )
+        known = f"name a file, or one of: {', '.join([*names, *ALIASES])}"
+        if str(weights).count("/") == 1 and not path.suffix:
+            hub = str(weights).removeprefix("hf:")
+            known += (
+                f"; a model of the hub becomes a file: pixelwise export hf:{hub} --out model.onnx"
+            )
+        raise WeightsError(f"{weights}: no such weights; {known}")
     return path
 
 
