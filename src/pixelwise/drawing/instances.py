@@ -134,11 +134,11 @@ def instance_layer(
 
     Examples
     --------
-    >>> mask = np.zeros((20, 30), dtype=bool)
-    >>> mask[5:15, 5:25] = True
-    >>> colours, share = instance_layer([Instance.of(mask, class_id=1, id=1)], (20, 30))
-    >>> share[0, 0], share[5, 5], share[7, 7], colours[7, 7].tolist()
-    (np.float32(0.0), np.float32(1.0), np.float32(0.5), [242, 60, 60])
+    >>> mask = np.zeros((40, 60), dtype=bool)
+    >>> mask[5:35, 5:55] = True
+    >>> colours, share = instance_layer([Instance.of(mask, class_id=1, id=1)], (40, 60))
+    >>> share[[0, 5, 9], [0, 5, 9]].tolist(), colours[9, 9].tolist()
+    ([0.0, 1.0, 0.5], [242, 60, 60])
     """
     colours, share = np.zeros((*size, 3), dtype=np.uint8), np.zeros(size, dtype=np.float32)
     around = _around(size)
