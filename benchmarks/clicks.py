@@ -92,7 +92,8 @@ def case(name: str, sample: Sample, instance: Instance, predictor: Predictor) ->
     truth = resize_ids(instance.mask.astype(np.uint8), size) > 0
     known = resize_ids((sample.label_map == 255).astype(np.uint8), size) == 0
     prediction = predictor.predict(image)
-    chance = cv2.resize(find_subject(predictor, image).probability, size[::-1])
+    found_there = cv2.resize(find_subject(predictor, image).probability, size[::-1])
+    chance = np.asarray(found_there, dtype=np.float32)
     found = [i.mask for i in prediction.instances or ()]
     found.append(chance > 0.5)
     best = max(found, key=lambda mask: iou(mask, truth, known))

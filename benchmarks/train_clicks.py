@@ -98,7 +98,7 @@ def objects(data: Path, predictor: Predictor) -> Iterator[Case]:
 def _instances(sample: Sample) -> list[Instance]:
     if sample.instances is not None:
         return [i for i in sample.instances if i.class_id != 255 and not i.crowd]
-    return components(sample.label_map, range(1, len(sample.classes)), 1)
+    return components(sample.label_map, list(range(1, len(sample.classes))), 1)
 
 
 def situations(cases: Sequence[Case], rng: np.random.Generator) -> Iterator[Situation]:
@@ -141,7 +141,8 @@ def played(one: Situation) -> tuple[list[Example], list[float]]:
     mask = one.known.mask
     if one.known.box is not None:
         mask = asked(one, [], [])
-    ious, examples = [iou(mask, truth, valued)], []
+    ious = [iou(mask, truth, valued)]
+    examples: list[Example] = []
     on: list[tuple[int, int]] = []
     off: list[tuple[int, int]] = []
     for _ in range(CLICKS):
@@ -153,7 +154,8 @@ def played(one: Situation) -> tuple[list[Example], list[float]]:
             for points in (on, off)
         ]
         described = describe(one.known, regions[0], np.setdiff1d(regions[1], regions[0]))
-        examples.append(tuple(map(torch.from_numpy, (described, one.share, one.weights))))
+        seen, share, weights = map(torch.from_numpy, (described, one.share, one.weights))
+        examples.append((seen, share, weights))
         mask = asked(one, on, off)
         ious.append(iou(mask, truth, valued))
     return examples, ious
@@ -203,7 +205,7 @@ def fitted(examples: Sequence[Example], generator: torch.Generator) -> Layers:
                 either = (weights * (chance + share - chance * share)).sum()
                 losses.append(entropy + 1 - both / either)
             optimizer.zero_grad()
-            torch.stack(losses).mean().backward()
+            torch.stack(losses).mean().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
     return _folded(network, mean, deviation)
@@ -214,7 +216,7 @@ def _folded(network: nn.Sequential, mean: Tensor, deviation: Tensor) -> Layers:
     layers: Layers = []
     with torch.no_grad():
         for linear in (layer for layer in network if isinstance(layer, nn.Linear)):
-            weights, bias = linear.weight.T, linear.bias
+            weights, bias = linear.weight.T.clone(), linear.bias.clone()
             if not layers:
                 weights = weights / deviation[:, None]
                 bias = bias - mean @ weights
@@ -265,7 +267,7 @@ def main() -> None:
             for i, pair in enumerate(layers)
             for kind, array in zip(("weights", "bias"), pair, strict=True)
         }
-        np.savez(options.out, **stored)
+        np.savez(options.out, **stored)  # type: ignore[arg-type]
         print(f"round {number} learnt, {time.perf_counter() - started:.0f} s", flush=True)
 
 

@@ -149,11 +149,11 @@ def predict(
     if TABLE in (save or ()):
         if camera is not None or len(inputs or ()) != 1 or out is None or save != [TABLE]:
             raise ArgumentError("--save parquet: expected one INPUT, --out, and no other --save")
-        options = {"classes": names, "least_score": least_score, "min_area": min_area}
-        options |= {"tta": views, "bands": _numbers(bands)}
-        job = {"weights": weights, "part": part, "device": device, "engine": engine}
-        job |= {"workers": workers, "address": address}
-        _table(inputs[0] if inputs else "", out, options, job, retry_failed)
+        options: dict[str, Any] = {"classes": names, "tta": views, "bands": _numbers(bands)}
+        options |= {"least_score": least_score, "min_area": min_area}
+        how: dict[str, Any] = {"weights": weights, "part": part, "device": device}
+        how |= {"engine": engine, "workers": workers, "address": address}
+        _table(inputs[0] if inputs else "", out, options, how, retry_failed)
         return
     # For clips on one thread: decoding, drawing and encoding have theirs.
     threads = 1 if any(is_video(text) for text in inputs or ()) else None
@@ -182,7 +182,7 @@ def predict(
 
 
 def _table(
-    source: str, target: str, options: dict[str, Any], job: dict[str, Any], retry_failed: bool
+    source: str, target: str, options: dict[str, Any], how: dict[str, Any], retry_failed: bool
 ) -> None:
     """Write tables of what is found in the images of a folder or URL."""
     from pixelwise.errors import missing_extra
@@ -194,7 +194,7 @@ def _table(
     except ModuleNotFoundError as error:
         raise missing_extra("--save parquet", str(error.name), "table") from None
     summary = predict_table(
-        TableJob(source, target, options=Options(**options), **job), retry_failed=retry_failed
+        TableJob(source, target, options=Options(**options), **how), retry_failed=retry_failed
     )
     known = f"; {summary.known:,} had rows already" if summary.known else ""
     print(f"predicted {summary.predicted:,} images into {target}{known}")

@@ -80,8 +80,8 @@ class Known:
     @cached_property
     def centres(self) -> Float64Array:
         """Mean (row, column) of each region, (K, 2) float64."""
-        rows, columns = np.indices(self.tree.leaves.shape, dtype=np.float32)
-        return np.stack([self.mean(rows), self.mean(columns)], axis=1)
+        places: Float32Array = np.indices(self.tree.leaves.shape, dtype=np.float32)
+        return np.stack([self.mean(places[0]), self.mean(places[1])], axis=1)
 
     @cached_property
     def paths(self) -> tuple[csr_array, csr_array, csr_array]:
