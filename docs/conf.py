@@ -38,6 +38,8 @@ napoleon_google_docstring = False
 napoleon_use_rtype = False
 python_maximum_signature_line_length = 70
 default_role = "literal"
+smartquotes = False  # an option stays --option
+toc_object_entries_show_parents = "hide"
 
 html_theme = "sphinx_book_theme"
 html_title = "pixelwise"
@@ -46,6 +48,7 @@ html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
+    "navbar_persistent": [],  # the search stands in the sidebar
     "show_toc_level": 2,
     "use_download_button": False,
     "use_fullscreen_button": False,

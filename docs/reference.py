@@ -109,7 +109,7 @@ def api_index() -> str:
         "",
     ]
     for title, names in chapters.items():
-        text += [f"## {title}", "", "| name | |", "|---|---|"]
+        text += [f"## {title}", "", "| name | what it does |", "|---|---|"]
         for name in names:
             first = " ".join(documentation(name).split("\n\n")[0].split())
             text.append(f"| [{name}]({name}.md) | {first.replace('|', '&#124;')} |")
@@ -119,7 +119,7 @@ def api_index() -> str:
 
 def options_table(command: Any) -> list[str]:
     """Return the rows of a command's arguments and options."""
-    rows = ["| option | | default |", "|---|---|---|"]
+    rows = ["| option | what it does | default |", "|---|---|---|"]
     for parameter in command.params:
         named = parameter.opts if parameter.param_type_name == "option" else ()
         names = ", ".join(f"`{name}`" for name in (*named, *(parameter.secondary_opts or ())))
@@ -166,7 +166,7 @@ def weights_page(name: str) -> str:
     text = [f"# {name}", "", "```", f"pixelwise predict photo.jpg --weights {name} --out masks"]
     if card.get("task") == "boundary":
         text[-1] = "pixelwise regions photo.jpg --out parts"
-    text += ["```", "", "| | |", "|---|---|", f"| size | {size} |"]
+    text += ["```", "", "| card | |", "|---|---|", f"| size | {size} |"]
     text.append(f"| classes | {', '.join(names)} |")
     for key, value in card.items():
         if isinstance(value, str | int | float | bool) and value not in ("", False):

@@ -1,7 +1,6 @@
 import pixelwise
 
-prediction = pixelwise.predict("photo.jpg")
-picture = pixelwise.overlay(
-    pixelwise.read_image("photo.jpg"), prediction.label_map, prediction.classes
-)
+image = pixelwise.read_image("photo.jpg")
+found = pixelwise.predict(image)
+picture = pixelwise.overlay(image, found.label_map, found.classes)
 pixelwise.write_image("picture.jpg", picture)

@@ -1,6 +1,6 @@
 import pixelwise
 from pixelwise.drawing import overlay_instances
 
-prediction = pixelwise.predict("photo.jpg")
-picture = overlay_instances(pixelwise.read_image("photo.jpg"), prediction.instances)
+image = pixelwise.read_image("photo.jpg")
+picture = overlay_instances(image, pixelwise.predict(image).instances)
 pixelwise.write_image("picture.jpg", picture)

@@ -1,4 +1,5 @@
 import pixelwise
 
-image = pixelwise.read_image("photo.jpg")
-pixelwise.draw_kinds(image, ["semantic", "instance", "regions"]).save("picture.jpg", quality=90)
+kinds = ["semantic", "instance", "regions"]
+picture = pixelwise.draw_kinds(pixelwise.read_image("photo.jpg"), kinds)
+picture.save("picture.jpg", quality=90)

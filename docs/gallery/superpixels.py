@@ -2,4 +2,5 @@ import pixelwise
 from pixelwise.drawing import outline_regions
 
 image = pixelwise.read_image("photo.jpg")
-pixelwise.write_image("picture.jpg", outline_regions(image, pixelwise.superpixels(image, 200)))
+picture = outline_regions(image, pixelwise.superpixels(image, 200))
+pixelwise.write_image("picture.jpg", picture)
