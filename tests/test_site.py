@@ -57,7 +57,10 @@ def blocks(page: Path) -> list[str]:
 
 @pytest.fixture
 def folder(
-    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shapes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Path:
     """A folder with the files that the pages name."""
     pixelwise.convert(shapes, tmp_path / "labelme", "labelme", say=str)
