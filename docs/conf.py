@@ -10,8 +10,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "src")]
 
-import pixelwise  # noqa: E402
 import reference  # noqa: E402
+
+import pixelwise  # noqa: E402
 
 reference.write_pages(HERE / "made")
 
