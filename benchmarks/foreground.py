@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from timing import ROOT, machine
+from timing import ROOT, machine, write_figures
 
 from pixelwise import ClassMap, Predictor, find_subject, open_dataset, read_image
 from pixelwise.classes import VOC
@@ -65,7 +65,8 @@ def davis(data: Path) -> dict[str, Callable[[], Iterator[Truth]]]:
 
 def report(
     title: str, predictor: Predictor, photos: Iterator[Truth], names: tuple[str, ...]
-) -> None:
+) -> dict[str, float]:
+    """Print the scores of some photos and return them."""
     both, union, count, edges = 0, 0, 0, np.zeros((2, 6), np.int64)
     for image, truth, labelled in photos:
         found = find_subject(predictor, image, names).alpha(image) > 0.5
@@ -75,6 +76,7 @@ def report(
         count += 1
     f1 = BoundaryScores(edges, ClassMap(("background", "subject"))).per_class_f1[1]
     print(f"{title}: IoU {both / union:.4f}, boundary F1 {f1:.4f} ({count} photos)", flush=True)
+    return {"iou": both / union, "boundary_f1": float(f1), "photos": count}
 
 
 def main() -> None:
@@ -82,6 +84,7 @@ def main() -> None:
     parser.add_argument("data", nargs="?", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--weights", default="voc")
     parser.add_argument("--only", choices=("salient", "people", "classes", "all", "davis"))
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
     predictor, data = Predictor.load(options.weights, instances=False), options.data
     print(f"{predictor.card.name}, seen at {predictor.card.side} px; {machine()}")
@@ -92,9 +95,12 @@ def main() -> None:
         "all": (partial(subjects, data), ("all",)),
         **{name: (read, ("all",)) for name, read in davis(data).items()},
     }
+    figures: dict[str, object] = {}
     for name, (read, wanted) in tasks.items():
         if options.only in (None, name.partition(" ")[0]):
-            report(name, predictor, read(), wanted)
+            figures[name] = report(name, predictor, read(), wanted)
+    if options.json is not None:
+        write_figures(options.json, figures, weights=predictor.card.name)
 
 
 if __name__ == "__main__":

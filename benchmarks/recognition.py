@@ -12,7 +12,6 @@ classes exist; what else the photos show is background then.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -23,7 +22,7 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 from instances import come_apart, covered, photo_pairs
-from timing import ROOT, machine, paired
+from timing import ROOT, machine, paired, write_figures
 
 from pixelwise import Predictor
 from pixelwise.classes import VOC as CLASSES
@@ -390,7 +389,7 @@ def main() -> None:
     parser.add_argument("--weights", default="voc", help="a name or a file")
     parser.add_argument("--side", type=int, help="another longer side than the card's, px")
     parser.add_argument("--threshold", type=float, help="another score threshold than the card's")
-    parser.add_argument("--only", choices=FIGURES, help="one figure")
+    parser.add_argument("--only", choices=FIGURES, action="append", help="these figures")
     parser.add_argument("--limit", type=int, help="photos of each set, for a try")
     parser.add_argument("--threads", type=int, help="all cores if not given")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
@@ -404,14 +403,13 @@ def main() -> None:
     predictor = replace(predictor, card=card)
     answers = Answers(predictor, options.data, options.limit, options.threads)
     print(header(answers), flush=True)
-    found = {}
-    for name in [options.only] if options.only else FIGURES:
+    found: dict[str, object] = {}
+    for name in options.only or FIGURES:
         figure = FIGURES[name](answers)
         show(figure)
         found[name] = plain(figure)
     if options.json is not None:
-        content = {"weights": card.name, "conditions": header(answers), "figures": found}
-        options.json.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        write_figures(options.json, found, weights=card.name, conditions=header(answers))
 
 
 if __name__ == "__main__":

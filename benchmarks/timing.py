@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+import json
 import os
 import platform
+import shlex
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -46,3 +50,23 @@ def machine() -> str:
             (s.partition(":")[2].strip() for s in lines if s.startswith("model name")), name
         )
     return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def write_figures(path: Path, figures: dict[str, object], **about: object) -> None:
+    """Write what a benchmark measured as JSON, with the day, the machine and the command.
+
+    ``docs/figures.py`` makes the tables of the README from such files.
+    """
+    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *_without_paths()])
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    content = {"date": today, "machine": machine(), "command": command, **about, "figures": figures}
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _without_paths() -> list[str]:
+    """Return the arguments but ``--json FILE``; a folder elsewhere by its last part alone."""
+    arguments = list(sys.argv[1:])
+    if "--json" in arguments:
+        at = arguments.index("--json")
+        del arguments[at : at + 2]
+    return [Path(a).name if Path(a).is_absolute() else a for a in arguments]

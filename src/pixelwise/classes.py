@@ -13,7 +13,14 @@ from pixelwise.errors import ArgumentError
 UInt8Array = npt.NDArray[np.uint8]
 
 VOID = 255
-"""The ignored id of every label map; a file format's own void is translated on reading."""
+"""The ignored id of every label map; a file format's own void is translated on reading.
+
+Examples
+--------
+>>> label_map = np.array([[0, 0], [15, VOID]], np.uint8)
+>>> (label_map != VOID).mean()  # the share of labelled pixels
+np.float64(0.75)
+"""
 
 BACKGROUND = ("background", "0")
 """Names of class 0 where it stands for what no object covers: formats of objects may forget it."""
@@ -173,6 +180,13 @@ class ClassMap:
 
 
 VOC = ClassMap.of(VOC_NAMES)
+"""The 21 classes of PASCAL VOC with their colours.
+
+Examples
+--------
+>>> VOC.index("dog"), VOC.names[15], VOC.colours[15]
+(12, 'person', (192, 128, 128))
+"""
 
 CITYSCAPES = ClassMap(
     (

@@ -24,7 +24,19 @@ from pathlib import Path
 
 
 class PixelwiseError(Exception):
-    """Base of every error that pixelwise raises on purpose."""
+    """Base of every error that pixelwise raises on purpose.
+
+    Its text is one line that says what was expected, what came, where, and how to fix it.
+
+    Examples
+    --------
+    >>> import pixelwise
+    >>> try:
+    ...     pixelwise.read_image("absent.jpg")
+    ... except pixelwise.PixelwiseError as error:
+    ...     print(type(error).__name__, "absent.jpg" in str(error))
+    ImageFileError True
+    """
 
 
 class DataError(PixelwiseError):

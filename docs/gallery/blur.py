@@ -1,0 +1,3 @@
+import pixelwise
+
+pixelwise.blur("photo.jpg", "picture.jpg", strength=3)
