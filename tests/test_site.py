@@ -101,7 +101,7 @@ def test_the_names_in_the_code_of_pages_exist(page: Path) -> None:
 def test_each_public_name_has_a_page_with_an_example(reference: ModuleType) -> None:
     pages = reference.pages()
     names = set(reference.public_names())
-    assert names == set(pixelwise.__all__) - {"__version__"}
+    assert names == set(dir(pixelwise)) - {"__version__"}
     for name in names:
         assert f"pixelwise.{name}" in pages[f"api/{name}.md"]
         assert f"({name}.md)" in pages["api/index.md"]

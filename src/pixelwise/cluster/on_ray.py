@@ -54,7 +54,7 @@ def run(job: Job, parts: Iterable[Sequence[str]]) -> Iterator[tuple[int, int]]:
     started = not ray.is_initialized()
     if started:
         # Actors live in the environment that the driver lives in.
-        ray.init(address=job.address, log_to_driver=False, logging_level="error")
+        ray.init(address=job.address, log_to_driver=False, logging_level=logging.ERROR)
     try:
         # Its lines of information are none that a person asked for.
         logging.getLogger("ray.data").setLevel(logging.ERROR)
