@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from pixelwise.errors import DataError, ImageFileError, missing_extra
 from pixelwise.io.files import written_whole
-from pixelwise.io.image import is_image_file
+from pixelwise.io.image import IMAGE_SUFFIXES
 
 T = TypeVar("T")
 
@@ -140,7 +140,7 @@ def _images_below(folder: Path, below: str) -> Iterator[str]:
                 continue
             if entry.is_dir():
                 folders.append(entry.name)
-            elif is_image_file(Path(entry.name)):
+            elif _is_image(entry.name):
                 yield f"{below}{entry.name}"
     for name in sorted(folders):
         yield from _images_below(folder / name, f"{below}{name}/")
@@ -162,12 +162,12 @@ class RemoteStore:
 
     def images(self) -> Iterator[str]:
         """See `Store`. Of S3 one page of a thousand names is held, of others one folder."""
-        paged = PAGES.get(self._protocol())
-        start = len(self._path) + 1
+        listed = PAGES.get(self._protocol(), _by_folder)(self._files, self._path)
+        start = len(self._path.rstrip("/")) + 1
         found = False
-        for path in (paged or _by_folder)(self._files, self._path):
+        while (path := self._asked("", lambda: next(listed, None), tries=1)) is not None:
             name = path[start:]
-            if is_image_file(Path(name)) and not any(p.startswith(".") for p in name.split("/")):
+            if _is_image(name):
                 found = True
                 yield name
         if not found and not self._asked("", lambda: self._files.exists(self._path)):
@@ -217,10 +217,13 @@ class RemoteStore:
     def _whole(self, name: str) -> str:
         return f"{self._path}/{name}"
 
-    def _asked(self, name: str, ask: Callable[[], T]) -> T:
-        """Ask the storage, again after an error that may pass; translate what it says."""
+    def _asked(self, name: str, ask: Callable[[], T], tries: int = TRIES) -> T:
+        """Ask the storage, again after an error that may pass; translate what it says.
+
+        A listing is asked once: half of one must not pass for all of it.
+        """
         where, said = f"{self.root}/{name}" if name else self.root, ""
-        for _ in range(TRIES):
+        for _ in range(tries):
             try:
                 return ask()
             except FileNotFoundError:
@@ -232,7 +235,13 @@ class RemoteStore:
                 if "redentials" in f"{type(error).__name__} {error}":
                     raise DataError(f"{where}: no credentials ({error})") from None
                 said = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"{where}: {said} (asked {TRIES} times)")
+        raise DataError(f"{where}: {said}")
+
+
+def _is_image(name: str) -> bool:
+    """Return whether this is the name of an image, neither hidden nor in a hidden folder."""
+    hidden = name.startswith(".") or "/." in name
+    return not hidden and f".{name.rpartition('.')[2].lower()}" in IMAGE_SUFFIXES
 
 
 def _by_folder(files: Any, path: str) -> Iterator[str]:
