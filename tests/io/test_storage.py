@@ -51,7 +51,10 @@ def test_a_store_in_memory_is_as_a_folder(tmp_path: Path) -> None:
             list(open_store(f"{store.root}/nothing").images())
 
 
-class Million(fsspec.AbstractFileSystem):  # type: ignore[misc]
+FileSystem: Any = fsspec.AbstractFileSystem
+
+
+class Million(FileSystem):  # type: ignore[misc]
     """A thousand folders with a thousand images each."""
 
     protocol = "million"
