@@ -18,6 +18,7 @@ Times are of one image at a time, without decoding, in one process that may use 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -43,6 +44,7 @@ from pixelwise.metrics.regions import (
     undersegmentation_error,
     variation_of_information,
 )
+from pixelwise.metrics.thinning import thin
 from pixelwise.regions import hierarchy, superpixels
 from pixelwise.samples import BoolArray, Float32Array, Int32Array, Int64Array, UInt8Array
 
@@ -90,9 +92,7 @@ def evaluate_cuts(
 
 def _thin(region_map: Int32Array) -> BoolArray:
     # Equal to the `Boundaries` of the ground truth files.
-    from skimage.morphology import thin
-
-    return np.asarray(thin(region_boundaries(region_map)), dtype=np.bool_)
+    return thin(region_boundaries(region_map))
 
 
 def boundaries(photos: list[BsdsSample], pool: ProcessPoolExecutor) -> None:
@@ -240,7 +240,8 @@ def main() -> None:
     photos = read_bsds(options.data, options.split)
     photos = photos[:: max(1, len(photos) // options.n)] if options.n else photos
     print(f"{options.data.name} {options.split}: {len(photos)} photos")
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    # A forked process would wait for ever for OpenCV's threads, which stay with its parent.
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
         for name in options.parts or PARTS:
             PARTS[name](photos, pool)
 
