@@ -246,7 +246,6 @@ def test_an_unknown_encoder_or_size_is_an_error() -> None:
             "unknown encoder 'resnet50'; there is: none, effic",
         ),
         ({"encoder": LITE, "size": "base"}, r"one size, got 'base'"),
-        ({"encoder": LITE, "task": "boundary"}, "has its own"),
         ({"encoder_rate": 2}, r"encoder_rate: expected 0..1, got 2"),
     ):
         with pytest.raises(ArgumentError, match=message):

@@ -158,7 +158,9 @@ def predict(
     # For clips on one thread: decoding, drawing and encoding have theirs.
     threads = 1 if any(is_video(text) for text in inputs or ()) else None
     if camera is None and not inputs:
-        raise ArgumentError("predict what? Give an image, a folder or a clip, or --camera 0")
+        raise ArgumentError(
+            "INPUT: expected an image, a folder, a clip or --camera 0. See pixelwise predict --help"
+        )
     if inputs and camera is None and named_camera(inputs[0]):
         raise ArgumentError(f"{inputs[0]}: no such file. A camera is --camera 0")
     if camera is not None and (inputs or save or min_area or tta or bands):

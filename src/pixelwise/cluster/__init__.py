@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pixelwise.cluster.job import Job, Summary, predict_table
+from pixelwise.cluster.job import Job
 from pixelwise.cluster.redraw import draw_row
+from pixelwise.cluster.table import Summary, predict_table
 
 __all__ = ["Job", "Summary", "draw_row", "predict_table"]

@@ -21,7 +21,7 @@ def part_id(paths: Iterable[str]) -> str:
     Examples
     --------
     >>> part_id(["a.jpg", "b.jpg"])
-    '1ed0d5d0a9ad1b8b'
+    'f7199d4ec1aed67f'
     """
     return hashlib.sha256("\n".join(paths).encode()).hexdigest()[:16]
 
@@ -58,6 +58,10 @@ class Done:
 
     def __init__(self, store: Store, facts: Mapping[str, Any], *, retry: bool = False) -> None:
         self.failed = 0
+        # What a killed run was writing; see `written_whole`.
+        for unfinished in (f".{IMAGE_PARTS}", f".{INSTANCE_PARTS}"):
+            for part in store.names(unfinished):
+                store.remove(part)
         parts = store.names(IMAGE_PARTS)
         found = [self._read(store, part, facts, retry) for part in parts]
         for part in store.names(INSTANCE_PARTS):

@@ -54,7 +54,8 @@ INSTANCES = pa.schema(
         ("rle", pa.string()),
     ]
 )
-"""``id`` 1, 2, ... within the image; the box excludes its bottom and right; COCO's RLE."""
+"""``id`` 1, 2, ... within the image; the box excludes its bottom and right; COCO's RLE. Scores have
+four digits: further ones depend on how many threads a network runs on."""
 
 
 def image_row(path: str, prediction: Prediction) -> Row:
@@ -91,7 +92,7 @@ def instance_rows(path: str, prediction: Prediction) -> list[Row]:
                 "id": instance.id,
                 "class_id": instance.class_id,
                 "class": names[instance.class_id],
-                "score": instance.score,
+                "score": round(instance.score, 4),
                 "top": top,
                 "left": left,
                 "bottom": bottom,

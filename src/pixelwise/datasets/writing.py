@@ -65,7 +65,7 @@ def write_samples(
     >>> with TemporaryDirectory() as folder:
     ...     target = write_samples([sample], f"{folder}/coco", "coco")
     ...     open_dataset(target, "train", say=str)[0]
-    Sample('a', 8 x 9, cat, 1 instances)
+    Sample('a', 8 x 9, cat)
     """
     kind = writer_of(to)
     target, writer, names = Path(target), None, set[str]()
