@@ -3,7 +3,7 @@
     python docs/gallery/make.py [NAME ...]
 
 The code reads ``photo.jpg`` and writes ``picture.jpg``; the photo is a cat that comes with
-scikit-image, for `kinds` and `instances` beside its mirror image. Pictures go to
+scikit-image, for `kinds` and `instances` an astronaut beside her mirror image. Pictures go to
 ``docs/images/gallery``, that of `kinds` to ``docs/images/kinds.jpg``, which the README shows.
 """
 
@@ -22,7 +22,7 @@ from PIL import Image
 HERE = Path(__file__).parent
 IMAGES = HERE.parent / "images"
 TWO = ("kinds", "instances")
-"""Pictures of two cats, since one says nothing of instances."""
+"""Pictures of two persons, since one says nothing of instances."""
 
 
 def names() -> list[str]:
@@ -32,9 +32,8 @@ def names() -> list[str]:
 
 def make(name: str, target: Path) -> None:
     """Run the code of one picture in a folder of its own and keep what it wrote."""
-    cat = skimage.data.chelsea()
-    near = cat[:, 100:]
-    photo = np.hstack([near, near[:, ::-1]]) if name in TWO else cat
+    near = skimage.data.astronaut()[:300, 60:370]
+    photo = np.hstack([near, near[:, ::-1]]) if name in TWO else skimage.data.chelsea()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         Image.fromarray(photo).save("photo.jpg", quality=95)
         runpy.run_path(str(HERE / f"{name}.py"))
