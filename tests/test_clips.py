@@ -76,7 +76,7 @@ def test_the_command_takes_a_camera(tmp_path: Path) -> None:
     assert len(pictures(out)) == 3
     done = call("predict", clip, "--camera", "0", "--weights", toy)
     assert done.stderr.startswith("pixelwise: --camera takes no other input")
-    assert call("predict").stderr.startswith("pixelwise: predict what?")
+    assert "INPUT: expected an image" in run("predict").stderr
 
 
 def test_a_clip_is_drawn_as_its_frames_are() -> None:

@@ -209,12 +209,12 @@ def test_the_recipe_of_the_weights_voc() -> None:
     assert mains == {"people", "furniture"}
     assert recipe.sources["coco_extra"].options.format == "coco"
     assert recipe.sources["voc2012_aug"].instances == "single"
-    assert (recipe.sources["coco"].repeat, recipe.sources["pets"].repeat) == (0.875, 0.125)
+    assert (recipe.sources["coco"].repeat, recipe.sources["pets"].repeat) == (1.25, 0.125)
     salient = recipe.sources["salient"]
     assert salient.foreground == "only"
     assert len(set(salient.set_aside)) == 100
     settings = Settings.of(recipe.settings)
-    assert (settings.rare_share, settings.copy_paste, settings.instance_share) == (0.2, 0.3, 0.5)
+    assert (settings.rare_share, settings.copy_paste, settings.instance_share) == (0.3, 0.3, 0.5)
     assert [replace(settings, epochs=60).crop_in(epoch) for epoch in (0, 59)] == [224, 352]
 
 
