@@ -215,7 +215,7 @@ def test_the_recipe_of_the_weights_voc() -> None:
     assert len(set(salient.set_aside)) == 100
     settings = Settings.of(recipe.settings)
     assert (settings.rare_share, settings.copy_paste, settings.instance_share) == (0.3, 0.3, 0.5)
-    assert [replace(settings, epochs=60).crop_in(epoch) for epoch in (0, 59)] == [224, 352]
+    assert [replace(settings, epochs=60).crop_in(epoch) for epoch in (0, 59)] == [288, 416]
 
 
 def by_hand(folder: Path, label_map: UInt8Array) -> Path:
