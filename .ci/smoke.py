@@ -22,7 +22,7 @@ def command(*words: str) -> str:
 
 
 def main() -> None:
-    """Predict, blur, check."""
+    """Predict, divide into regions, convert; list the weights."""
     if ROOT in Path(pixelwise.__file__).parents:
         raise SystemExit("pixelwise is imported from the checkout, not from the package")
     package = files("pixelwise")
@@ -33,11 +33,13 @@ def main() -> None:
         photo = Path(folder, "photo.png")
         image = np.random.default_rng(0).integers(0, 255, (60, 80, 3)).astype(np.uint8)
         pixelwise.write_image(photo, image)
-        command("predict", str(photo), "--out", folder)
-        if pixelwise.read_label_map(Path(folder, "photo_instances.png")).shape != (60, 80):
+        out = Path(folder, "out")
+        command("predict", str(photo), "--out", str(out))
+        if pixelwise.read_label_map(out / "photo.png").shape != (60, 80):
             raise SystemExit("predict wrote a map of another size")
-        command("regions", str(photo), "--out", folder)
-        command("check", str(draw_shapes(Path(folder, "shapes"), train=2, val=1, size=(32, 32))))
+        command("regions", str(photo), "--out", str(out))
+        shapes = draw_shapes(Path(folder, "shapes"), train=2, val=1, size=(32, 32))
+        command("convert", str(shapes), "--to", "coco", "--out", str(Path(folder, "coco")))
     if "voc" not in command("weights"):
         raise SystemExit("the bundled weights are not listed")
 
