@@ -234,8 +234,6 @@ def course_list(language: str, start: str) -> str:
     course = ROOT / "docs" / "course"
     names = sorted(path.stem for path in (course / language).glob("*.ipynb"))
     listed = [f"{start}course/{language}/{name}" for name in names]
-    if (course / "README.md").exists() and language == "en":
-        listed.append("course/README")
     return "\n".join(["```{toctree}", "", *listed, "```", ""]) if listed else "\n"
 
 

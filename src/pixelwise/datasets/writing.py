@@ -21,12 +21,12 @@ def write_samples(
     samples: Iterable[Sample],
     target: str | Path,
     to: str,
-    split: str = "train",
+    split: str | Callable[[Sample], str] = "train",
     *,
     image_path: Callable[[Sample], Path] | None = None,
     lossy: bool = False,
 ) -> Path:
-    """Write samples as a data set of one split: images and their annotations.
+    """Write samples as a data set: images and their annotations.
 
     Parameters
     ----------
@@ -36,7 +36,8 @@ def write_samples(
         A folder that does not exist yet, or is empty. It appears when it is complete.
     to : str
         One of `FORMATS` that is written.
-    split : str
+    split : str or callable
+        The split of all samples, or a function that returns the split of each.
     image_path : callable, optional
         Returns the file of a sample's image, which is copied unchanged; if not given, the images
         are written as PNG.
@@ -81,7 +82,8 @@ def write_samples(
             if sample.name in names:
                 raise DataError(f"{sample.name}: two samples have this name; rename one")
             names.add(sample.name)
-            writer.add(_item(sample, split, image_path))
+            place = split(sample) if callable(split) else split
+            writer.add(_item(sample, place, image_path))
         if writer is None:
             raise ArgumentError("write_samples: expected at least one sample, got none")
         writer.close()
