@@ -27,7 +27,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
 ]
-exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_build", "**/.ipynb_checkpoints", "course/source", "course/data"]
 
 nb_execution_mode = "off"
 myst_enable_extensions = ["colon_fence", "dollarmath", "attrs_inline"]
