@@ -40,6 +40,18 @@ def test_each_format_gives_the_samples_back(tmp_path: Path, to: str) -> None:
             assert sorted(i.class_id for i in after.instances or ()) == [1, 2]
 
 
+def test_a_function_names_the_split_of_each_sample(tmp_path: Path) -> None:
+    given = [sample("a"), sample("bb"), sample("ccc")]
+    written = write_samples(
+        given, tmp_path / "set", "voc", lambda s: "val" if s.name == "bb" else "train"
+    )
+    names = {
+        split: tuple(s.name for s in open_dataset(written, split, say=str))
+        for split in ("train", "val")
+    }
+    assert names == {"train": ("a", "ccc"), "val": ("bb",)}
+
+
 def test_image_files_are_copied_where_there_are_some(tmp_path: Path) -> None:
     file = tmp_path / "photo.jpeg"
     file.write_bytes(b"any bytes")

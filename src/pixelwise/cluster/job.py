@@ -30,7 +30,7 @@ class Job:
     engine : str
         One of `ENGINES`: ``threads`` of this process, or ``ray``.
     workers : int, optional
-        Networks at once on Ray; as many as there are free processors, but for one, if not given.
+        Networks at once on Ray; as many as there are processors, one less on a cluster that is there.
     address : str, optional
         Of a Ray cluster; a new one on this machine if not given.
     part : int

@@ -16,7 +16,11 @@ WAVE = 400
 """Parts that are handed to Ray at once: a listing of millions is never held."""
 
 SPARE = 1
-"""Processors left to Ray's own readers: with all of them taken by actors it waits for ever."""
+"""Processors that no actor takes: with all of them taken Ray Data waits for ever for its readers.
+
+Ray only counts them. On a cluster of one's own one more is counted than there is, since what reads
+here is names; on another's one is left free.
+"""
 
 
 class Network:
@@ -54,7 +58,10 @@ def run(job: Job, parts: Iterable[Sequence[str]]) -> Iterator[tuple[int, int]]:
     started = not ray.is_initialized()
     if started:
         # Actors live in the environment that the driver lives in.
-        ray.init(address=job.address, log_to_driver=False, logging_level=logging.ERROR)
+        joins = job.address or os.environ.get("RAY_ADDRESS")
+        cores = max(job.workers or 0, os.cpu_count() or 1)
+        own = {} if joins else {"num_cpus": cores + SPARE}
+        ray.init(address=job.address, log_to_driver=False, logging_level=logging.ERROR, **own)
     try:
         # Its lines of information are none that a person asked for.
         logging.getLogger("ray.data").setLevel(logging.ERROR)

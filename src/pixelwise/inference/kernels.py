@@ -94,6 +94,7 @@ def group_by_kernels(
     seen = logits.shape[1] * card.logits_stride, logits.shape[2] * card.logits_stride
     owner = _owners((enlarged(m, card.stride, seen, inside.shape) for m in masks[kept]), inside)
     class_ids = np.array(ids)[shares[kept].argmax(axis=1)]
+    owner = _with_attached(owner, label_map, class_ids, inside)
     voted = np.where(owner > 0, np.append(0, class_ids)[owner], label_map).astype(np.uint8)
     return voted, instances_by_score(owner, scores[kept], class_ids, card.score_threshold)
 
@@ -228,6 +229,40 @@ def _owners(masks: Iterable[Float32Array], inside: BoolArray) -> Int32Array:
         owner[surer] = k
         best[surer] = mask[surer]
     return owner
+
+
+def _with_attached(
+    owner: Int32Array, label_map: UInt8Array, class_ids: Int64Array, inside: BoolArray
+) -> Int32Array:
+    """Add to each instance what is of its class, is no other's, and touches it most.
+
+    A mask of few cells ends before a large body does; the class knows that the rest is body, too.
+    """
+    import os
+    LIM=float(os.environ.get("ATT","0"))
+    if LIM==0: return owner
+    count, areas = cv2.connectedComponents((inside & (owner == 0)).view(np.uint8), connectivity=4)
+    if count < 2 or not len(class_ids):
+        return owner
+    k = len(class_ids) + 1
+    contacts = np.zeros(count * k, np.int64)
+    for a, b in (((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
+                 ((slice(None), slice(1, None)), (slice(None), slice(None, -1)))):
+        for x, y in ((a, b), (b, a)):
+            here = (areas[x] > 0) & (owner[y] > 0)
+            contacts += np.bincount(areas[x][here] * k + owner[y][here], minlength=count * k)
+    contacts = contacts.reshape(count, k)
+    classes = np.append(0, class_ids)
+    sizes = np.bincount(areas.ravel(), minlength=count)
+    own = np.bincount(owner.ravel(), minlength=k)
+    to = contacts.argmax(axis=1)
+    of_class = np.zeros(count, np.int64)
+    for c in set(class_ids.tolist()):
+        n = np.bincount(areas[(label_map == c)], minlength=count)
+        of_class = np.where(classes[to] == c, n, of_class)
+    ok = (contacts.max(axis=1) > 0) & (of_class > 0.5 * sizes) & (sizes <= LIM * own[to])
+    ok[0] = False
+    return np.where(ok[areas], to[areas], owner).astype(np.int32)
 
 
 def _softmax(logits: Float32Array) -> Float32Array:
