@@ -102,6 +102,20 @@ def test_a_head_is_no_second_person() -> None:
     assert [f[1] for f in found] == [20 * 16 * 16]
 
 
+def test_the_rest_of_a_body_joins_it_and_a_large_area_beside_it_does_not() -> None:
+    body = areas((4, 2, 14, 12))
+    for width, area in ((2, 1920), (10, 1600)):
+        label_map = body.astype(np.uint8)
+        label_map[4:14, 12 : 12 + width] = 1
+        _, found = grouped([body], [0.9], label_map)
+        assert [f[1] for f in found] == [area]
+        # Nor does it matter that a weak cell drew the rest.
+        rest = areas((4, 12, 14, 12 + width))
+        assert [f[1] for f in grouped([body, rest], [0.9, 0.1], label_map)[1]] == [area]
+        label_map[4:14, 12 : 12 + width] = 2
+        assert [f[1] for f in grouped([body], [0.9], label_map)[1]] == [1600]
+
+
 def test_of_two_masks_of_one_instance_the_better_stays() -> None:
     one, other = areas((4, 2, 14, 22)), areas((5, 3, 14, 22))
     _, found = grouped([other, one], [0.5, 0.9], one.astype(np.uint8))

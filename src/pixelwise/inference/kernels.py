@@ -34,6 +34,9 @@ SAME = 0.5
 INSIDE = 0.7
 """Share of a mask that lies in a better one's from which on it is a part of that."""
 
+REST = 0.3
+"""Share of an instance that an area beside it has at most to be a rest of it."""
+
 OWN = -3.0
 """Logit of a mask from which on it may own a pixel that is of an instance class for sure."""
 
@@ -94,8 +97,9 @@ def group_by_kernels(
     seen = logits.shape[1] * card.logits_stride, logits.shape[2] * card.logits_stride
     owner = _owners((enlarged(m, card.stride, seen, inside.shape) for m in masks[kept]), inside)
     class_ids = np.array(ids)[shares[kept].argmax(axis=1)]
-    owner = _with_attached(owner, label_map, class_ids, inside)
     voted = np.where(owner > 0, np.append(0, class_ids)[owner], label_map).astype(np.uint8)
+    good = np.append(False, scores[kept] >= card.score_threshold)[owner]
+    owner = _with_rests(np.where(good, owner, 0), voted, class_ids, is_wanted[voted])
     return voted, instances_by_score(owner, scores[kept], class_ids, card.score_threshold)
 
 
@@ -231,38 +235,36 @@ def _owners(masks: Iterable[Float32Array], inside: BoolArray) -> Int32Array:
     return owner
 
 
-def _with_attached(
+def _with_rests(
     owner: Int32Array, label_map: UInt8Array, class_ids: Int64Array, inside: BoolArray
 ) -> Int32Array:
-    """Add to each instance what is of its class, is no other's, and touches it most.
+    """Add to each instance what is of its class, of no instance, and touches it most.
 
-    A mask of few cells ends before a large body does; the class knows that the rest is body, too.
+    The mask of a large body may end before the body does; what is left of it was drawn by weak
+    cells of its own, or by none. An area that is large beside the instance is rather another one.
     """
-    import os
-    LIM=float(os.environ.get("ATT","0"))
-    if LIM==0: return owner
-    count, areas = cv2.connectedComponents((inside & (owner == 0)).view(np.uint8), connectivity=4)
-    if count < 2 or not len(class_ids):
+    free = inside & (owner == 0)
+    count, areas = cv2.connectedComponents(free.view(np.uint8), connectivity=4)
+    if count == 1 or not owner.any():
         return owner
-    k = len(class_ids) + 1
-    contacts = np.zeros(count * k, np.int64)
-    for a, b in (((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
-                 ((slice(None), slice(1, None)), (slice(None), slice(None, -1)))):
-        for x, y in ((a, b), (b, a)):
-            here = (areas[x] > 0) & (owner[y] > 0)
-            contacts += np.bincount(areas[x][here] * k + owner[y][here], minlength=count * k)
-    contacts = contacts.reshape(count, k)
-    classes = np.append(0, class_ids)
+    wide = len(class_ids) + 1
+    contacts = np.zeros(count * wide, dtype=np.int64)
+    whole, first, last = slice(None), slice(1, None), slice(None, -1)
+    for one, two in (((first, whole), (last, whole)), ((whole, first), (whole, last))):
+        for here, there in ((one, two), (two, one)):
+            touch = (areas[here] > 0) & (owner[there] > 0)
+            pairs = areas[here][touch] * wide + owner[there][touch]
+            contacts += np.bincount(pairs, minlength=count * wide)
+    table = contacts.reshape(count, wide)
+    to = table.argmax(axis=1)
     sizes = np.bincount(areas.ravel(), minlength=count)
-    own = np.bincount(owner.ravel(), minlength=k)
-    to = contacts.argmax(axis=1)
-    of_class = np.zeros(count, np.int64)
-    for c in set(class_ids.tolist()):
-        n = np.bincount(areas[(label_map == c)], minlength=count)
-        of_class = np.where(classes[to] == c, n, of_class)
-    ok = (contacts.max(axis=1) > 0) & (of_class > 0.5 * sizes) & (sizes <= LIM * own[to])
-    ok[0] = False
-    return np.where(ok[areas], to[areas], owner).astype(np.int32)
+    alike = np.bincount(
+        areas.ravel(), np.append(0, class_ids)[to][areas].ravel() == label_map.ravel(), count
+    )
+    joins = (table.max(axis=1) > 0) & (2 * alike > sizes)
+    joins &= sizes <= REST * np.bincount(owner.ravel(), minlength=wide)[to]
+    joins[0] = False
+    return np.where(joins[areas], to[areas], owner).astype(np.int32)
 
 
 def _softmax(logits: Float32Array) -> Float32Array:
