@@ -11,6 +11,7 @@ its outputs.
 """
 
 import argparse
+import os
 import re
 import sys
 from pathlib import Path
@@ -43,7 +44,8 @@ def execute(cells: list[Cell], folder: Path) -> list[nbformat.NotebookNode]:
     code = [nbformat.v4.new_code_cell(text) for kind, text in cells if kind == "code"]
     notebook = nbformat.v4.new_notebook(cells=code)
     client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}})
-    client.execute()
+    # A reader may see warnings of other packages; the course is not about them.
+    client.execute(env={**os.environ, "PYTHONWARNINGS": "ignore"})
     for cell in notebook.cells:
         cell.metadata = {}
         for output in cell.outputs:

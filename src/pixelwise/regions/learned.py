@@ -15,8 +15,11 @@ from pixelwise.samples import Float32Array, Float64Array, Int32Array, UInt8Array
 EDGE_WEIGHTS = "edges"
 """The bundled weights that find boundaries."""
 
-VIEWS = ((0.75, False), (1.0, False), (1.0, True), (1.4, False))
-"""Scale of each view that the network gets, and whether mirrored; the logits are averaged."""
+VIEWS = ((0.8, False), (1.25, True))
+"""Scale of each view that the network gets, and whether mirrored; the logits are averaged.
+
+Two more (0.75, 1, 1.4, and 1 mirrored) took twice as long for the same ODS on 40 images of val.
+"""
 
 
 def learned_boundaries(image: UInt8Array, network: Predictor | None = None) -> Float32Array:

@@ -42,6 +42,7 @@ DEFAULTS = {
     "colour": 0.4,
     "warmup": 0.02,
     "validate_every": 10,
+    "half_size": True,
 }
 """Settings whose defaults differ here; ``scale`` is how much crops are enlarged."""
 
