@@ -77,7 +77,7 @@ SHORT = (
     ("boundaries", "boundaries without labels, BSDS500 val: ODS"),
 )
 NOTE = (
-    "Quality: `val` photos that taught nothing, one confusion matrix per figure, void excluded "
+    "Quality: `val` photos that taught nothing, one confusion matrix per figure but ODS, void excluded "
     "({machine}). Ratios: two-core machines, each named with its day on [the page of all "
     "figures](docs/about/benchmarks.md)."
 )
@@ -93,7 +93,7 @@ SHORT_ZH = (
     ("boundaries", "无标签的边界检测，BSDS500 验证集的 ODS"),
 )
 NOTE_ZH = (
-    "质量指标：都在没有参加训练的验证集照片上测得，每个数字来自一个混淆矩阵，"
+    "质量指标：都在没有参加训练的验证集照片上测得，除 ODS 外，每个数字来自一个混淆矩阵，"
     "不计 void（{machine}）。"
     "速度比值在双核机器上测得，机器和日期见[全部数据](docs/about/benchmarks.md)。"
 )
