@@ -123,7 +123,8 @@ def read_palette(path: str | Path) -> UInt8Array | None:
         The file cannot be read.
     """
     try:
-        with Image.open(path, formats=IMAGE_FORMATS) as picture:
+        where = path if isinstance(path, Path) else Path(path)
+        with where.open("rb") as file, Image.open(file, formats=IMAGE_FORMATS) as picture:
             flat = picture.getpalette("RGB") if picture.mode == "P" else None
     # Pillow's readers meet damaged files with many kinds of exception; all mean the same here.
     except Exception as error:

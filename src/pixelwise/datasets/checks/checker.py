@@ -21,7 +21,8 @@ from pixelwise.datasets.options import ReadOptions
 from pixelwise.datasets.reading import Problem, Reading
 from pixelwise.datasets.registry import FORMATS, find, splits_of
 from pixelwise.datasets.splits import without_unions
-from pixelwise.errors import AmbiguousError, DataError
+from pixelwise.errors import AmbiguousError, DataError, StorageError
+from pixelwise.io.stored_path import locate
 from pixelwise.progress import track
 from pixelwise.samples import Int64Array
 
@@ -69,13 +70,13 @@ def check(
     ...     [finding.kind for finding in check(root, splits=("train",)).findings]
     ['unpaired']
     """
-    started = time.perf_counter()
+    started, path = time.perf_counter(), locate(path)
     try:
-        root, name = find(Path(path), options)
+        root, name = find(path, options)
         there = splits or splits_of(root, name, options)
         datasets, findings = _opened(root, FORMATS[name], there, options)
     except AmbiguousError as error:
-        datasets, findings = [], [_question(error, "", Path(path))]
+        datasets, findings = [], [_question(error, "", path)]
     facts = [_examined(dataset, fast) for dataset in datasets]
     for dataset, seen in zip(datasets, facts, strict=True):
         for place, sample in enumerate(seen):
@@ -91,7 +92,7 @@ def check(
     order = list(KINDS)
     findings.sort(key=lambda finding: order.index(finding.kind))
     return Report(
-        Path(path),
+        path,
         tuple(dataset.found for dataset in datasets),
         {dataset.split: len(dataset) for dataset in datasets},
         tuple(dict.fromkeys(findings)),
@@ -173,6 +174,8 @@ def _opened(
             # Often one question of all splits.
             if asked.text not in {finding.text for finding in findings}:
                 findings.append(asked)
+        except StorageError:
+            raise
         except DataError as error:
             findings.append(Finding("split", split, (root,), str(error)))
         for problem in problems[noted:]:

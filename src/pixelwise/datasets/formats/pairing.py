@@ -134,16 +134,16 @@ def looks_like_mask(path: Path) -> bool:
 
 def folders_seen(root: Path, most: int = 12) -> str:
     """Return the folders that hold images, with their numbers, for people."""
-    found = []
-    for place, folders, files in os.walk(root):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        count = sum(is_image_file(Path(file)) for file in files)
-        if count:
-            where = Path(place).relative_to(root).as_posix()
-            found.append(f"{where}/ ({count:,})")
-        if len(found) > most:
-            return ", ".join([*found[:most], "..."])
-    return ", ".join(found) or "none"
+    found: list[str] = []
+    left = [root] if root.is_dir() else []
+    while left and len(found) <= most:
+        folder = left.pop()
+        inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        if count := sum(map(is_image_file, inside)):
+            found.append(f"{folder.relative_to(root).as_posix()}/ ({count:,})")
+        below = (path for path in inside if not is_image_file(path) and path.is_dir())
+        left += sorted(below, reverse=True)
+    return ", ".join([*found[:most], "..."] if len(found) > most else found) or "none"
 
 
 def _folder(files: Files) -> str:

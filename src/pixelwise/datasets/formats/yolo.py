@@ -354,7 +354,7 @@ def _place(bases: list[Path], place: str, file: Path) -> Path:
     # "../train/images" is how Roboflow writes it, from a folder that is not there; Windows writes
     # backslashes, and exported files the folders of the machine they were made on.
     for base in bases:
-        found = find_below(place, [base], file, Path.exists)
+        found = find_below(place, [base], file, lambda path: path.exists())
         if found is not None:
             return found
     return bases[0] / (PurePosixPath(slashed(place)).name if is_foreign(place) else slashed(place))
@@ -376,12 +376,10 @@ def _images_at(place: Path, bases: list[Path]) -> list[Path]:
 
 def _label_path(image: Path) -> Path:
     """Return where an image's labels are: its last folder ``images`` becomes ``labels``."""
-    parts = list(image.parent.parts)
-    for i in range(len(parts) - 1, -1, -1):
-        if parts[i] == IMAGES:
-            parts[i] = LABELS
-            break
-    return Path(*parts) / f"{image.stem}.txt"
+    for folder in image.parents:
+        if folder.name == IMAGES:
+            return folder.parent / LABELS / image.relative_to(folder).with_suffix(".txt")
+    return image.with_suffix(".txt")
 
 
 def _classes_of(root: Path, entries: tuple[Entry, ...], options: Reading) -> tuple[ClassMap, str]:
