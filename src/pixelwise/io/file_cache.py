@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
@@ -95,24 +96,42 @@ class FileCache:
         found = self._read(key)
         if found is not None:
             return found
-        try:
+        with self._locked(key[:2]):
+            # Another thread or process may have fetched it meanwhile.
+            found = self._read(key)
+            if found is None:
+                found = fetch()
+                self._keep(key, found)
+        return found
+
+    def trim(self) -> None:
+        """Remove what is too much, if the cache held more when it was used before."""
+        if self.folder.exists():
+            with self._room(0):
+                pass
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        """Keep other threads and processes out."""
+        with self._said():
             self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.folder / f"{key[:2]}.lock"):
-                # Another thread or process may have fetched it meanwhile.
-                found = self._read(key)
-                if found is None:
-                    found = fetch()
-                    self._keep(key, found)
-        except StorageError:
-            raise
-        except FileNotFoundError:  # what `fetch` says of the file
-            raise
+            lock = FileLock(self.folder / f"{name}.lock")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """Say what is wrong with the folder or its disk as an error of the family."""
+        try:
+            yield
         except OSError as error:
             raise StorageError(
                 f"{self.folder}: the cache cannot be written ({error.strerror or error}); "
                 f"{CACHE_FOLDER} names another folder, --cache-size bounds it"
             ) from None
-        return found
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / key
@@ -133,20 +152,21 @@ class FileCache:
                 f"a file of {len(content) / 1e6:,.1f} MB does not fit the cache of "
                 f"{self.limit / 1e6:,.1f} MB; say a larger --cache-size"
             )
-        self._make_room(len(content))
-        with written_whole(self._path(key)) as beside:
+        with self._room(len(content)), written_whole(self._path(key)) as beside:
             beside.write_bytes(content)
 
-    def _make_room(self, needed: int) -> None:
-        """Count a file that is going to be written; remove others if there is no room for it."""
+    @contextmanager
+    def _room(self, needed: int) -> Iterator[None]:
+        """Make room for a file, which is written while the context lasts, by one caller alone."""
         counted = self.folder / "size"
-        with FileLock(self.folder / "size.lock"):
+        with self._locked("size"), self._said():
             try:
                 total = int(counted.read_text(encoding="ascii"))
             except (OSError, ValueError):
-                total = self.limit  # nobody counted yet
+                total = self.limit + 1  # nobody counted yet
             if total + needed > self.limit:
                 total = self._evict(max(0, int(KEPT * self.limit) - needed))
+            yield
             counted.write_text(str(total + needed), encoding="ascii")
 
     def _evict(self, most: int) -> int:
@@ -161,7 +181,7 @@ class FileCache:
             if total <= most:
                 break
             try:
-                os.unlink(path)
+                Path(path).unlink()
             except PermissionError:
                 continue  # Windows removes no file that is being read
             except FileNotFoundError:

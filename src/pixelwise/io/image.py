@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pixelwise.errors import ArgumentError, ImageFileError, missing_extra
+from pixelwise.errors import ArgumentError, ImageFileError, StorageError, missing_extra
 from pixelwise.io.bands import (
     MOST_BANDS,
     Levels,
@@ -426,6 +426,8 @@ def read_size(path: str | Path, data: bytes | None = None) -> tuple[tuple[int, i
             width, height = picture.size
     except FileNotFoundError:
         raise ImageFileError(f"{path}: no such file") from None
+    except StorageError:
+        raise
     except Exception as error:
         refuse_bands(read_bytes(path) if data is None else data, path)
         raise ImageFileError(f"{path}: not an image that can be read ({error})") from None

@@ -49,6 +49,9 @@ class Facts:
     version: str = ""
 
 
+OPTIONS: dict[str, dict[str, Any]] = {"s3": {"max_concurrency": 1}}
+"""By scheme. Without this one, s3fs asks for the size of each file before it asks for the file."""
+
 SAFE = "/~!$&'()*+,;=:@"
 """Signs that stand as they are in the path of a web address (RFC 3986)."""
 
@@ -190,7 +193,8 @@ class RemoteStore:
         except ImportError:
             raise missing_extra("reading URLs", "fsspec", "remote") from None
         try:
-            self._files, self._path = fsspec.core.url_to_fs(self.root)
+            options = OPTIONS.get(self.root.partition("://")[0], {})
+            self._files, self._path = fsspec.core.url_to_fs(self.root, **options)
         except (ImportError, ValueError) as error:
             raise DataError(f"{root}: {error}") from None
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from pixelwise.errors import AmbiguousError, DataError, PixelwiseError
+from pixelwise.errors import AmbiguousError, DataError, ImageFileError, LabelError
 from pixelwise.io.image import images_in, is_image_file
 from pixelwise.io.mask import read_levels
 
@@ -126,7 +125,7 @@ def looks_like_mask(path: Path) -> bool:
         return False
     try:
         levels = read_levels(path)
-    except PixelwiseError:
+    except (ImageFileError, LabelError):
         return False
     flat = levels.reshape(-1, levels.shape[2]) if levels.ndim == 3 else levels.reshape(-1, 1)
     return len(np.unique(flat, axis=0)) <= TONES

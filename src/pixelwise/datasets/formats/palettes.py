@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.errors import AmbiguousError, PixelwiseError
+from pixelwise.errors import AmbiguousError, ImageFileError, LabelError
 from pixelwise.io.mask import read_levels, read_palette
 from pixelwise.samples import UInt8Array
 
@@ -79,7 +79,7 @@ def shuffled_palettes(masks: Iterable[Path]) -> Shuffled | None:
 def _palette(path: Path) -> UInt8Array | None:
     try:
         return read_palette(path)
-    except PixelwiseError:  # reported, with its name, when its sample is read
+    except (ImageFileError, LabelError):  # reported, with its name, when its sample is read
         return None
 
 
@@ -93,7 +93,7 @@ def _used(path: Path, palette: UInt8Array) -> list[tuple[int, Colour]]:
     """Return the indices that a mask uses, with their colours."""
     try:
         levels = read_levels(path)
-    except PixelwiseError:
+    except (ImageFileError, LabelError):
         return []
     rows = palette.tolist()
     used = [i for i in np.unique(levels).tolist() if i < len(rows)]

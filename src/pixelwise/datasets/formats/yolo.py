@@ -22,7 +22,7 @@ from pixelwise.datasets.formats.writer import AREAS, Item, Writer, as_instances,
 from pixelwise.datasets.reader import Entry, ImageFiles, Outlines, Truth
 from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.splits import WHOLE, choose_split
-from pixelwise.errors import DataError, LabelError
+from pixelwise.errors import DataError, LabelError, StorageError
 from pixelwise.instances import joined, outlines
 from pixelwise.io.files import is_file
 from pixelwise.io.image import is_image_file
@@ -301,6 +301,8 @@ def _is_yaml(path: Path) -> bool:
     # A file of another tool may be anything; only data.yaml has to be YAML.
     try:
         return bool(_read_yaml(path))
+    except StorageError:
+        raise
     except DataError:
         return False
 
