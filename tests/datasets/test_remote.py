@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
+import tarfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +22,7 @@ from pixelwise import check, convert, open_dataset
 from pixelwise.datasets import draw_shapes, list_splits
 from pixelwise.errors import NotADatasetError, PixelwiseError
 from tests.conftest import call, case, run
+from tests.toy import write_toy
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra remote")
 
@@ -98,6 +102,64 @@ def test_commands_take_a_bucket(bucket: str, small: Path, tmp_path: Path) -> Non
     done = call("evaluate", url, "--predictions", f"{bucket}/predicted")
     assert (done.returncode, done.stderr) == (0, "")
     assert "1.0000" in done.stdout
+
+
+def test_predict_reads_and_writes_urls(small: Path, tmp_path: Path) -> None:
+    weights, photos = write_toy(tmp_path / "toy.onnx"), tmp_path / "photos"
+    shutil.copytree(small / "JPEGImages", photos / "day 1")
+    (photos / "day 1" / "bad.jpg").write_text("no image")
+    files, _ = fsspec.core.url_to_fs("memory://")
+    url, out = put(photos, f"memory://{tmp_path.name}/in"), f"memory://{tmp_path.name}/out"
+    kinds = ("--save", "png", "--save", "json", "--save", "coco", "--weights", weights)
+    done = call("predict", url, "--out", out, *kinds)
+    assert done.returncode == 2
+    assert "bad.jpg: not an image" in done.stderr
+    assert f"predicted 6 images into {out}" in done.stdout
+    done = call("predict", photos, "--out", tmp_path / "out", *kinds)
+    written = [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
+    for path in written:
+        there = files.cat_file(f"/{tmp_path.name}/out/{path.relative_to(tmp_path / 'out')}")
+        if path.suffix == ".png" or path.name == "annotations.json":
+            assert there == path.read_bytes()
+    assert len(files.find(f"/{tmp_path.name}/out")) == len(written) == 13
+    done = call("predict", url, "--out", out, *kinds)
+    assert "predicted 0 images" in done.stdout
+    assert "6 had results already" in done.stdout
+
+
+def test_a_folder_is_not_made_of_a_url(small: Path) -> None:
+    for command in (
+        ("convert", small, "--to", "coco", "--out", "s3://bucket/coco"),
+        ("show", small, "--out", "s3://bucket/grid.png"),
+        ("check", small, "--json", "s3://bucket/check.json"),
+    ):
+        done = call(*command)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert "a folder of this machine is written to, no URL" in done.stderr
+    assert not Path("s3:").exists()
+
+
+def test_download_unpacks_into_a_bucket(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tmp_path / "VOCdevkit" / "VOC2012"
+    draw_shapes(whole, train=2, val=1, size=(32, 40))
+    archive = tmp_path / "voc.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(tmp_path / "VOCdevkit", "VOCdevkit")
+    digest = hashlib.sha1(archive.read_bytes(), usedforsecurity=False).hexdigest()
+    from pixelwise.datasets import fetch
+
+    known = replace(fetch.DOWNLOADS["voc2012"], hash=f"sha1:{digest}")
+    monkeypatch.setitem(fetch.DOWNLOADS, "voc2012", known)
+    command = ("download", "voc2012", "--archive", archive, "--out", f"{bucket}/downloaded")
+    done = call(*command)
+    assert done.returncode == 0, done.stderr
+    target = f"{bucket}/downloaded/VOCdevkit/VOC2012"
+    assert target in done.stdout
+    assert len(open_dataset(target, "train", say=str)) == 2
+    assert f"{target} exists already" in call(*command).stdout
+    assert not list((tmp_path / "cache" / "downloads").glob("VOCdevkit/*"))
 
 
 def test_training_opens_a_bucket(bucket: str, small: Path) -> None:

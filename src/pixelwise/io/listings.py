@@ -33,6 +33,17 @@ def note(url: str, facts: Facts) -> Facts:
     return facts
 
 
+def wrote(url: str, size: int, version: str) -> None:
+    """Note a file that this process wrote, so that its folder need not be listed again."""
+    facts = note(url, Facts(False, size, version))
+    above, _, name = url.rpartition("/")
+    while not above.endswith(":/"):
+        if above in _FOLDERS:
+            _FOLDERS[above][1][name] = facts
+        facts = Facts(folder=True)
+        above, _, name = above.rpartition("/")
+
+
 def names_in(url: str) -> list[str]:
     """Return the names of what lies right in a folder; none of what is no folder.
 

@@ -296,6 +296,13 @@ class RemoteStore:
         """See `Store`. An object appears when all of it has arrived."""
         self._asked(name, lambda: self._files.pipe_file(self._whole(name), data))
 
+    def put(self, name: str, content: bytes) -> None:
+        """Write a file, as `write` does, but with the errors of `fetch`."""
+        try:
+            self._tried(name, lambda: self._files.pipe_file(self._whole(name), content))
+        except FileNotFoundError:
+            raise StorageError(f"{self._called(name)}: no such bucket or folder") from None
+
     def remove(self, name: str) -> None:
         """See `Store`."""
 

@@ -6,7 +6,6 @@ import hashlib
 import io
 import os
 import posixpath
-import re
 import stat
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from urllib.request import url2pathname
 
 from pixelwise.errors import StorageError
 from pixelwise.io.file_cache import FileCache
+from pixelwise.io.files import SCHEME
 from pixelwise.io.image import IMAGE_SUFFIXES
 from pixelwise.io.listings import (
     facts_of,
@@ -28,6 +28,7 @@ from pixelwise.io.listings import (
     names_in,
     note,
     store_of,
+    wrote,
 )
 from pixelwise.io.storage import Facts, RemoteStore
 from pixelwise.progress import track
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     LocalPath = Path
 else:
     LocalPath = type(Path())
-
-SCHEME = re.compile(r"([A-Za-z][\w+.:-]+):/+")
-"""How a URL begins; a path keeps one slash of it. A letter alone is a drive of Windows."""
 
 FETCHES = 16
 """Files that are fetched at once: what takes the time is waiting."""
@@ -54,8 +52,8 @@ class StoredPath(LocalPath):
     """A path in remote storage, which formats read as any other `Path`; as text it is its URL.
 
     Listings are asked for when a folder is looked at, and files are fetched when they are read,
-    into the `FileCache` that the environment names. Nothing can be written. Paths made of it
-    (``parent``, ``/``) are of this class; one that is absolute on this machine is as a `Path`.
+    into the `FileCache` that the environment names. `written_whole` writes to it. Paths made of
+    it (``parent``, ``/``) are of this class; one that is absolute on this machine is as a `Path`.
     """
 
     def with_segments(self, *segments: Any) -> StoredPath:
@@ -151,7 +149,7 @@ class StoredPath(LocalPath):
         if not self.is_stored:
             return super().open(mode, *args, **how)
         if set(mode) - set("rbt"):
-            raise PermissionError(1, "remote storage is read only", str(self))
+            raise PermissionError(1, "open for reading only; `written_whole` writes", str(self))
         content = io.BytesIO(self.read_bytes())
         return content if "b" in mode else io.TextIOWrapper(content, **how)
 
@@ -169,6 +167,24 @@ class StoredPath(LocalPath):
         if self.suffix.lower() not in IMAGE_SUFFIXES:
             _fetch_along(self)
         return _content(str(self))
+
+    def mkdir(self, *args: Any, **how: Any) -> None:
+        """Make a folder; in remote storage there are files alone, whose names have slashes."""
+        if not self.is_stored:
+            super().mkdir(*args, **how)
+
+    def upload(self, content: bytes) -> None:
+        """Write the file, which appears when all of it has arrived.
+
+        Raises
+        ------
+        StorageError
+            The storage does not answer, or does not allow it.
+        """
+        url = str(self)
+        store, name = store_of(url)
+        store.put(name, content)
+        wrote(url, len(content), f"written {hashlib.blake2b(content).hexdigest()}")
 
     def read_text(self, encoding: str | None = None, *args: Any, **how: Any) -> str:
         """Return the file's text."""
