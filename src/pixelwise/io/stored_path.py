@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import posixpath
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from fnmatch import fnmatchcase
@@ -235,6 +236,12 @@ def locate(path: str | Path) -> Path:
     return stored
 
 
+def readers_of(path: Path) -> int:
+    """Return how many threads read files: one per core, of remote storage `FETCHES` at least."""
+    cores = os.cpu_count() or 1
+    return max(cores, FETCHES) if isinstance(path, StoredPath) else cores
+
+
 def _restored(text: str, facts: Facts | None) -> StoredPath:
     path = StoredPath(text)
     if facts is not None and known(str(path)) is None:
@@ -268,25 +275,49 @@ def _fetch_along(path: StoredPath) -> None:
     if group in _ALONG or not path.suffix:
         return
     _ALONG.add(group)
-    beside = (p for p in names_in(group[0]) if p.lower().endswith(group[1]))
-    cache, missing, total = FileCache.usual(), [], 0
-    for url in (f"{group[0]}/{name}" for name in beside):
-        facts = known(url) or Facts(folder=True)
-        small = not facts.folder and (facts.size or 0) <= SMALL
-        if small and not (facts.version and cache.holds(_key(url, facts))):
-            missing.append(url)
-            total += facts.size or 0
-    if len(missing) < 2 or total > cache.limit // 2:
-        return
+    beside = (
+        f"{group[0]}/{name}" for name in names_in(group[0]) if name.lower().endswith(group[1])
+    )
+    _fetch_missing([url for url in beside if _size(url) <= SMALL], path.parent.name, SMALL)
+
+
+def fetch_ahead(paths: Iterable[Path]) -> None:
+    """Fetch files that are going to be read one after the other, many at once; those here are.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        If together they are more than half of the cache, they are left for then.
+    """
+    stored = [str(path) for path in paths if isinstance(path, StoredPath)]
+    if stored:
+        _fetch_missing(stored, Path(stored[0]).parent.name)
+
+
+def _fetch_missing(urls: list[str], what: str, largest: float = math.inf) -> None:
+    cache = FileCache.usual()
+
+    def is_here(url: str) -> bool:
+        facts = known(url)
+        return facts is not None and bool(facts.version) and cache.holds(_key(url, facts))
 
     def fetch(url: str) -> None:
-        with suppress(FileNotFoundError):  # said where it is to be read
-            if (facts_of(url).size or 0) <= SMALL:
+        with suppress(FileNotFoundError, IsADirectoryError):  # said where it is to be read
+            if (facts_of(url).size or 0) <= largest:
                 _content(url)
 
+    missing = [url for url in urls if not is_here(url)]
+    if len(missing) < 2 or sum(map(_size, missing)) > cache.limit // 2:
+        return
     with ThreadPoolExecutor(FETCHES) as pool:
-        for _ in track(pool.map(fetch, missing), f"fetching {path.parent.name}/", len(missing)):
+        for _ in track(pool.map(fetch, missing), f"fetching {what}/", len(missing)):
             pass
+
+
+def _size(url: str) -> int:
+    """Return a file's size, 0 if it is not known without asking."""
+    facts = known(url)
+    return 0 if facts is None else facts.size or 0
 
 
 def _key(url: str, facts: Facts) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from pixelwise.datasets.reading import Problem, Reading
 from pixelwise.datasets.registry import FORMATS, find, splits_of
 from pixelwise.datasets.splits import without_unions
 from pixelwise.errors import AmbiguousError, DataError, StorageError
-from pixelwise.io.stored_path import locate
+from pixelwise.io.stored_path import locate, readers_of
 from pixelwise.progress import track
 from pixelwise.samples import Int64Array
 
@@ -201,7 +200,7 @@ def _question(error: AmbiguousError, split: str, root: Path) -> Finding:
 
 
 def _examined(dataset: Dataset, fast: bool) -> list[SampleFacts]:
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(readers_of(dataset.root)) as pool:
         facts = pool.map(lambda entry: examine(dataset, entry, fast), dataset.entries)
         return list(track(facts, f"checking {dataset.split}", len(dataset)))
 

@@ -33,6 +33,7 @@ from pixelwise.io.mask import (
     read_colours,
     read_levels,
 )
+from pixelwise.io.stored_path import fetch_ahead
 from pixelwise.samples import Int64Array, UInt8Array
 
 SAMPLED = 16
@@ -345,7 +346,10 @@ def _ask_about_white(
     """
     if options.encoding is not None or options.void == VOID:
         return
-    if not (are_two_ends(entry.label_path for entry in spread) and are_two_ends(masks)):
+    if not are_two_ends(entry.label_path for entry in spread):
+        return
+    fetch_ahead(masks)
+    if not are_two_ends(masks):
         return
     tones = set().union(*map(_tones, masks))
     white = max(tones)

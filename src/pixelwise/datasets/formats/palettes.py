@@ -10,6 +10,7 @@ import numpy as np
 
 from pixelwise.errors import AmbiguousError, ImageFileError, LabelError
 from pixelwise.io.mask import read_levels, read_palette
+from pixelwise.io.stored_path import fetch_ahead
 from pixelwise.samples import UInt8Array
 
 Colour = tuple[int, int, int]
@@ -58,6 +59,7 @@ class Shuffled:
 def shuffled_palettes(masks: Iterable[Path]) -> Shuffled | None:
     """Return what is wrong with the palettes of masks; None if they agree."""
     paths = sorted(set(masks))
+    fetch_ahead(paths)
     palettes = {path: palette for path in paths if (palette := _palette(path)) is not None}
     if _agree(list(palettes.values())):
         return None
