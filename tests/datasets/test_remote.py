@@ -175,7 +175,7 @@ def test_training_opens_a_bucket(bucket: str, small: Path) -> None:
 
 
 def test_what_is_wrong_with_a_place_is_one_line(
-    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pixelwise.io.storage.PAUSE", 0.001)
     for url, said in (
@@ -302,7 +302,7 @@ def test_a_full_disk_is_one_line(
     monkeypatch.setattr(Path, "write_bytes", full)
     done = call("check", url)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "the cache cannot be written (No space left on device)" in done.stderr
+    assert "the cache cannot be used (No space left on device)" in done.stderr
     monkeypatch.undo()
     monkeypatch.setenv("PIXELWISE_CACHE", str(tmp_path / "cache"))
     assert check(url).findings == ()

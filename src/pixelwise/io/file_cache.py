@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -16,6 +16,9 @@ from pixelwise.io.files import written_whole
 
 KEPT = 0.9
 """The share of its size that a full cache keeps; it is searched once per tenth of it."""
+
+POLL = 0.002
+"""Seconds between two looks at a lock that somebody else has; counting a file takes less."""
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
@@ -116,7 +119,7 @@ class FileCache:
         with self._said():
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.folder / f"{name}.lock")
-            lock.acquire()
+            lock.acquire(poll_interval=POLL)
         try:
             yield
         finally:
@@ -129,7 +132,7 @@ class FileCache:
             yield
         except OSError as error:
             raise StorageError(
-                f"{self.folder}: the cache cannot be written ({error.strerror or error}); "
+                f"{self.folder}: the cache cannot be used ({error.strerror or error}); "
                 f"{CACHE_FOLDER} names another folder, --cache-size bounds it"
             ) from None
 
@@ -138,12 +141,14 @@ class FileCache:
 
     def _read(self, key: str) -> bytes | None:
         path = self._path(key)
-        try:
-            # Whole, before anyone else may remove it; an open file outlives its removal.
-            found = path.read_bytes()
+        with self._said():
+            try:
+                # Whole, before anyone else may remove it; an open file outlives its removal.
+                found = path.read_bytes()
+            except FileNotFoundError:
+                return None
+        with suppress(OSError):  # removed meanwhile, or of another person
             os.utime(path)
-        except FileNotFoundError:
-            return None
         return found
 
     def _keep(self, key: str, content: bytes) -> None:
@@ -166,8 +171,9 @@ class FileCache:
                 total = self.limit + 1  # nobody counted yet
             if total + needed > self.limit:
                 total = self._evict(max(0, int(KEPT * self.limit) - needed))
-            yield
+            # Before the file: what a killed process counted and did not write does no harm.
             counted.write_text(str(total + needed), encoding="ascii")
+            yield
 
     def _evict(self, most: int) -> int:
         """Remove the files that were not used for the longest time; return what is left, bytes."""
