@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -312,6 +313,7 @@ class Web(SimpleHTTPRequestHandler):
     """Serves a folder; what is named in `failing` fails so many times before it comes."""
 
     failing: ClassVar[dict[str, int]] = {}
+    slow: ClassVar[set[str]] = set()
     page: ClassVar[bytes] = b""
 
     def do_GET(self) -> None:
@@ -319,6 +321,9 @@ class Web(SimpleHTTPRequestHandler):
         if self.failing.get(name, 0) > 0:
             self.failing[name] -= 1
             self.send_error(503)
+        elif name in self.slow:
+            self.slow.remove(name)
+            time.sleep(2)
         elif self.page:
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
@@ -337,6 +342,7 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A web server of ``tmp_path / "www"`` on this machine."""
     pytest.importorskip("aiohttp", reason="needs the extra remote")
     monkeypatch.setattr("pixelwise.io.storage.PAUSE", 0.001)
+    monkeypatch.setattr("pixelwise.io.storage.SILENCE", 0.5)
     (tmp_path / "www").mkdir()
     handler = partial(Web, directory=str(tmp_path / "www"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -344,6 +350,7 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         Web.failing, Web.page = {}, b""
+        Web.slow.clear()
 
 
 def test_a_web_server_that_fails_now_and_then(web: str, small: Path, tmp_path: Path) -> None:
@@ -355,7 +362,9 @@ def test_a_web_server_that_fails_now_and_then(web: str, small: Path, tmp_path: P
         path.rename(path.with_name(path.name.replace("_", " ")))
     shutil.rmtree(folder / "ImageSets")
     Web.failing = {"val%20001.png": 2, "val%20000.jpg": 1, "classes.txt": 1, "JPEGImages": 1}
+    Web.slow.add("val%20000.png")
     dataset = open_dataset(f"{web}/a set", say=str)
+    assert not Web.slow
     assert [sample.name for sample in dataset][-1] == "val 001"
     assert dataset.classes.names[1:] == ("disc", "square", "triangle")
     Web.failing = {"train%20003.jpg": 10**6}

@@ -49,8 +49,8 @@ class Facts:
     version: str = ""
 
 
-OPTIONS: dict[str, dict[str, Any]] = {"s3": {"max_concurrency": 1}}
-"""By scheme. Without this one, s3fs asks for the size of each file before it asks for the file."""
+SILENCE = 60.0
+"""Seconds without a byte after which a web server is asked again."""
 
 SAFE = "/~!$&'()*+,;=:@"
 """Signs that stand as they are in the path of a web address (RFC 3986)."""
@@ -193,8 +193,8 @@ class RemoteStore:
         except ImportError:
             raise missing_extra("reading URLs", "fsspec", "remote") from None
         try:
-            options = OPTIONS.get(self.root.partition("://")[0], {})
-            self._files, self._path = fsspec.core.url_to_fs(self.root, **options)
+            options = OPTIONS.get(self.root.partition("://")[0], dict)
+            self._files, self._path = fsspec.core.url_to_fs(self.root, **options())
         except (ImportError, ValueError) as error:
             raise DataError(f"{root}: {error}") from None
 
@@ -360,6 +360,27 @@ class RemoteStore:
                     raise StorageError(f"{where}: no credentials ({error})") from None
                 said = (str(error) or type(error).__name__).splitlines()[0]
         raise StorageError(f"{where}: {said}")
+
+
+def _options_of_s3() -> dict[str, Any]:
+    # Else s3fs asks for the size of each file before it asks for the file.
+    return {"max_concurrency": 1}
+
+
+def _options_of_web() -> dict[str, Any]:
+    import aiohttp
+
+    # Else a file may take five minutes in all, and a server that is gone is waited for as long.
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE)
+    return {"client_kwargs": {"timeout": timeout}}
+
+
+OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
+    "s3": _options_of_s3,
+    "http": _options_of_web,
+    "https": _options_of_web,
+}
+"""What fsspec is told, by the scheme of a URL."""
 
 
 def _facts(entry: dict[str, Any]) -> Facts:

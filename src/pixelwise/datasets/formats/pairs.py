@@ -181,7 +181,7 @@ def run_list(root: Path, options: ReadOptions) -> Path | None:
 
 def _from(entries: tuple[Entry, ...], root: Path) -> str:
     """Return where the masks come from, for people."""
-    folder = Path(os.path.commonpath([entry.label_path.parent for entry in entries]))
+    folder = locate(os.path.commonpath([entry.label_path.parent for entry in entries]))
     inside = folder.is_relative_to(root) and folder != root
     return f"masks of {folder.relative_to(root).as_posix() if inside else folder.name}/"
 
