@@ -123,6 +123,9 @@ READ_OPTIONS: dict[str, Any] = {
 }
 """The options that become a `ReadOptions`, by the names of its fields."""
 
+DATA_ARGUMENTS = {"path", "paths", "source"}
+"""What commands call the data sets that they are given: places on this machine, or URLs."""
+
 CacheSize = Annotated[
     str | None,
     typer.Option(
@@ -157,6 +160,7 @@ def read_options(command: Callable[..., None]) -> Callable[..., None]:
         from pixelwise.classes import ClassMap
         from pixelwise.datasets import ReadOptions
         from pixelwise.io.file_cache import bytes_of
+        from pixelwise.io.stored_path import locate
 
         values = {p.name: given.pop(p.name, None) for p in added}
         size = values.pop("cache_size")
@@ -168,6 +172,9 @@ def read_options(command: Callable[..., None]) -> Callable[..., None]:
             values["class_list"] = classes
         elif classes is not None:
             values["classes"] = ClassMap.of(n.strip() for n in classes.split(",") if n.strip())
+        for name in DATA_ARGUMENTS & given.keys():
+            places = given[name]
+            given[name] = list(map(locate, places)) if isinstance(places, list) else locate(places)
         command(**given, options=ReadOptions(**values))
 
     seen: Any = run
