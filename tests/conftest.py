@@ -76,6 +76,35 @@ def call(*args: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
 
 
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[dict[str, str]]:
+    """An object store of S3's kind on this machine; what it gives are its variables."""
+    server = pytest.importorskip("moto.server", reason="needs moto").ThreadedMotoServer
+    pytest.importorskip("boto3", reason="needs moto")
+    pytest.importorskip("s3fs", reason="needs the extra remote")
+    store = server(ip_address="127.0.0.1", port=0, verbose=False)
+    store.start()
+    host, port = store.get_host_and_port()
+    yield {
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+    }
+    store.stop()
+
+
+@pytest.fixture(scope="module")
+def bucket(object_store: dict[str, str]) -> Iterator[str]:
+    """A bucket of the object store; within it the environment names the store."""
+    boto3 = pytest.importorskip("boto3", reason="needs moto")
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in object_store.items():
+            patched.setenv(name, value)
+        boto3.client("s3").create_bucket(Bucket="photos")
+        yield "s3://photos"
+
+
 def case(name: str) -> Path:
     """Return a small drawn example of what people's files look like, or skip the test."""
     path = SHARED.parent / "cases" / name

@@ -41,7 +41,7 @@ ALLOWED = {
     0: {"numpy", "rich"},
     1: {
         *("numpy", "PIL", "cv2", "scipy", "simplejpeg", "zlib_ng", "pycocotools"),
-        *("tifffile", "av", "fsspec"),
+        *("tifffile", "av", "fsspec", "filelock", "aiohttp"),
     },
     2: {"numpy"},
     3: {

@@ -43,7 +43,10 @@ def command_lines(text: str) -> list[str]:
     return [match[1] for match in found if match]
 
 
-ELSEWHERE = ("--strict", "--user", "--network", "--host", "--conv-mask-to-poly", "--conf-threshold")
+ELSEWHERE = (
+    *("--strict", "--user", "--network", "--host", "--conv-mask-to-poly", "--conf-threshold"),
+    *("--requeue", "--time", "--rdzv-endpoint"),
+)
 """Options of other programs that our pages name."""
 
 HABIT = re.compile(

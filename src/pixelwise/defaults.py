@@ -34,3 +34,12 @@ TIMED_SIZES = ((240, 320), (480, 640), (720, 1280), (1080, 1920))
 
 PART = 256
 """Images per part of a table: a file worth its name, and little to lose where a machine dies."""
+
+CACHE_FOLDER = "PIXELWISE_CACHE"
+"""The variable that names the folder in which files of remote storage are kept."""
+
+CACHE_SIZE_VARIABLE = "PIXELWISE_CACHE_SIZE"
+"""The variable that bounds it."""
+
+CACHE_SIZE = "20GB"
+"""What it holds at most if nothing is said."""

@@ -8,6 +8,7 @@
     │   ├── AmbiguousError       files that can be read in two ways
     │   ├── ImageFileError       an image file that cannot be read whole
     │   ├── VideoFileError       a clip of which nothing can be read
+    │   ├── StorageError         a storage that does not answer, or a cache of it that is full
     │   └── LabelError           a label map that does not fit its image or its classes
     │       └── ColourError          a mask in colours that stand for no class
     ├── WeightsError         a weights file of another program, or one that does not fit
@@ -68,6 +69,13 @@ class ImageFileError(DataError):
 
 class VideoFileError(DataError):
     """A clip that is missing, or of which nothing can be read."""
+
+
+class StorageError(DataError):
+    """A remote storage that does not answer or does not allow it, or a cache that has no room.
+
+    The files in it may be right: no check counts this as a finding.
+    """
 
 
 class LabelError(DataError):

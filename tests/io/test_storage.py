@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import tracemalloc
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -81,29 +80,6 @@ def test_a_listing_of_a_million_names_is_not_held() -> None:
         tracemalloc.stop()
     assert (first, count) == ("000/000.jpg", 1_000_000)
     assert grown < 4 << 20
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    """A bucket of an object store on this machine."""
-    server = pytest.importorskip("moto.server", reason="needs moto").ThreadedMotoServer
-    boto3 = pytest.importorskip("boto3", reason="needs moto")
-    pytest.importorskip("s3fs", reason="needs the extra remote")
-    store = server(ip_address="127.0.0.1", port=0, verbose=False)
-    store.start()
-    host, port = store.get_host_and_port()
-    given = {
-        "AWS_ACCESS_KEY_ID": "any",
-        "AWS_SECRET_ACCESS_KEY": "any",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-    }
-    with pytest.MonkeyPatch.context() as patched:
-        for name, value in given.items():
-            patched.setenv(name, value)
-        boto3.client("s3").create_bucket(Bucket="photos")
-        yield "s3://photos"
-    store.stop()
 
 
 def test_predict_reads_a_bucket_and_writes_tables_to_it(bucket: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import typer
 
 def download(
     name: Annotated[str, typer.Argument(metavar="NAME", help="One of {datasets:DOWNLOADS}.")],
-    out: Annotated[Path, typer.Option(help="Folder to put it into.")] = Path("data"),
+    out: Annotated[Path, typer.Option(help="Folder to put it into, or a URL.")] = Path("data"),
     archive: Annotated[
         Path | None, typer.Option(help="The archive, if you have it; nothing is downloaded.")
     ] = None,

@@ -53,7 +53,7 @@ def local_files(inputs: Sequence[str], allow_url: bool) -> Iterator[list[tuple[P
         files: list[tuple[Path, str]] = []
         for number, text in enumerate(inputs):
             if not URL.match(text):
-                files.append((Path(text), text))
+                files.append((_in_reach(text, Path(folder, str(number))), text))
                 continue
             if not allow_url:
                 raise ArgumentError(f"{text}: web addresses are fetched only with --allow-url")
@@ -65,6 +65,21 @@ def local_files(inputs: Sequence[str], allow_url: bool) -> Iterator[list[tuple[P
             path.write_bytes(fetch(text))
             files.append((path, text))
         yield files
+
+
+def _in_reach(text: str, folder: Path) -> Path:
+    """Return where an input is: here, or in a storage; a clip of a storage is fetched."""
+    from pixelwise.io.image import read_bytes
+    from pixelwise.io.stored_path import StoredPath, locate
+    from pixelwise.io.video import is_video
+
+    path = locate(text)
+    if isinstance(path, StoredPath) and is_video(path):
+        folder.mkdir()
+        fetched = folder / path.name
+        fetched.write_bytes(read_bytes(path))
+        return fetched
+    return path
 
 
 def read_stdin() -> bytes:

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pixelwise.defaults import CACHE_SIZE, CACHE_SIZE_VARIABLE
+
 WAIT_POLICY = "OMP_WAIT_POLICY"
 """The variable by which OpenMP, and with it PyTorch on a processor, is told how to wait."""
 
@@ -121,6 +123,19 @@ READ_OPTIONS: dict[str, Any] = {
 }
 """The options that become a `ReadOptions`, by the names of its fields."""
 
+DATA_ARGUMENTS = {"path", "paths", "source"}
+"""What commands call the data sets that they are given: places on this machine, or URLs."""
+
+CacheSize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        envvar=CACHE_SIZE_VARIABLE,
+        show_default=CACHE_SIZE,
+        help="Of a data set at a URL: what is kept of it on this machine, e.g. 500MB.",
+    ),
+]
+
 
 def read_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say how a data set is to be read to a command.
@@ -135,7 +150,7 @@ def read_options(command: Callable[..., None]) -> Callable[..., None]:
     own = [p for p in signature.parameters.values() if p.name != "options"]
     added = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in READ_OPTIONS.items()
+        for name, annotation in {**READ_OPTIONS, "cache_size": CacheSize}.items()
         # `quantise --images` is a number.
         if name not in signature.parameters
     ]
@@ -144,13 +159,22 @@ def read_options(command: Callable[..., None]) -> Callable[..., None]:
     def run(**given: Any) -> None:
         from pixelwise.classes import ClassMap
         from pixelwise.datasets import ReadOptions
+        from pixelwise.io.file_cache import bytes_of
+        from pixelwise.io.stored_path import locate
 
         values = {p.name: given.pop(p.name, None) for p in added}
+        size = values.pop("cache_size")
+        if size is not None:
+            # In the environment, so that processes which this one starts know it, too.
+            os.environ[CACHE_SIZE_VARIABLE] = str(bytes_of(size))
         classes = values.pop("classes")
         if classes is not None and Path(classes).is_file():
             values["class_list"] = classes
         elif classes is not None:
             values["classes"] = ClassMap.of(n.strip() for n in classes.split(",") if n.strip())
+        for name in DATA_ARGUMENTS & given.keys():
+            places = given[name]
+            given[name] = list(map(locate, places)) if isinstance(places, list) else locate(places)
         command(**given, options=ReadOptions(**values))
 
     seen: Any = run

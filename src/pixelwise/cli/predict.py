@@ -21,6 +21,7 @@ from pixelwise.cli.inputs import PIPE, AllowUrl, local_files, read_stdin
 from pixelwise.cli.options import Device, Recursive, Weights, choice
 from pixelwise.defaults import DEVICE, PART, TILE, WEIGHTS
 from pixelwise.errors import ArgumentError, ImageFileError
+from pixelwise.io.files import stay_here
 
 if TYPE_CHECKING:
     from pixelwise.inference import Prediction, Predictor
@@ -140,10 +141,10 @@ def predict(
     URL then (s3://bucket/photos), --out another; the same command resumes.
     """
     from pixelwise.inference.outputs import TABLE
+    from pixelwise.io.stored_path import locate
     from pixelwise.io.video import is_video
     from pixelwise.one_line import kept_predictor
 
-    where = None if out is None else Path(out)
     names = tuple(name.strip() for name in classes.split(",") if name.strip())
     views = tuple(name for name in tta.split(",") if name)
     if TABLE in (save or ()):
@@ -173,14 +174,14 @@ def predict(
     if camera is not None:
         from pixelwise.inference.clips import predict_camera
 
-        predict_camera(predictor, camera, where)
+        predict_camera(predictor, camera, None if out is None else stay_here(out))
         return
     job = Job(
         replace(predictor, bands=_numbers(bands)),
         *(tuple(save or ()), overwrite, min_area, views, tile, recursive),
     )
     with local_files(inputs or (), allow_url) as files, piped_in(dict(files)) as given:
-        job.run(given, where)
+        job.run(given, None if out is None else locate(out))
 
 
 def _table(
@@ -239,6 +240,7 @@ class Job:
             Some images could not be read; the others are predicted.
         """
         from pixelwise.io.folders import find_in
+        from pixelwise.io.stored_path import StoredPath
         from pixelwise.io.video import is_video
 
         clips = [path for path in files if is_video(path)]
@@ -254,6 +256,8 @@ class Job:
             self._print(found, files)
             return
         if out is None:
+            if any(isinstance(path, StoredPath) for path in found.names):
+                raise ArgumentError("images at a URL: say where the results go (--out)")
             beside = {path: str(path.absolute().with_suffix("")) for path in found.names}
             if "coco" in self.save:
                 raise ArgumentError("--save coco makes one file of all images; give --out")
@@ -266,6 +270,8 @@ class Job:
 
         if clips and out in (None, PIPE):
             raise ArgumentError(f"{clips[0]}: a clip needs a folder as --out")
+        if clips and out is not None:
+            stay_here(out)
         if clips and (self.min_area or self.tta):
             raise ArgumentError("--min-area and --tta are for images, not for clips")
         for clip in clips:

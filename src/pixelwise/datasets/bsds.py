@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.io import loadmat
 
 from pixelwise.errors import DataError
-from pixelwise.io.image import read_image
+from pixelwise.io.image import read_bytes, read_image
 from pixelwise.samples import Int32Array, UInt8Array
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -74,9 +76,10 @@ def read_bsds(root: Path, split: str) -> list[BsdsSample]:
 def _region_maps(path: Path) -> tuple[Int32Array, ...]:
     if not path.is_file():
         raise DataError(f"{path}: missing; each image needs its ground truth")
+    content: Any = io.BytesIO(read_bytes(path))  # its stubs know paths alone
     # scipy's reader meets damaged files with many kinds of exception.
     try:
-        people = loadmat(path)["groundTruth"].ravel()
+        people = loadmat(content)["groundTruth"].ravel()
         # MATLAB counts from 1.
         maps = tuple(np.asarray(p["Segmentation"][0, 0]).astype(np.int32) - 1 for p in people)
     except Exception as error:

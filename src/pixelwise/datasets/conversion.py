@@ -18,6 +18,7 @@ from pixelwise.datasets.registry import FORMATS, find, splits_of
 from pixelwise.datasets.splits import without_unions
 from pixelwise.datasets.writing import losses_in_words, new_folder, refuse_losses, writer_of
 from pixelwise.errors import DataError, size_mismatch
+from pixelwise.io.stored_path import locate
 from pixelwise.progress import track
 from pixelwise.samples import Instance
 
@@ -74,7 +75,7 @@ def convert(
     ...     sorted(path.name for path in target.iterdir())
     ['annotations', 'train', 'val']
     """
-    source, target = Path(source), Path(target)
+    source, target = locate(source), Path(target)
     writer = writer_of(to)
     root, name = find(source, options)
     splits, reading = splits_of(root, name, options), Reading.of(options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from pixelwise.datasets.reader import Entry, Reader, Truth, memory_of
 from pixelwise.drawing import show
 from pixelwise.drawing.display import png_of
 from pixelwise.errors import DataError, missing_extra
+from pixelwise.io.stored_path import readers_of
 from pixelwise.progress import track
 from pixelwise.samples import Instance, Sample, UInt8Array
 
@@ -174,8 +174,8 @@ class Dataset(Sequence[Sample]):
         Parameters
         ----------
         workers : int, optional
-            Threads that read; one per core if not given. The decoders release the
-            interpreter lock, so threads run in parallel.
+            Threads that read; one per core if not given, more of a data set at a URL. The
+            decoders release the interpreter lock, so threads run in parallel.
         say : callable
             Takes the line that says beforehand how much memory it will take.
 
@@ -193,7 +193,7 @@ class Dataset(Sequence[Sample]):
         >>> len(samples), samples[0].label_map.shape
         (8, (96, 128))
         """
-        workers = workers or os.cpu_count() or 1
+        workers = workers or readers_of(self.root)
         say(f"loading {len(self)} samples of '{self.split}': about {self.memory() / 1e6:,.0f} MB")
         # One future per sample would cost as much as a small image.
         parts = [range(i, min(i + 8, len(self))) for i in range(0, len(self), 8)]
@@ -352,7 +352,7 @@ class Dataset(Sequence[Sample]):
 
     def _at_least(self, size: tuple[int, int]) -> Dataset:
         """Return the samples whose images are no smaller, by their headers."""
-        sizes = prefetch(self.reader.size, self.entries, 8, os.cpu_count() or 1)
+        sizes = prefetch(self.reader.size, self.entries, 8, readers_of(self.root))
         fits = [h >= size[0] and w >= size[1] for h, w in sizes]
         if not any(fits):
             raise DataError(f"{self.root}: every image of '{self.split}' is smaller than {size}")

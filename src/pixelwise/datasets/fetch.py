@@ -16,10 +16,16 @@ from typing import Any
 from filelock import FileLock
 
 from pixelwise.datasets.unpack import unpack
+from pixelwise.datasets.upload import upload_folder
 from pixelwise.errors import ArgumentError, DataError
+from pixelwise.io.file_cache import FileCache
+from pixelwise.io.stored_path import StoredPath, locate
 from pixelwise.progress import transfer, waiting
 
 CHUNK = 1 << 18
+
+LAST = "ImageSets/Segmentation/val.txt"
+"""What `upload_folder` sends last."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,8 @@ def download(
     name : str
         One of `DOWNLOADS`.
     root : str or Path
-        The folder to put it into.
+        The folder to put it into; or a URL such as ``s3://bucket/data``: it is fetched, checked
+        and unpacked in the cache's folder (`pixelwise.defaults.CACHE_FOLDER`), sent, and removed.
     archive : str or Path, optional
         The archive, if it has been downloaded already; nothing is fetched then.
     timeout : float
@@ -125,8 +132,17 @@ def download(
     """
     if name not in DOWNLOADS:
         raise ArgumentError(f"unknown data set {name!r}; there is: {', '.join(DOWNLOADS)}")
-    wanted, root = DOWNLOADS[name], Path(root)
+    wanted, root = DOWNLOADS[name], locate(root)
     target = root / wanted.folder
+    how: dict[str, Any] = {"timeout": timeout, "tries": tries, "pause": pause, "say": say}
+    if isinstance(target, StoredPath):
+        if (target / LAST).is_file():
+            say(f"{target} exists already")
+            return target
+        here = download(name, FileCache.usual().folder.parent / "downloads", archive, **how)
+        upload_folder(here, target)
+        shutil.rmtree(here)
+        return target
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f".{wanted.archive}.lock"):
         if target.exists():

@@ -12,6 +12,7 @@ from pixelwise.datasets.formats.pairing import folders_seen
 from pixelwise.datasets.options import ReadOptions
 from pixelwise.datasets.reading import Reading
 from pixelwise.errors import AmbiguousError, ArgumentError, NotADatasetError
+from pixelwise.io.stored_path import locate
 
 FORMATS: dict[str, Format] = {
     "voc": voc.FORMAT,
@@ -41,7 +42,8 @@ def open_dataset(
     ----------
     path : str or Path
         A folder in one of the layouts that ``docs/data.md`` lists, a folder above exactly one,
-        or a COCO JSON or YOLO YAML file.
+        or a COCO JSON or YOLO YAML file; or a URL of fsspec such as ``s3://bucket/voc``, whose
+        files are kept in a cache of bounded size when they are read (``docs/remote.md``).
     split : str, optional
         Which one to open. If not given: ``train``, else the only one, else all.
     options : ReadOptions, optional
@@ -64,6 +66,8 @@ def open_dataset(
     DataError
         An unknown or empty split, a missing file, or two possible readings; the message lists
         them with the flag that chooses.
+    StorageError
+        A URL whose storage does not answer, or does not allow it.
     ArgumentError
         An unknown format.
 
@@ -76,7 +80,7 @@ def open_dataset(
     ...     len(dataset), dataset[0].image.shape, dataset.classes.names
     (4, (96, 128, 3), ('background', 'disc', 'square', 'triangle'))
     """
-    root, name = find(Path(path), options)
+    root, name = find(locate(path), options)
     dataset = FORMATS[name].open(root, split, Reading.of(options))
     say(dataset.found)
     return dataset
@@ -105,7 +109,7 @@ def list_splits(path: str | Path, options: ReadOptions | None = None) -> tuple[s
     ...     list_splits(draw_shapes(folder))
     ('train', 'val')
     """
-    root, name = find(Path(path), options)
+    root, name = find(locate(path), options)
     return tuple(sorted(splits_of(root, name, options)))
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from pixelwise.datasets.formats.writer import Item, Writer
 from pixelwise.datasets.registry import FORMATS, WRITTEN
 from pixelwise.errors import ArgumentError, DataError
+from pixelwise.io.files import stay_here
 from pixelwise.samples import Sample
 
 
@@ -128,6 +129,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     ArgumentError
         ``target`` is a file, or a folder with something in it.
     """
+    stay_here(target)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ArgumentError(f"{target}: exists already; name a new folder")
     part = target.with_name(f".{target.name}.part")

@@ -13,12 +13,16 @@ from pixelwise.datasets import Dataset
 from pixelwise.evaluation.figures import DEFINITIONS
 from pixelwise.evaluation.predictions import Comparison, Source
 from pixelwise.evaluation.unlabelled import leave_out_instances, leave_out_pixels
+from pixelwise.io.stored_path import StoredPath
 from pixelwise.metrics import BoundaryScores, SemanticScores, boundary_counts, confusion_matrix
 from pixelwise.metrics.boundaries import COLUMNS
 from pixelwise.metrics.instance_scores import InstanceCounter, InstanceScores
 from pixelwise.metrics.semantic import or_none
 from pixelwise.progress import track
 from pixelwise.samples import Float64Array
+
+AHEAD = 8
+"""Samples of remote storage that are read while one is compared."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +187,9 @@ def evaluate(
     counts = np.zeros((n, COLUMNS), dtype=np.int64)
     counter = InstanceCounter(dataset.classes, compared.instance_classes)
     names, image_miou, image_cells, void_pixels = [], [], [], 0
-    samples = prefetch(dataset.__getitem__, range(len(dataset)))
+    # Those of remote storage are waited for, several at once.
+    ahead = AHEAD if isinstance(dataset.root, StoredPath) else 1
+    samples = prefetch(dataset.__getitem__, range(len(dataset)), ahead, ahead)
     for sample in track(samples, f"evaluating {dataset.split}", len(dataset)):
         label_map, instances = compared.predict(sample)
         truth = leave_out_pixels(sample.label_map, label_map, unlabelled)

@@ -13,6 +13,7 @@ from pixelwise.evaluation.translate import translated
 from pixelwise.inference.predictor import Predictor
 from pixelwise.instances import instances_of
 from pixelwise.io.mask import INSTANCES_SUFFIX, read_instance_map, read_label_map
+from pixelwise.io.stored_path import locate
 from pixelwise.samples import Instance, Sample, UInt8Array
 
 Labels = tuple[UInt8Array, tuple[Instance, ...] | None]
@@ -89,7 +90,7 @@ def instance_classes_of(dataset: Dataset, folder: str | Path) -> tuple[int, ...]
     folder : str or Path
         Of `saved_predictions`.
     """
-    if not any(Path(folder).glob(f"*{INSTANCES_SUFFIX}")):
+    if not any(locate(folder).glob(f"*{INSTANCES_SUFFIX}")):
         return ()
     every = (dataset.read_labels(entry)[1] or () for entry in dataset.entries)
     return tuple(sorted({i.class_id for instances in every for i in instances}))
@@ -118,7 +119,7 @@ def saved_predictions(folder: str | Path) -> Predict:
     ArgumentError
         No such folder.
     """
-    root = Path(folder)
+    root = locate(folder)
     if not root.is_dir():
         raise ArgumentError(f"{root}: no such folder")
 

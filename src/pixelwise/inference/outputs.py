@@ -30,6 +30,7 @@ from pixelwise.io.mask import (
     write_label_map,
 )
 from pixelwise.io.rle import encode_rle
+from pixelwise.io.stored_path import StoredPath
 from pixelwise.samples import Instance, UInt8Array
 
 SUFFIXES = {
@@ -170,7 +171,9 @@ def _write_npz(path: Path, _: Path, __: UInt8Array, prediction: Prediction) -> N
 
 
 def _write_labelme(path: Path, image_path: Path, _: UInt8Array, prediction: Prediction) -> None:
+    stored = isinstance(path, StoredPath) or isinstance(image_path, StoredPath)
     where = os.path.relpath(image_path.resolve(), path.parent.resolve())
+    where = str(image_path) if stored else where
     item = _item(image_path, prediction.label_map, prediction.instances)
     write_json(path, annotation(item, prediction.classes, where), indent=None)
 

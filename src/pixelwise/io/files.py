@@ -4,10 +4,50 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
+
+from pixelwise.errors import ArgumentError
+
+SCHEME = re.compile(r"([A-Za-z][\w+.:-]+):/+")
+"""How a URL begins; a path keeps one slash of it. A letter alone is a drive of Windows."""
+
+
+@runtime_checkable
+class Uploading(Protocol):
+    """A path in remote storage (`pixelwise.io.stored_path`), which imports this file."""
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether it names a place in remote storage."""
+
+    def upload(self, content: bytes) -> None:
+        """Write the file there, whole or not at all."""
+
+
+def stay_here(path: str | Path) -> Path:
+    """Return a path for results if it is one of this machine.
+
+    Raises
+    ------
+    ArgumentError
+        It is a URL, of which a folder called ``s3:`` would be made.
+
+    Examples
+    --------
+    >>> stay_here("s3://bucket/run")
+    Traceback (most recent call last):
+    pixelwise.errors.ArgumentError: s3://bucket/run: a folder of this machine is written to, no URL
+    """
+    found = SCHEME.match(str(path).replace("\\", "/"))
+    if found is not None and not Path(found[1] + ":").exists():
+        url = f"{found[1]}://{str(path)[found.end() :]}"
+        raise ArgumentError(f"{url}: a folder of this machine is written to, no URL")
+    return path if isinstance(path, Path) else Path(path)
 
 
 @contextmanager
@@ -21,7 +61,12 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     ----------
     path : str or Path
         Of the finished file. The temporary one keeps its suffix, since writers choose the
-        format by it.
+        format by it. A `StoredPath` is written here and uploaded.
+
+    Raises
+    ------
+    ArgumentError
+        A URL that is not a `StoredPath`.
 
     Examples
     --------
@@ -32,7 +77,13 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     ...     Path(folder, "a.bin").read_bytes()
     b'pixels'
     """
-    path = Path(path)
+    if isinstance(path, Uploading) and path.is_stored:
+        with tempfile.TemporaryDirectory(prefix="pixelwise-") as folder:
+            beside = Path(folder, Path(str(path)).name)
+            yield beside
+            path.upload(beside.read_bytes())
+        return
+    path = stay_here(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:

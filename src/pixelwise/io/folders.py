@@ -16,6 +16,7 @@ from pixelwise.io.image import (
     heic_is_read,
     is_image_file,
 )
+from pixelwise.io.stored_path import StoredPath
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,8 @@ def _distinguished(group: dict[Path, Path]) -> dict[Path, str]:
 
 def _files(folder: Path, recursive: bool, skip: Path | None) -> Iterator[Path]:
     """Yield the files in a folder that are not hidden, sorted."""
+    if isinstance(folder, StoredPath) and folder.is_stored:
+        return iter(sorted(p for p in _stored_below(folder, recursive) if p != skip))
     left_out = None if skip is None else skip.resolve()
     found = []
     for place, folders, files in os.walk(folder):
@@ -174,6 +177,16 @@ def _files(folder: Path, recursive: bool, skip: Path | None) -> Iterator[Path]:
         folders[:] = kept if recursive else []
         found += [Path(place, file) for file in files if not file.startswith(".")]
     return iter(sorted(found))
+
+
+def _stored_below(folder: StoredPath, recursive: bool) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_file():
+            yield path
+        elif recursive:
+            yield from _stored_below(path, recursive)
 
 
 def _matches(pattern: Path) -> list[Path]:

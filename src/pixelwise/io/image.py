@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pixelwise.errors import ArgumentError, ImageFileError, missing_extra
+from pixelwise.errors import ArgumentError, ImageFileError, StorageError, missing_extra
 from pixelwise.io.bands import (
     MOST_BANDS,
     Levels,
@@ -235,7 +235,6 @@ def open_pillow(path: str | Path, data: bytes | None = None) -> Image.Image:
     ImageFileError
         The file is missing, truncated, or not an image.
     """
-    path = Path(path)
     if data is None:
         data = read_bytes(path)
     _refuse_heic(path, data)
@@ -421,17 +420,25 @@ def read_size(path: str | Path, data: bytes | None = None) -> tuple[tuple[int, i
         data = read_bytes(path)
     if data is not None:
         _refuse_heic(path, data)
-    source = path if data is None else io.BytesIO(data)
     try:
-        with Image.open(source, formats=IMAGE_FORMATS) as picture:
+        with _opened(path, data) as file, Image.open(file, formats=IMAGE_FORMATS) as picture:
             turned = picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
             width, height = picture.size
     except FileNotFoundError:
         raise ImageFileError(f"{path}: no such file") from None
+    except StorageError:
+        raise
     except Exception as error:
         refuse_bands(read_bytes(path) if data is None else data, path)
         raise ImageFileError(f"{path}: not an image that can be read ({error})") from None
     return ((width, height) if turned else (height, width)), turned
+
+
+def _opened(path: str | Path, data: bytes | None) -> IO[bytes]:
+    """Open a file, of which Pillow reads the header alone, or what was read of it already."""
+    if data is not None:
+        return io.BytesIO(data)
+    return (path if isinstance(path, Path) else Path(path)).open("rb")
 
 
 def read_bytes(path: str | Path) -> bytes:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.classes import VOID, ClassMap, voc_colormap
-from pixelwise.errors import ArgumentError, ColourError, ImageFileError, LabelError
+from pixelwise.errors import ArgumentError, ColourError, ImageFileError, LabelError, StorageError
 from pixelwise.io.decoders import decode_png_levels
 from pixelwise.io.image import IMAGE_FORMATS, open_pillow, read_bytes, save_pillow
 from pixelwise.samples import Int32Array, Int64Array, UInt8Array, UInt16Array, check_label_map
@@ -123,8 +123,11 @@ def read_palette(path: str | Path) -> UInt8Array | None:
         The file cannot be read.
     """
     try:
-        with Image.open(path, formats=IMAGE_FORMATS) as picture:
+        where = path if isinstance(path, Path) else Path(path)
+        with where.open("rb") as file, Image.open(file, formats=IMAGE_FORMATS) as picture:
             flat = picture.getpalette("RGB") if picture.mode == "P" else None
+    except StorageError:
+        raise
     # Pillow's readers meet damaged files with many kinds of exception; all mean the same here.
     except Exception as error:
         raise ImageFileError(f"{path}: not an image that can be read ({error})") from None

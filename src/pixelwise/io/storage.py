@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from urllib.parse import quote, unquote
 
-from pixelwise.errors import DataError, ImageFileError, missing_extra
+from pixelwise.errors import DataError, ImageFileError, StorageError, missing_extra
 from pixelwise.io.files import written_whole
 from pixelwise.io.image import IMAGE_SUFFIXES
 
@@ -17,6 +20,40 @@ T = TypeVar("T")
 
 TRIES = 4
 """How often a remote file is asked for before it counts as unreadable."""
+
+PAUSE = 0.1
+"""Seconds before the second try; three times as many before each further one."""
+
+VERSIONS = (
+    *("ETag", "etag", "md5Hash", "generation", "Content-MD5", "Digest", "Last-Modified"),
+    *("LastModified", "last_modified", "updated", "mtime", "modified", "created"),
+)
+"""What storage says of a file that changes when its content does, the most exact first."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a storage says of one name in it.
+
+    Parameters
+    ----------
+    folder : bool
+    size : int, optional
+        In bytes; None if it does not say.
+    version : str
+        Differs when the content does; empty if it does not say.
+    """
+
+    folder: bool
+    size: int | None = None
+    version: str = ""
+
+
+SILENCE = 60.0
+"""Seconds without a byte after which a web server is asked again."""
+
+SAFE = "/~!$&'()*+,;=:@"
+"""Signs that stand as they are in the path of a web address (RFC 3986)."""
 
 
 class Store(Protocol):
@@ -150,23 +187,23 @@ class RemoteStore:
     """Storage that fsspec knows; credentials come from the environment, as usual there."""
 
     def __init__(self, root: str) -> None:
-        self.root = root.rstrip("/")
+        self.root = root.rstrip("/") if not root.endswith("://") else root
         try:
             import fsspec
         except ImportError:
             raise missing_extra("reading URLs", "fsspec", "remote") from None
         try:
-            self._files, self._path = fsspec.core.url_to_fs(self.root)
+            options = OPTIONS.get(self.root.partition("://")[0], dict)
+            self._files, self._path = fsspec.core.url_to_fs(self.root, **options())
         except (ImportError, ValueError) as error:
             raise DataError(f"{root}: {error}") from None
 
     def images(self) -> Iterator[str]:
         """See `Store`. Of S3 one page of a thousand names is held, of others one folder."""
         listed = PAGES.get(self._protocol(), _by_folder)(self._files, self._path)
-        start = len(self._path.rstrip("/")) + 1
         found = False
         while (path := self._asked("", lambda: next(listed, None), tries=1)) is not None:
-            name = path[start:]
+            name = self._below(path)
             if _is_image(name):
                 found = True
                 yield name
@@ -176,6 +213,60 @@ class RemoteStore:
     def _protocol(self) -> str:
         protocol = self._files.protocol
         return str(protocol if isinstance(protocol, str) else protocol[0])
+
+    def folder(self, name: str) -> dict[str, Facts]:
+        """Return what lies right in a folder, by name; what is known of a file is under "".
+
+        Parameters
+        ----------
+        name : str
+            Below the root; empty for the root itself.
+
+        Returns
+        -------
+        dict of str to Facts
+            Empty if there is nothing of this name.
+
+        Raises
+        ------
+        StorageError
+            It does not answer, or not to these credentials.
+        """
+
+        def listed() -> list[dict[str, Any]]:
+            self._files.invalidate_cache()
+            try:
+                return list(self._files.ls(self._whole(name), detail=True))
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+
+        start = f"{name}/" if name else ""
+        found = {}
+        for entry in self._tried(name, listed):
+            path = self._below(str(entry["name"])).rstrip("/")
+            # A file is listed as itself, and so is a folder that is kept as an empty object.
+            below = "" if path == name else path.removeprefix(start)
+            if "/" not in below and not (self._web and set(below) & set("?#")):
+                found[below] = _facts(entry)
+        if len(found) > 1 or (found.get("") and found[""].folder):
+            found.pop("", None)
+        return found
+
+    def facts(self, name: str) -> Facts:
+        """Ask what is known of one file; `folder` of a web server knows names alone.
+
+        Raises
+        ------
+        FileNotFoundError
+            It is not there.
+        StorageError
+            It does not answer, or not to these credentials.
+        """
+        return self._tried(name, lambda: _facts(self._files.info(self._whole(name))))
+
+    def fetch(self, name: str) -> bytes:
+        """Return a file's content, as `read` does, but with the errors of `facts`."""
+        return self._tried(name, lambda: bytes(self._files.cat_file(self._whole(name))))
 
     def names(self, prefix: str) -> list[str]:
         """See `Store`."""
@@ -205,6 +296,13 @@ class RemoteStore:
         """See `Store`. An object appears when all of it has arrived."""
         self._asked(name, lambda: self._files.pipe_file(self._whole(name), data))
 
+    def put(self, name: str, content: bytes) -> None:
+        """Write a file, as `write` does, but with the errors of `fetch`."""
+        try:
+            self._tried(name, lambda: self._files.pipe_file(self._whole(name), content))
+        except FileNotFoundError:
+            raise StorageError(f"{self._called(name)}: no such bucket or folder") from None
+
     def remove(self, name: str) -> None:
         """See `Store`."""
 
@@ -214,28 +312,81 @@ class RemoteStore:
 
         self._asked(name, removed)
 
+    @property
+    def _web(self) -> bool:
+        """Whether names are parts of web addresses, in which a space is ``%20``."""
+        return self._protocol() in ("http", "https")
+
     def _whole(self, name: str) -> str:
-        return f"{self._path}/{name}"
+        if not name:
+            return str(self._path)
+        return f"{self._path.rstrip('/')}/{quote(name, safe=SAFE) if self._web else name}"
+
+    def _below(self, path: str) -> str:
+        """Return the name of what a listing calls by its whole path."""
+        name = path[len(self._path.rstrip("/")) :].lstrip("/")
+        return unquote(name) if self._web else name
 
     def _asked(self, name: str, ask: Callable[[], T], tries: int = TRIES) -> T:
-        """Ask the storage, again after an error that may pass; translate what it says.
+        """Ask the storage, and say what is wrong as an error of the family."""
+        try:
+            return self._tried(name, ask, tries)
+        except FileNotFoundError:
+            raise DataError(f"{self._called(name)}: no such file, folder or bucket") from None
 
-        A listing is asked once: half of one must not pass for all of it.
+    def _called(self, name: str) -> str:
+        return f"{self.root.rstrip('/')}/{name}" if name else self.root
+
+    def _tried(self, name: str, ask: Callable[[], T], tries: int = TRIES) -> T:
+        """Ask the storage, again after an error that may pass.
+
+        A listing that is read in steps is asked once: half of one must not pass for all of it.
         """
-        where, said = f"{self.root}/{name}" if name else self.root, ""
-        for _ in range(tries):
+        where, said = self._called(name), ""
+        for number in range(tries):
+            if number:
+                time.sleep(PAUSE * 3 ** (number - 1))
             try:
                 return ask()
             except FileNotFoundError:
-                raise DataError(f"{where}: no such file, folder or bucket") from None
+                raise
             except PermissionError as error:
-                raise DataError(f"{where}: not allowed; check the credentials ({error})") from None
+                raise StorageError(
+                    f"{where}: not allowed; check the credentials ({error})"
+                ) from None
             except Exception as error:
                 # Each kind of storage has errors of its own, and no common family.
                 if "redentials" in f"{type(error).__name__} {error}":
-                    raise DataError(f"{where}: no credentials ({error})") from None
+                    raise StorageError(f"{where}: no credentials ({error})") from None
                 said = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"{where}: {said}")
+        raise StorageError(f"{where}: {said}")
+
+
+def _options_of_s3() -> dict[str, Any]:
+    # Else s3fs asks for the size of each file before it asks for the file.
+    return {"max_concurrency": 1}
+
+
+def _options_of_web() -> dict[str, Any]:
+    import aiohttp
+
+    # Else a file may take five minutes in all, and a server that is gone is waited for as long.
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE)
+    return {"client_kwargs": {"timeout": timeout}}
+
+
+OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
+    "s3": _options_of_s3,
+    "http": _options_of_web,
+    "https": _options_of_web,
+}
+"""What fsspec is told, by the scheme of a URL."""
+
+
+def _facts(entry: dict[str, Any]) -> Facts:
+    version = next((str(entry[key]) for key in VERSIONS if entry.get(key)), "")
+    size = entry.get("size")
+    return Facts(entry.get("type") == "directory", None if size is None else int(size), version)
 
 
 def _is_image(name: str) -> bool:

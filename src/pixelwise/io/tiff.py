@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from pixelwise.errors import ImageFileError
 from pixelwise.io.bands import bands_size, is_tiff
 from pixelwise.io.depth import Range, depth_range, to_eight_bits, used_range
 from pixelwise.io.image import read_bytes, read_image, read_size, to_rgb
+from pixelwise.io.stored_path import StoredPath
 from pixelwise.samples import UInt8Array
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
@@ -94,7 +96,9 @@ def image_rows(
 @contextmanager
 def _tiff(path: str | Path) -> Generator[tifffile.TiffPage]:
     try:
-        file = tifffile.TiffFile(path)
+        # What lies in remote storage is read whole; of a file here only what is asked for.
+        stored = isinstance(path, StoredPath)
+        file = tifffile.TiffFile(io.BytesIO(read_bytes(path)) if stored else path)
     except FileNotFoundError:
         raise ImageFileError(f"{path}: no such file") from None
     except Exception as error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,8 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from pixelwise.errors import ArgumentError, PixelwiseError
-from pixelwise.io.files import write_json
+from pixelwise.io.files import stay_here, write_json
+from pixelwise.io.stored_path import locate
 from pixelwise.networks import Network, count_parameters
 from pixelwise.progress import track
 from pixelwise.training.batches import Batches, Targets
@@ -51,8 +52,8 @@ TASKS: dict[str, Callable[[list[Path], Recipe, Say], Task]] = {
 
 
 def train(
-    paths: list[Path],
-    out: Path,
+    paths: Sequence[str | Path],
+    out: str | Path,
     recipe: Recipe | None = None,
     say: Say = print,
     *,
@@ -67,11 +68,11 @@ def train(
 
     Parameters
     ----------
-    paths : list of Path
-        Data sets; trained on their ``train`` splits, validated on their ``val`` splits. Of a data
-        set that has none, some images are held out (`pixelwise.training.held_out`). For the task
-        ``"boundary"``, one folder of BSDS500.
-    out : Path
+    paths : sequence of str or Path
+        Data sets, folders or URLs (`pixelwise.open_dataset`); trained on their ``train`` splits,
+        validated on their ``val`` splits. Of a data set that has none, some images are held out
+        (`pixelwise.training.held_out`). For the task ``"boundary"``, one folder of BSDS500.
+    out : str or Path
         The folder of the run: ``plan.json``, ``held_out.txt`` if images are held out,
         ``checkpoint.pt``, ``log.csv``, ``curves.png``, and at the end ``model.onnx`` and, of
         segmentation, ``report.html``. With the setting ``folds``, also ``folds.json`` and the
@@ -112,17 +113,17 @@ def train(
     ...     recipe = Recipe(settings={"size": "tiny", "epochs": 1, "crop": 32})
     ...     weights = train([data], Path(folder, "run"), recipe, say=str)
     """
-    recipe = recipe or Recipe()
+    recipe, data, folder = recipe or Recipe(), [locate(path) for path in paths], stay_here(out)
     settings = Settings.of(recipe.settings)
     fabric = make_fabric(device, settings.precision)
     say = say if fabric.is_global_zero else _quiet
 
     def run(recipe: Recipe, out: Path) -> Path:
-        return _train(paths, out, recipe, fabric, say, tensorboard)
+        return _train(data, out, recipe, fabric, say, tensorboard)
 
     if settings.folds and not settings.fold:
-        return cross_validate(recipe, out, run, say, fabric.is_global_zero)
-    return run(recipe, out)
+        return cross_validate(recipe, folder, run, say, fabric.is_global_zero)
+    return run(recipe, folder)
 
 
 def _train(

@@ -16,6 +16,7 @@ from pixelwise.datasets import Dataset, ReadOptions, check, stop_on_findings
 from pixelwise.datasets.registry import find, splits_of
 from pixelwise.defaults import EVALUATION_SPLIT, TRAIN_SPLIT
 from pixelwise.errors import ArgumentError, DataError
+from pixelwise.io.stored_path import locate
 from pixelwise.networks.designs import NO_ENCODER
 from pixelwise.training.settings import (
     FOREGROUND_SOURCES,
@@ -285,7 +286,7 @@ class Recipe:
     def _splits(self, path: Path) -> dict[str, Dataset]:
         """Return the splits of a checked data set that training uses; all of it is ``train``."""
         options = self.source(path).options
-        root, format_ = find(path, options)
+        root, format_ = find(locate(path), options)
         there = splits_of(root, format_, options)
         wanted = tuple(name for name in (TRAIN_SPLIT, EVALUATION_SPLIT) if name in there)
         if TRAIN_SPLIT not in there:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,8 @@ from pixelwise.datasets.options import ReadOptions
 from pixelwise.datasets.reading import Problem, Reading
 from pixelwise.datasets.registry import FORMATS, find, splits_of
 from pixelwise.datasets.splits import without_unions
-from pixelwise.errors import AmbiguousError, DataError
+from pixelwise.errors import AmbiguousError, DataError, StorageError
+from pixelwise.io.stored_path import locate, readers_of
 from pixelwise.progress import track
 from pixelwise.samples import Int64Array
 
@@ -69,13 +69,13 @@ def check(
     ...     [finding.kind for finding in check(root, splits=("train",)).findings]
     ['unpaired']
     """
-    started = time.perf_counter()
+    started, path = time.perf_counter(), locate(path)
     try:
-        root, name = find(Path(path), options)
+        root, name = find(path, options)
         there = splits or splits_of(root, name, options)
         datasets, findings = _opened(root, FORMATS[name], there, options)
     except AmbiguousError as error:
-        datasets, findings = [], [_question(error, "", Path(path))]
+        datasets, findings = [], [_question(error, "", path)]
     facts = [_examined(dataset, fast) for dataset in datasets]
     for dataset, seen in zip(datasets, facts, strict=True):
         for place, sample in enumerate(seen):
@@ -91,7 +91,7 @@ def check(
     order = list(KINDS)
     findings.sort(key=lambda finding: order.index(finding.kind))
     return Report(
-        Path(path),
+        path,
         tuple(dataset.found for dataset in datasets),
         {dataset.split: len(dataset) for dataset in datasets},
         tuple(dict.fromkeys(findings)),
@@ -173,6 +173,8 @@ def _opened(
             # Often one question of all splits.
             if asked.text not in {finding.text for finding in findings}:
                 findings.append(asked)
+        except StorageError:
+            raise
         except DataError as error:
             findings.append(Finding("split", split, (root,), str(error)))
         for problem in problems[noted:]:
@@ -198,7 +200,7 @@ def _question(error: AmbiguousError, split: str, root: Path) -> Finding:
 
 
 def _examined(dataset: Dataset, fast: bool) -> list[SampleFacts]:
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(readers_of(dataset.root)) as pool:
         facts = pool.map(lambda entry: examine(dataset, entry, fast), dataset.entries)
         return list(track(facts, f"checking {dataset.split}", len(dataset)))
 

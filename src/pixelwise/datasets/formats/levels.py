@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import VOID
-from pixelwise.errors import PixelwiseError
+from pixelwise.errors import ImageFileError, LabelError
 from pixelwise.io.mask import read_brightness, read_levels
 from pixelwise.samples import Int64Array
 
@@ -72,7 +72,7 @@ def are_two_ends(masks: Iterable[Path]) -> bool:
             if levels.ndim == 3 and np.ptp(levels, axis=2).max() > TINT:
                 return False
             levels = read_brightness(path)
-        except PixelwiseError:  # reported, with its name, when its sample is read
+        except (ImageFileError, LabelError):  # reported, with its name, when its sample is read
             continue
         white = int(levels.max(initial=0))
         if white > VOID:

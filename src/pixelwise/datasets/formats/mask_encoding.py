@@ -22,7 +22,7 @@ from pixelwise.datasets.formats.mask_reader import (
 from pixelwise.datasets.formats.palettes import Shuffled, shuffled_palettes
 from pixelwise.datasets.reader import Entry
 from pixelwise.datasets.reading import Reading
-from pixelwise.errors import AmbiguousError, ColourError, DataError, LabelError, PixelwiseError
+from pixelwise.errors import AmbiguousError, ColourError, DataError, ImageFileError, LabelError
 from pixelwise.io.files import is_file
 from pixelwise.io.image import open_pillow
 from pixelwise.io.mask import (
@@ -33,6 +33,7 @@ from pixelwise.io.mask import (
     read_colours,
     read_levels,
 )
+from pixelwise.io.stored_path import fetch_ahead
 from pixelwise.samples import Int64Array, UInt8Array
 
 SAMPLED = 16
@@ -235,7 +236,7 @@ def _refuse_unknown_colours(files: MaskFiles, spread: list[Entry]) -> None:
             files.read(entry.label_path)
         except ColourError as error:
             raise ColourError(f"{error}; {HOW_TO_NAME}") from None
-        except PixelwiseError:  # reported, with its name, when its sample is read
+        except (ImageFileError, LabelError):  # reported, with its name, when its sample is read
             continue
 
 
@@ -345,7 +346,10 @@ def _ask_about_white(
     """
     if options.encoding is not None or options.void == VOID:
         return
-    if not (are_two_ends(entry.label_path for entry in spread) and are_two_ends(masks)):
+    if not are_two_ends(entry.label_path for entry in spread):
+        return
+    fetch_ahead(masks)
+    if not are_two_ends(masks):
         return
     tones = set().union(*map(_tones, masks))
     white = max(tones)
@@ -368,7 +372,7 @@ def _some(spread: list[Entry]) -> list[Path]:
 def _tones(path: Path) -> set[int]:
     try:
         return {int(tone) for tone in np.unique(read_brightness(path))}
-    except PixelwiseError:  # reported, with its name, when its sample is read
+    except (ImageFileError, LabelError):  # reported, with its name, when its sample is read
         return {0}
 
 
@@ -467,7 +471,7 @@ def _in_own_colours(classes: ClassMap, numbers: tuple[int, ...], entry: Entry) -
 def _is_readable(entry: Entry) -> bool:
     try:
         read_levels(entry.label_path)
-    except PixelwiseError:
+    except (ImageFileError, LabelError):
         return False
     return True
 
@@ -501,5 +505,5 @@ def _highest(files: MaskFiles, masks: Iterable[Path], void: int | None) -> int:
 def _counts(files: MaskFiles, path: Path) -> Int64Array:
     try:
         return count_ids(files.read(path))
-    except PixelwiseError:  # reported, with its name, when its sample is read
+    except (ImageFileError, LabelError):  # reported, with its name, when its sample is read
         return np.zeros(256, dtype=np.int64)

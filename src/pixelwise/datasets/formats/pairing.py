@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from pixelwise.errors import AmbiguousError, DataError, PixelwiseError
+from pixelwise.errors import AmbiguousError, DataError, ImageFileError, LabelError
 from pixelwise.io.image import images_in, is_image_file
 from pixelwise.io.mask import read_levels
 
@@ -126,7 +125,7 @@ def looks_like_mask(path: Path) -> bool:
         return False
     try:
         levels = read_levels(path)
-    except PixelwiseError:
+    except (ImageFileError, LabelError):
         return False
     flat = levels.reshape(-1, levels.shape[2]) if levels.ndim == 3 else levels.reshape(-1, 1)
     return len(np.unique(flat, axis=0)) <= TONES
@@ -134,16 +133,16 @@ def looks_like_mask(path: Path) -> bool:
 
 def folders_seen(root: Path, most: int = 12) -> str:
     """Return the folders that hold images, with their numbers, for people."""
-    found = []
-    for place, folders, files in os.walk(root):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        count = sum(is_image_file(Path(file)) for file in files)
-        if count:
-            where = Path(place).relative_to(root).as_posix()
-            found.append(f"{where}/ ({count:,})")
-        if len(found) > most:
-            return ", ".join([*found[:most], "..."])
-    return ", ".join(found) or "none"
+    found: list[str] = []
+    left = [root] if root.is_dir() else []
+    while left and len(found) <= most:
+        folder = left.pop()
+        inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        if count := sum(map(is_image_file, inside)):
+            found.append(f"{folder.relative_to(root).as_posix()}/ ({count:,})")
+        below = (path for path in inside if not is_image_file(path) and path.is_dir())
+        left += sorted(below, reverse=True)
+    return ", ".join([*found[:most], "..."] if len(found) > most else found) or "none"
 
 
 def _folder(files: Files) -> str:

@@ -46,6 +46,7 @@ from pixelwise.datasets.splits import WHOLE, choose_split
 from pixelwise.errors import AmbiguousError, DataError
 from pixelwise.io.image import images_in, is_image_file
 from pixelwise.io.mask import write_instance_map, write_label_map
+from pixelwise.io.stored_path import locate
 from pixelwise.io.text import read_text
 from pixelwise.samples import instance_ids
 
@@ -175,12 +176,12 @@ def run_list(root: Path, options: ReadOptions) -> Path | None:
     """Return the CSV file that the options name in place of a folder of label maps."""
     if options.labels is None or not str(options.labels).lower().endswith(".csv"):
         return None
-    return next((p for p in (root / options.labels, Path(options.labels)) if p.is_file()), None)
+    return next((p for p in (root / options.labels, locate(options.labels)) if p.is_file()), None)
 
 
 def _from(entries: tuple[Entry, ...], root: Path) -> str:
     """Return where the masks come from, for people."""
-    folder = Path(os.path.commonpath([entry.label_path.parent for entry in entries]))
+    folder = locate(os.path.commonpath([entry.label_path.parent for entry in entries]))
     inside = folder.is_relative_to(root) and folder != root
     return f"masks of {folder.relative_to(root).as_posix() if inside else folder.name}/"
 
@@ -239,7 +240,7 @@ def _ade_names(path: Path | None) -> ClassMap | None:
 def _labels_of(place: Place, options: Reading) -> Path | None:
     """Return the folder of label maps; None if there are only instance maps."""
     if options.labels is not None and not _are_named(place, options):
-        wanted = Path(options.labels)
+        wanted = locate(options.labels)
         for folder in place.labels:
             either = (folder, folder.parent)
             if str(wanted) in [f.name for f in either] or wanted.resolve() in [
@@ -305,7 +306,7 @@ def named_place(root: Path, options: ReadOptions) -> Place | None:
 
 
 def _folder(root: Path, name: str | Path) -> Path | None:
-    return next((p for p in (root / name, Path(name)) if p.is_dir()), None)
+    return next((p for p in (root / name, locate(name)) if p.is_dir()), None)
 
 
 def _places(root: Path, options: ReadOptions | None = None) -> dict[str, Place]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.errors import AmbiguousError, PixelwiseError
+from pixelwise.errors import AmbiguousError, ImageFileError, LabelError
 from pixelwise.io.mask import read_levels, read_palette
+from pixelwise.io.stored_path import fetch_ahead
 from pixelwise.samples import UInt8Array
 
 Colour = tuple[int, int, int]
@@ -58,6 +59,7 @@ class Shuffled:
 def shuffled_palettes(masks: Iterable[Path]) -> Shuffled | None:
     """Return what is wrong with the palettes of masks; None if they agree."""
     paths = sorted(set(masks))
+    fetch_ahead(paths)
     palettes = {path: palette for path in paths if (palette := _palette(path)) is not None}
     if _agree(list(palettes.values())):
         return None
@@ -79,7 +81,7 @@ def shuffled_palettes(masks: Iterable[Path]) -> Shuffled | None:
 def _palette(path: Path) -> UInt8Array | None:
     try:
         return read_palette(path)
-    except PixelwiseError:  # reported, with its name, when its sample is read
+    except (ImageFileError, LabelError):  # reported, with its name, when its sample is read
         return None
 
 
@@ -93,7 +95,7 @@ def _used(path: Path, palette: UInt8Array) -> list[tuple[int, Colour]]:
     """Return the indices that a mask uses, with their colours."""
     try:
         levels = read_levels(path)
-    except PixelwiseError:
+    except (ImageFileError, LabelError):
         return []
     rows = palette.tolist()
     used = [i for i in np.unique(levels).tolist() if i < len(rows)]

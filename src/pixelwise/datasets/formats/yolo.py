@@ -22,7 +22,7 @@ from pixelwise.datasets.formats.writer import AREAS, Item, Writer, as_instances,
 from pixelwise.datasets.reader import Entry, ImageFiles, Outlines, Truth
 from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.splits import WHOLE, choose_split
-from pixelwise.errors import DataError, LabelError
+from pixelwise.errors import DataError, LabelError, StorageError
 from pixelwise.instances import joined, outlines
 from pixelwise.io.files import is_file
 from pixelwise.io.image import is_image_file
@@ -301,6 +301,8 @@ def _is_yaml(path: Path) -> bool:
     # A file of another tool may be anything; only data.yaml has to be YAML.
     try:
         return bool(_read_yaml(path))
+    except StorageError:
+        raise
     except DataError:
         return False
 
@@ -354,7 +356,7 @@ def _place(bases: list[Path], place: str, file: Path) -> Path:
     # "../train/images" is how Roboflow writes it, from a folder that is not there; Windows writes
     # backslashes, and exported files the folders of the machine they were made on.
     for base in bases:
-        found = find_below(place, [base], file, Path.exists)
+        found = find_below(place, [base], file, lambda path: path.exists())
         if found is not None:
             return found
     return bases[0] / (PurePosixPath(slashed(place)).name if is_foreign(place) else slashed(place))
@@ -376,12 +378,10 @@ def _images_at(place: Path, bases: list[Path]) -> list[Path]:
 
 def _label_path(image: Path) -> Path:
     """Return where an image's labels are: its last folder ``images`` becomes ``labels``."""
-    parts = list(image.parent.parts)
-    for i in range(len(parts) - 1, -1, -1):
-        if parts[i] == IMAGES:
-            parts[i] = LABELS
-            break
-    return Path(*parts) / f"{image.stem}.txt"
+    for folder in image.parents:
+        if folder.name == IMAGES:
+            return folder.parent / LABELS / image.relative_to(folder).with_suffix(".txt")
+    return image.with_suffix(".txt")
 
 
 def _classes_of(root: Path, entries: tuple[Entry, ...], options: Reading) -> tuple[ClassMap, str]:
