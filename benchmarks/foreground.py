@@ -1,9 +1,11 @@
 """What stands out: IoU of alpha above one half, and boundary F1, on photos that taught nothing.
 
-    python benchmarks/foreground.py [DATA_FOLDER] --weights voc
+    python benchmarks/foreground.py [DATA_FOLDER]
     python benchmarks/foreground.py --only salient --weights runs/voc/model.onnx
 
-One pair of counts over all photos of a figure, void excluded; boundaries at 2 px.
+By the weights that `pixelwise blur` takes by itself, unless others are given: `foreground`, and
+`voc` for classes by name. One pair of counts over all photos of a figure, void excluded; boundaries
+at 2 px.
 
 salient  ECSSD photos of any kind of thing, those that recipes/voc.json sets aside.
 people   people val: the main person, with what is worn or carried.
@@ -23,6 +25,7 @@ import numpy as np
 from timing import ROOT, machine, write_figures
 
 from pixelwise import ClassMap, Predictor, find_subject, open_dataset, read_image
+from pixelwise.backgrounds import Selection
 from pixelwise.classes import VOC
 from pixelwise.io.mask import read_label_map
 from pixelwise.metrics.boundaries import BoundaryScores, boundary_counts
@@ -82,12 +85,12 @@ def report(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", nargs="?", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--weights", default="voc")
+    parser.add_argument("--weights", help="a name or a file")
     parser.add_argument("--only", choices=("salient", "people", "classes", "all", "davis"))
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
-    predictor, data = Predictor.load(options.weights, instances=False), options.data
-    print(f"{predictor.card.name}, seen at {predictor.card.side} px; {machine()}")
+    data = options.data
+    print(machine())
     tasks: dict[str, tuple[Callable[[], Iterator[Truth]], tuple[str, ...]]] = {
         "salient": (partial(salient, data), ("all",)),
         "people": (partial(people, data), ("all",)),
@@ -98,9 +101,12 @@ def main() -> None:
     figures: dict[str, object] = {}
     for name, (read, wanted) in tasks.items():
         if options.only in (None, name.partition(" ")[0]):
-            figures[name] = report(name, predictor, read(), wanted)
+            chosen = options.weights or Selection(wanted).weights
+            predictor = Predictor.load(chosen, instances=False)
+            title = f"{name}, {predictor.card.name} at {predictor.card.side} px"
+            figures[name] = report(title, predictor, read(), wanted)
     if options.json is not None:
-        write_figures(options.json, figures, weights=predictor.card.name)
+        write_figures(options.json, figures, weights=str(options.weights or "the default ones"))
 
 
 if __name__ == "__main__":

@@ -304,7 +304,7 @@ class TestBadInput:
             "mine",
             "--out",
             out,
-            saying="one of: edges, nuclei, street",
+            saying="one of: edges, foreground, nuclei, street",
         )
         assert not out.exists()
 

@@ -41,7 +41,7 @@ def test_a_notebook_is_executed_and_whole(language: str, name: str) -> None:
     outputs = [output for cell in code for output in cell["outputs"]]
     assert all(cell["execution_count"] for cell in code)
     assert not [output for output in outputs if output["output_type"] == "error"]
-    assert sum("image/" in kind for output in outputs for kind in output.get("data", ())) >= 3
+    assert any("image/" in kind for output in outputs for kind in output.get("data", ()))
     exercises, answers = ("练习", "答案") if language == "zh" else ("Exercises", "Answers")
     assert any(f"## {exercises}" in text for text in prose)
     assert any(f"## {answers}" in text for text in prose)

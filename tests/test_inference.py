@@ -140,7 +140,7 @@ def test_working_size_keeps_the_aspect() -> None:
 
 def test_weights_that_are_not_ours(tmp_path: Path) -> None:
     with pytest.raises(
-        WeightsError, match="no such weights; name a file, or one of: edges, nuclei"
+        WeightsError, match="no such weights; name a file, or one of: edges, foreground, nuclei"
     ):
         Predictor.load("subject")
     (tmp_path / "text.onnx").write_text("hello")

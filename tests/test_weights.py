@@ -110,7 +110,7 @@ def test_metadata_is_what_onnx_reads() -> None:
         assert read_metadata(data, name) == expected
 
 
-@pytest.mark.parametrize("name", ["voc", "nuclei", "edges", "street"])
+@pytest.mark.parametrize("name", ["voc", "nuclei", "edges", "street", "foreground"])
 def test_the_cut_file_gives_the_same_logits(name: str) -> None:
     whole = read_weights(name)
     cut = cut_to_outputs(whole, name, lambda output: output == "foreground")

@@ -17,6 +17,9 @@ EVALUATION_SPLIT = "val"
 WEIGHTS = "voc"
 """The bundled weights that are used if none are given."""
 
+FOREGROUND_WEIGHTS = "foreground"
+"""Those that find what stands out, if a background is asked for and no weights are given."""
+
 DEVICE = "cpu"
 """Where a network runs if nothing is said."""
 

@@ -175,7 +175,7 @@ def blur(
     subject: Subjects = ...,
     strength: float = ...,
     background: str | Path | Background = ...,
-    weights: str | Path = ...,
+    weights: str | Path | None = ...,
     device: str = ...,
 ) -> LazyList[Image.Image]: ...
 @overload
@@ -186,7 +186,7 @@ def blur(
     subject: Subjects = ...,
     strength: float = ...,
     background: str | Path | Background = ...,
-    weights: str | Path = ...,
+    weights: str | Path | None = ...,
     device: str = ...,
 ) -> list[Path]: ...
 @overload
@@ -197,7 +197,7 @@ def blur(
     subject: Subjects = ...,
     strength: float = ...,
     background: str | Path | Background = ...,
-    weights: str | Path = ...,
+    weights: str | Path | None = ...,
     device: str = ...,
 ) -> Image.Image: ...
 @overload
@@ -208,7 +208,7 @@ def blur(
     subject: Subjects = ...,
     strength: float = ...,
     background: str | Path | Background = ...,
-    weights: str | Path = ...,
+    weights: str | Path | None = ...,
     device: str = ...,
 ) -> Path: ...
 def blur(
@@ -218,7 +218,7 @@ def blur(
     subject: Subjects = ALL,
     strength: float = BLUR_STRENGTH,
     background: str | Path | Background = "blur",
-    weights: str | Path = WEIGHTS,
+    weights: str | Path | None = None,
     device: str = DEVICE,
 ) -> Any:
     """Blur or replace what is behind the subject of an image, or of many; or of a clip.
@@ -236,7 +236,9 @@ def blur(
         Of the blur, percent of the longer side.
     background : str, Path or Background
         As for `backgrounds.parse_background`: ``blur``, ``"#rrggbb"``, or an image file.
-    weights, device
+    weights : str or Path, optional
+        As for `predict`; if not given, those that suit the subject, `Selection.weights`.
+    device : str
         As for `predict`.
 
     Returns
@@ -266,7 +268,7 @@ def blur(
         if isinstance(background, Background)
         else parse_background(str(background), plain)
     )
-    return _apply(source, out, look, subject, False, kept_predictor(weights, device))
+    return _apply(source, out, look, subject, False, (weights, device))
 
 
 @overload
@@ -276,7 +278,7 @@ def cut_out(
     *,
     subject: Subjects = ...,
     crop: bool = ...,
-    weights: str | Path = ...,
+    weights: str | Path | None = ...,
     device: str = ...,
 ) -> LazyList[Image.Image]: ...
 @overload
@@ -286,7 +288,7 @@ def cut_out(
     *,
     subject: Subjects = ...,
     crop: bool = ...,
-    weights: str | Path = ...,
+    weights: str | Path | None = ...,
     device: str = ...,
 ) -> list[Path]: ...
 @overload
@@ -296,7 +298,7 @@ def cut_out(
     *,
     subject: Subjects = ...,
     crop: bool = ...,
-    weights: str | Path = ...,
+    weights: str | Path | None = ...,
     device: str = ...,
 ) -> Image.Image: ...
 @overload
@@ -306,7 +308,7 @@ def cut_out(
     *,
     subject: Subjects = ...,
     crop: bool = ...,
-    weights: str | Path = ...,
+    weights: str | Path | None = ...,
     device: str = ...,
 ) -> Path: ...
 def cut_out(
@@ -315,7 +317,7 @@ def cut_out(
     *,
     subject: Subjects = ALL,
     crop: bool = False,
-    weights: str | Path = WEIGHTS,
+    weights: str | Path | None = None,
     device: str = DEVICE,
 ) -> Any:
     """Cut the subject out of an image, or of many; or of a clip.
@@ -328,7 +330,9 @@ def cut_out(
         As for `blur`; ``out`` ends in ``.png`` or ``.webp``, for a clip in ``.webm`` or ``.mov``.
     crop : bool
         Crop to the subject, with a narrow rim.
-    weights, device
+    weights : str or Path, optional
+        As for `predict`; if not given, those that suit the subject, `Selection.weights`.
+    device : str
         As for `predict`.
 
     Returns
@@ -355,7 +359,7 @@ def cut_out(
             "cut_out: expected where to write, got an array; "
             "pixelwise.effects.cut_out(image, alpha) takes an alpha"
         )
-    return _apply(source, out, Transparent(), subject, crop, kept_predictor(weights, device))
+    return _apply(source, out, Transparent(), subject, crop, (weights, device))
 
 
 def kept_predictor(
@@ -415,9 +419,10 @@ def _apply(
     look: Background,
     subject: Subjects,
     crop: bool,
-    predictor: Predictor,
+    network: tuple[str | Path | None, str],
 ) -> Any:
     selection = subject if isinstance(subject, Selection) else Selection.parse(_texts(subject))
+    predictor = kept_predictor(network[0] or selection.weights, network[1])
     many = _several(source)
     if out is None:
         make = partial(_picture, look=look, selection=selection, crop=crop, predictor=predictor)

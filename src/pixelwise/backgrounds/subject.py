@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from pixelwise.classes import BACKGROUND, VOID
+from pixelwise.defaults import FOREGROUND_WEIGHTS, WEIGHTS
 from pixelwise.effects import soft_alpha
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.predictor import Predictor
@@ -95,6 +96,18 @@ class Selection:
     def of_instances(self) -> bool:
         """Whether it asks for one instance, so that the weights have to find them."""
         return self.instance is not None or self.at is not None
+
+    @property
+    def weights(self) -> str:
+        """The bundled weights that find it best: those for what stands out, or those for classes.
+
+        Examples
+        --------
+        >>> Selection().weights, Selection(("dog",)).weights, Selection(at=(10, 20)).weights
+        ('foreground', 'voc', 'voc')
+        """
+        stands_out = not set(self.names) - {ALL, LARGEST} and not self.of_instances
+        return FOREGROUND_WEIGHTS if stands_out else WEIGHTS
 
     @classmethod
     def parse(

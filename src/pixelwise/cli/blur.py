@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli.inputs import AllowUrl
-from pixelwise.cli.options import Recursive, Weights, choice
+from pixelwise.cli.options import Recursive, SubjectWeights, choice
 from pixelwise.cli.subjects import At, Box, Crop, Inputs, Job, Out, Subject, Watch
-from pixelwise.defaults import BLUR_STRENGTH, WEIGHTS
+from pixelwise.defaults import BLUR_STRENGTH
 from pixelwise.errors import ArgumentError
 
 
@@ -61,7 +61,7 @@ def blur(
     ] = None,
     watch: Watch = False,
     recursive: Recursive = True,
-    weights: Weights = WEIGHTS,
+    weights: SubjectWeights = None,
     allow_url: AllowUrl = False,
 ) -> None:
     """Blur or replace the background of photos and clips; their subjects stay sharp.

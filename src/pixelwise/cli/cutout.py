@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli.inputs import AllowUrl
-from pixelwise.cli.options import Recursive, Weights
+from pixelwise.cli.options import Recursive, SubjectWeights
 from pixelwise.cli.subjects import At, Box, Crop, Inputs, Job, Out, Subject, Watch
-from pixelwise.defaults import WEIGHTS
 
 
 def cutout(
@@ -30,7 +29,7 @@ def cutout(
     ] = "transparent",
     watch: Watch = False,
     recursive: Recursive = True,
-    weights: Weights = WEIGHTS,
+    weights: SubjectWeights = None,
     allow_url: AllowUrl = False,
 ) -> None:
     """Cut subjects out of photos: PNG or WebP with transparency.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from pixelwise.defaults import BOUNDARIES
+from pixelwise.defaults import BOUNDARIES, FOREGROUND_WEIGHTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,6 +103,7 @@ def _photo(
     from pixelwise.drawing.page import Figure, Section
     from pixelwise.drawing.panels import instance_panel
     from pixelwise.effects import blur_background
+    from pixelwise.one_line import kept_predictor
     from pixelwise.regions import hierarchy
 
     classes = predictor.classes
@@ -113,7 +114,7 @@ def _photo(
     parts, regions_ms = _timed(lambda: hierarchy(image, BOUNDARIES))
 
     def blurred() -> npt.NDArray[np.uint8] | None:
-        subject = find_subject(predictor, image)
+        subject = find_subject(kept_predictor(FOREGROUND_WEIGHTS), image)
         return blur_background(image, subject.alpha(image)) if subject.names else None
 
     other, blur_ms = _timed(blurred)

@@ -77,6 +77,14 @@ Recursive = Annotated[
     typer.Option("--recursive/--flat", help="Search folders with all that lies below them."),
 ]
 Weights = Annotated[str, typer.Option(metavar="NAME|FILE", help=NAMED_WEIGHTS)]
+SubjectWeights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        show_default="foreground; voc for classes and instances",
+        help=NAMED_WEIGHTS,
+    ),
+]
 Device = Annotated[str, choice("inference.session:DEVICES", help="Where the network runs.")]
 TrainingDevice = Annotated[
     str,

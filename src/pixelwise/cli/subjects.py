@@ -70,7 +70,8 @@ class Job:
     ----------
     look : Background
     selection : Selection
-    weights : str
+    weights : str, optional
+        Those that suit the selection if not given.
     crop : bool
     recursive : bool
         Search folders with all that lies below them.
@@ -80,7 +81,7 @@ class Job:
 
     look: Background
     selection: Selection
-    weights: str
+    weights: str | None = None
     crop: bool = False
     recursive: bool = True
     alpha: Path | None = None
@@ -148,7 +149,8 @@ class Job:
         from pixelwise.inference import Predictor
 
         threads = 1 if clips else None
-        return Predictor.load(self.weights, threads, instances=self.selection.of_instances)
+        weights = self.weights or self.selection.weights
+        return Predictor.load(weights, threads, instances=self.selection.of_instances)
 
     def _check_clips(self) -> None:
         if self.alpha or self.save_alpha:

@@ -30,7 +30,8 @@ class Job:
     engine : str
         One of `ENGINES`: ``threads`` of this process, or ``ray``.
     workers : int, optional
-        Networks at once on Ray; as many as there are processors, one less on a cluster that is there.
+        Networks at once on Ray; if not given, as many as there are processors, on a cluster that
+        was there before one less.
     address : str, optional
         Of a Ray cluster; a new one on this machine if not given.
     part : int

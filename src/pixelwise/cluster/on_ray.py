@@ -60,7 +60,7 @@ def run(job: Job, parts: Iterable[Sequence[str]]) -> Iterator[tuple[int, int]]:
         # Actors live in the environment that the driver lives in.
         joins = job.address or os.environ.get("RAY_ADDRESS")
         cores = max(job.workers or 0, os.cpu_count() or 1)
-        own = {} if joins else {"num_cpus": cores + SPARE}
+        own: dict[str, Any] = {} if joins else {"num_cpus": cores + SPARE}
         ray.init(address=job.address, log_to_driver=False, logging_level=logging.ERROR, **own)
     try:
         # Its lines of information are none that a person asked for.
