@@ -211,7 +211,7 @@ def test_the_command_prints_a_whole_card(tmp_path: Path) -> None:
     assert ModelCard.from_json(json.dumps(content), "x") == card
     done = run("weights", "subject")
     assert done.returncode == 2
-    assert "no such weights; name a file, or one of: edges, nuclei" in done.stderr
+    assert "no such weights; name a file, or one of: edges, foreground, nuclei" in done.stderr
 
 
 def test_weak_classes_are_marked(tmp_path: Path) -> None:

@@ -39,10 +39,10 @@ def learned_boundaries(image: UInt8Array, network: Predictor | None = None) -> F
 
     Examples
     --------
-    >>> image = np.zeros((40, 60, 3), dtype=np.uint8)
-    >>> image[:, 30:] = 255
+    >>> image = np.zeros((120, 160, 3), dtype=np.uint8)
+    >>> image[30:90, 40:120] = 255
     >>> strength = learned_boundaries(image)
-    >>> bool(strength[:, 28:32].max() > 0.5 > strength[:, :20].max())
+    >>> bool(strength[40:80, 38:42].max() > 100 * strength[40:80, 70:90].max())
     True
     """
     predictor = network or boundary_network()
