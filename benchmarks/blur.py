@@ -45,6 +45,7 @@ from pixelwise import (
 )
 from pixelwise.backgrounds.video import WORK
 from pixelwise.concurrency import run_ahead
+from pixelwise.defaults import FOREGROUND_WEIGHTS
 from pixelwise.effects.temporal import steady
 from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.upsample import decide
@@ -78,7 +79,7 @@ def composites(data: Path) -> Iterator[tuple[UInt8Array, Float32Array, Float32Ar
 
 
 def halo(data: Path) -> None:
-    predictor = Predictor.load()
+    predictor = Predictor.load(FOREGROUND_WEIGHTS)
     errors: dict[str, list[tuple[float, float]]] = {"the true alpha": [], "the predicted alpha": []}
     for image, truth, subject, behind in composites(data):
         a = truth[..., None]
@@ -100,7 +101,7 @@ def halo(data: Path) -> None:
 
 
 def matte(data: Path) -> None:
-    predictor = Predictor.load()
+    predictor = Predictor.load(FOREGROUND_WEIGHTS)
     for name in ("the network's own mask", "alpha above one half"):
         union, both, edges = 0, 0, np.zeros((2, 6), np.int64)
         for sample in open_dataset(data / "people", split="val", say=str):
@@ -185,7 +186,7 @@ def plainly(predictor: Predictor) -> Callable[[UInt8Array], UInt8Array]:
 
 def photo(_: Path) -> None:
     torch.set_num_threads(2)
-    predictor = Predictor.load(threads=2)
+    predictor = Predictor.load(FOREGROUND_WEIGHTS, threads=2)
     image = np.asarray(cv2.resize(skimage.data.astronaut()[:288], (1280, 720)), dtype=np.uint8)
     plain = plainly(predictor)
 
@@ -231,7 +232,7 @@ def make_clip(data: Path, path: Path, frames: int, name: str = "dog") -> Path:
 
 
 def video(data: Path) -> None:
-    predictor = Predictor.load(threads=1)
+    predictor = Predictor.load(FOREGROUND_WEIGHTS, threads=1)
     for name in ("still", "dog", "parkour", "dance-twirl"):
         with tempfile.TemporaryDirectory() as folder:
             clip = make_clip(data, Path(folder) / "clip.mp4", 300, name)
@@ -257,7 +258,7 @@ def small_frames(data: Path, name: str) -> Iterator[tuple[UInt8Array, BoolArray]
 
 
 def flicker(data: Path) -> None:
-    predictor = Predictor.load()
+    predictor = Predictor.load(FOREGROUND_WEIGHTS)
     rng = np.random.default_rng(0)
 
     def alpha_of(image: UInt8Array) -> Float32Array:
@@ -287,7 +288,9 @@ def flicker(data: Path) -> None:
 def memory(data: Path) -> None:
     script = (
         "import sys, resource; from pathlib import Path; from pixelwise import *;"
-        "blur_video(Predictor.load(threads=1), Path(sys.argv[1]), Path(sys.argv[2]));"
+        "from pixelwise.defaults import FOREGROUND_WEIGHTS;"
+        "network = Predictor.load(FOREGROUND_WEIGHTS, threads=1);"
+        "blur_video(network, Path(sys.argv[1]), Path(sys.argv[2]));"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
     )
     peaks = []

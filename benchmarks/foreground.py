@@ -106,7 +106,9 @@ def main() -> None:
             title = f"{name}, {predictor.card.name} at {predictor.card.side} px"
             figures[name] = report(title, predictor, read(), wanted)
     if options.json is not None:
-        write_figures(options.json, figures, weights=str(options.weights or "the default ones"))
+        write_figures(
+            options.json, figures, weights=options.weights or "foreground, voc for classes by name"
+        )
 
 
 if __name__ == "__main__":

@@ -181,6 +181,7 @@ def test_what_is_wrong_with_a_place_is_one_line(
     monkeypatch.setattr("pixelwise.io.storage.PAUSE", 0.001)
     for url, said in (
         ("s3://nosuch/voc", "s3://nosuch/voc: no such folder"),
+        ("s3://nosuch", "s3://nosuch: no such folder"),
         (f"{bucket}/nosuch", f"{bucket}/nosuch: no such folder"),
         ("nosuch://bucket/voc", "nosuch"),
         ("http://127.0.0.1:9/voc", "http://127.0.0.1:9/voc: "),

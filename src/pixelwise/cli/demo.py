@@ -106,7 +106,7 @@ def _photo(
     from pixelwise.one_line import kept_predictor
     from pixelwise.regions import hierarchy
 
-    classes = predictor.classes
+    classes, foreground = predictor.classes, kept_predictor(FOREGROUND_WEIGHTS)
     prediction, predict_ms = _timed(lambda: predictor.predict(image))
     found = prediction.found()
     drawn = overlay(image, prediction.label_map, classes)
@@ -114,7 +114,7 @@ def _photo(
     parts, regions_ms = _timed(lambda: hierarchy(image, BOUNDARIES))
 
     def blurred() -> npt.NDArray[np.uint8] | None:
-        subject = find_subject(kept_predictor(FOREGROUND_WEIGHTS), image)
+        subject = find_subject(foreground, image)
         return blur_background(image, subject.alpha(image)) if subject.names else None
 
     other, blur_ms = _timed(blurred)

@@ -1,4 +1,4 @@
-"""What this process was told of remote storage: asked for once, and again when it is old."""
+"""Listings of remote storage that this process has fetched; old ones are fetched again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FOLDERS: dict[str, tuple[float, dict[str, Facts]]] = {}
 """When each folder was listed, by URL, and what lay in it."""
 
 _FILES: dict[str, tuple[float, Facts]] = {}
-"""What was told of one file alone, by URL, and when."""
+"""Facts of single files, by URL, and when they were fetched."""
 
 
 def known(url: str) -> Facts | None:
@@ -70,8 +70,8 @@ def is_file(url: str) -> bool:
     above, _, name = url.rpartition("/")
     if facts is None and above not in _FOLDERS:
         # Its own listing may be allowed where that of the folder above is not.
-        own = _listed(url)
-        facts = own.get("") if own else _listed(above).get(name)
+        own, is_root = _listed(url), above.endswith(":/")
+        facts = own.get("") if own or is_root else _listed(above).get(name)
     return facts is not None and not facts.folder
 
 

@@ -380,7 +380,7 @@ OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "http": _options_of_web,
     "https": _options_of_web,
 }
-"""What fsspec is told, by the scheme of a URL."""
+"""Options of fsspec, by the scheme of a URL."""
 
 
 def _facts(entry: dict[str, Any]) -> Facts:
