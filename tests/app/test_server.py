@@ -17,11 +17,14 @@ from urllib.request import urlopen
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 from pixelwise import Predictor, open_dataset, write_image
+from pixelwise.backgrounds import find_subject
 from pixelwise.classes import VOC
 from pixelwise.datasets import ReadOptions
+from pixelwise.defaults import FOREGROUND_WEIGHTS
 from pixelwise.errors import DataError
 from pixelwise.inference.prediction import Prediction
 from pixelwise.io.rle import decode_rle, encode_rle
@@ -31,7 +34,7 @@ from tests.conftest import run
 starlette = pytest.importorskip("starlette", reason="needs the extra app")
 from starlette.testclient import TestClient  # noqa: E402
 
-from pixelwise.app.answers import all_painted  # noqa: E402
+from pixelwise.app.answers import all_painted, png  # noqa: E402
 from pixelwise.app.server import Page, build  # noqa: E402
 
 TOKEN, PORT = "t" * 32, 8765
@@ -192,6 +195,22 @@ def test_what_was_saved_of_one_photo_is_not_lost_to_another(
     with pytest.raises(DataError, match=r"a\.json"):
         page.add(saved / "a.png")
     assert len(page.photos) == 0
+    page.close()
+
+
+def test_the_background_is_blurred_by_the_weights_for_what_stands_out(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    finder = Predictor.load(FOREGROUND_WEIGHTS)
+    page = Page(predictor, "voc", tmp_path / "saved", finder)
+    image = skimage.data.astronaut()
+    one = page.photos.add_bytes("astronaut.png", png(image))
+    expected = {kind: find_subject(kind, image).alpha(image) for kind in (finder, predictor)}
+    assert not np.array_equal(expected[finder], expected[predictor])
+    np.testing.assert_array_equal(page.answers.alpha(one), expected[finder])
+    # Weights that were trained on the page have learnt what was corrected.
+    page.answers.use(predictor)
+    np.testing.assert_array_equal(page.answers.alpha(one), expected[predictor])
     page.close()
 
 

@@ -43,10 +43,16 @@ class Answers:
     ----------
     photos : Photos
     predictor : Predictor
+        Finds classes and instances.
+    finder : Predictor, optional
+        Finds what stands out; the other one if None.
     """
 
-    def __init__(self, photos: Photos, predictor: Predictor) -> None:
+    def __init__(
+        self, photos: Photos, predictor: Predictor, finder: Predictor | None = None
+    ) -> None:
         self.photos, self.predictor = photos, predictor
+        self.finder = finder or predictor
         self.before: Predictor | None = None
 
     @property
@@ -55,8 +61,12 @@ class Answers:
         return self.predictor.classes
 
     def use(self, predictor: Predictor) -> None:
-        """Answer with other weights from now on; those of today stay for comparison."""
+        """Answer with other weights from now on; those of today stay for comparison.
+
+        What stands out is found by them, too: they learnt it from what was corrected.
+        """
         self.before, self.predictor = self.predictor, predictor
+        self.finder = predictor
         for photo in self.photos.listed():
             self.photos.cache.forget(photo.id, "before", "answer", "alpha", "found")
             self.photos.change(photo.id, unsure=None)
@@ -105,7 +115,7 @@ class Answers:
                 instance.within(mask)[instance.patch] = 1
             return soft_alpha(image, mask)
         found: Float32Array = self.photos.cache.get(
-            (photo.id, "alpha"), lambda: find_subject(self.predictor, image).alpha(image)
+            (photo.id, "alpha"), lambda: find_subject(self.finder, image).alpha(image)
         )
         return found
 
@@ -164,7 +174,7 @@ class Answers:
         """Return how likely each pixel is of an object, (h, w) float32: what stands out."""
         found: Float32Array = self.photos.cache.get(
             (photo.id, "found"),
-            lambda: find_subject(self.predictor, self.photos.image(photo)).probability,
+            lambda: find_subject(self.finder, self.photos.image(photo)).probability,
         )
         return found
 

@@ -85,14 +85,22 @@ class Page:
         Its name or file.
     save : Path, optional
         Folder for what is corrected.
+    finder : Predictor, optional
+        Finds what stands out, for the background and as a hint for strokes; the other one if None.
     """
 
-    def __init__(self, predictor: Predictor, weights: str, save: Path | None = None) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        weights: str,
+        save: Path | None = None,
+        finder: Predictor | None = None,
+    ) -> None:
         self.scratch = Path(tempfile.mkdtemp(prefix="pixelwise-"))
         self.weights, self.save = weights, save
         self.line = Line()
         self.photos = Photos(self.scratch)
-        self.answers = Answers(self.photos, predictor)
+        self.answers = Answers(self.photos, predictor, finder)
         self.clips = Clips(self.scratch, self.line)
         self.training = Training(save)
 
@@ -256,7 +264,7 @@ class Page:
 
         def make() -> bytes:
             image = image_of_bytes(frame, "the frame")
-            alpha = find_subject(self.answers.predictor, image).alpha(image)
+            alpha = find_subject(self.answers.finder, image).alpha(image)
             return encoded(background.apply(image, alpha))[0]
 
         data = await self._turn(("camera", id(request)), make)
@@ -268,7 +276,7 @@ class Page:
         data = await body_of(request, MOST_BYTES)
         background = background_of(request, None)
         clip = await run_in_threadpool(
-            self.clips.add, name, data, self.answers.predictor, background
+            self.clips.add, name, data, self.answers.finder, background
         )
         return JSONResponse(clip.as_json(), 202)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli.options import Weights
-from pixelwise.defaults import WEIGHTS
+from pixelwise.defaults import FOREGROUND_WEIGHTS, WEIGHTS
 from pixelwise.errors import ArgumentError, missing_extra
 
 LOOPBACK = "127.0.0.1"
@@ -52,7 +52,8 @@ def app(
         photos += images_in(path) if path.is_dir() else [path]
     with waiting("loading the network"):
         predictor = Predictor.load(weights)
-    page = Page(predictor, weights, save)
+        finder = Predictor.load(FOREGROUND_WEIGHTS) if weights == WEIGHTS else predictor
+    page = Page(predictor, weights, save, finder)
     try:
         for path in track(photos, "reading", len(photos)):
             page.add(path)
