@@ -5,7 +5,7 @@
     python benchmarks/scale.py --images 2000 --nodes
 
 Photos of the data folder are repeated under other names. Without a further option threads and Ray
-predict the same images, at a tenth and at all of them; rows are compared. --kills ends the command
+predict the same images, a twentieth, a quarter and all of them; rows are compared. --kills ends the command
 with SIGKILL at random moments; --nodes starts two Ray nodes on this machine and stops one.
 """
 
@@ -28,6 +28,9 @@ from timing import ROOT, machine
 
 from pixelwise import read_image
 from pixelwise.io.image import fit_within
+
+SHARES = (0.05, 0.25, 1.0)
+"""Of the images: what grows with their number shows."""
 
 POLL = 0.2
 """Seconds between looks at a process."""
@@ -60,16 +63,17 @@ def main() -> None:
 def repeated(data: Path, out: Path, count: int, side: int) -> Path:
     """Write small copies of photos, each many times; links, so that they take no room."""
     sources = sorted((data / "voc2012" / "JPEGImages").glob("*.jpg"))[:200]
-    (out / "kept").mkdir(parents=True)
+    kept = out.with_name("kept")
+    kept.mkdir()
     for number, path in enumerate(sources):
         image = read_image(path)
         height, width = fit_within(image.shape, side)
         small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        cv2.imwrite(str(out / "kept" / f"{number}.jpg"), small[..., ::-1])
-    for number in range(count - len(sources)):
+        cv2.imwrite(str(kept / f"{number}.jpg"), small[..., ::-1])
+    for number in range(count):
         place = out / f"{number // 1000:03}" / f"{number % 1000:03}.jpg"
-        place.parent.mkdir(exist_ok=True)
-        os.link(out / "kept" / f"{number % len(sources)}.jpg", place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.link(kept / f"{number % len(sources)}.jpg", place)
     return out
 
 
@@ -91,23 +95,32 @@ def watched(command: list[str]) -> tuple[float, float]:
 
 
 def compared(command: list[str], photos: Path, root: Path, options: argparse.Namespace) -> None:
-    few = root / "few"
-    few.mkdir()
-    for folder in sorted(photos.iterdir())[: max(1, options.images // 10_000)]:
-        (few / folder.name).symlink_to(folder)
+    folders = sorted(photos.iterdir())
     for engine in (["--engine", "threads"], ["--engine", "ray", "--workers", str(options.workers)]):
-        for source in (few, photos):
-            out = root / f"{engine[1]}_{source.name}"
+        for share in SHARES:
+            source = root / f"of_{share}"
+            source.mkdir(exist_ok=True)
+            for folder in folders[: max(1, round(share * len(folders)))]:
+                if not (source / folder.name).exists():
+                    (source / folder.name).symlink_to(folder)
+            out = root / f"{engine[1]}_{share}"
             seconds, memory = watched([*command, str(source), "--out", str(out), *engine])
-            count = len(rows(out, "images"))
+            count, steady = len(rows(out, "images")), after_the_first_part(out)
             print(
-                f"{engine[1]}: {count:,} images, {count / seconds:.1f} images/s, "
-                f"{1000 * seconds / count:.1f} ms an image, {memory:.0f} MB at most",
+                f"{engine[1]}: {count:,} images, {count / seconds:.1f} images/s with its start, "
+                f"{1000 * steady:.1f} ms an image after the first part, {memory:.0f} MB at most",
                 flush=True,
             )
     for kind in ("images", "instances"):
-        same = rows(root / "threads_photos", kind) == rows(root / "ray_photos", kind)
+        same = rows(root / "threads_1.0", kind) == rows(root / "ray_1.0", kind)
         print(f"rows of {kind} are {'equal' if same else 'NOT EQUAL'}")
+
+
+def after_the_first_part(out: Path) -> float:
+    """Return the seconds an image from the first part on, without the start of the engine."""
+    parts = sorted(out.glob("images-*"), key=lambda path: path.stat().st_mtime)
+    images = sum(pq.read_metadata(path).num_rows for path in parts[1:])
+    return (parts[-1].stat().st_mtime - parts[0].stat().st_mtime) / max(1, images)
 
 
 def rows(out: Path, kind: str) -> list[str]:

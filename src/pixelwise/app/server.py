@@ -275,9 +275,7 @@ class Page:
         name = unquote(request.headers.get("x-name", "clip.mp4"))
         data = await body_of(request, MOST_BYTES)
         background = background_of(request, None)
-        clip = await run_in_threadpool(
-            self.clips.add, name, data, self.answers.finder, background
-        )
+        clip = await run_in_threadpool(self.clips.add, name, data, self.answers.finder, background)
         return JSONResponse(clip.as_json(), 202)
 
     async def clip(self, request: Request) -> Response:
