@@ -5,8 +5,8 @@
     python benchmarks/scale.py --images 2000 --nodes
 
 Photos of the data folder are repeated under other names. Without a further option threads and Ray
-predict the same images, a twentieth, a quarter and all of them; rows are compared. --kills ends the command
-with SIGKILL at random moments; --nodes starts two Ray nodes on this machine and stops one.
+predict the same images, a twentieth, a quarter and all of them; rows are compared. --kills ends the
+command with SIGKILL at random moments; --nodes starts two Ray nodes on this machine and stops one.
 """
 
 from __future__ import annotations
