@@ -75,7 +75,8 @@ def enlarge(x: torch.Tensor, factor: int, size: tuple[int, int]) -> torch.Tensor
     """
     if factor > 1:
         x = F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
-    return x[:, :, : size[0], : size[1]]
+    # Unlike a slice it has the size that was asked for, also where sizes are symbols (export).
+    return x.narrow(2, 0, size[0]).narrow(3, 0, size[1])
 
 
 class ResidualBlock(nn.Module):

@@ -25,6 +25,10 @@ from pixelwise.weights.card import KEY, ModelCard
 PARITY_SIZES = ((1, 64, 96), (2, 97, 65), (3, 33, 128))
 """(batch, height, width) of the random inputs on which both runtimes are compared."""
 
+LEAST_SIDE = 33
+"""Px: an encoder of stride 32 makes more than one row of it. torch's exporter finds that out by
+itself, but starts again then; the file takes smaller images, too."""
+
 INSTANCE_OUTPUTS = {"centres": ("instances",), "kernels": ("mask_features", "cells")}
 """Names of the instance branch's outputs, by its design."""
 
@@ -74,7 +78,10 @@ def _export(
     """Do what `export_network` does, for a batch of any size or, with ``one_image``, of 1."""
     network = network.cpu().eval()
     batch = torch.export.Dim("batch")
-    sizes = {2: torch.export.Dim("height"), 3: torch.export.Dim("width")}
+    sizes = {
+        2: torch.export.Dim("height", min=LEAST_SIDE),
+        3: torch.export.Dim("width", min=LEAST_SIDE),
+    }
     dynamic = {"image": sizes if one_image else {0: batch, **sizes}}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, we do not
     with warnings.catch_warnings(), written_whole(path) as beside:
