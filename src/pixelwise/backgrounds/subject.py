@@ -33,6 +33,11 @@ SURE = 0.7
 LIVING = SUBJECTS[1:]
 """Classes of which a connected area is kept whole if half of it stands out."""
 
+NAMED = 0.7
+"""Mean probability that an area which stands out has of a class, to be called by its name: on val
+photos of voc2012 and coco 87 % of the names are right then (75 % without), and 91 % of the right
+ones are kept."""
+
 PIECE = 0.05
 """Share of the largest area below which another that stands out, too, belongs to nothing."""
 
@@ -265,14 +270,16 @@ def _standing_out(
             chance = _whole(chance, probability(logits, living, (chance.shape[0], chance.shape[1])))
     # Every fourth pixel is enough to see which classes occur.
     few = np.ascontiguousarray(logits[:, ::2, ::2])
-    label_map = decide(few, (few.shape[1], few.shape[2]))
-    if foreground is not None:
-        label_map[upsampled(chance, (few.shape[1], few.shape[2])) <= 0.5] = VOID
-    counts = count_ids(label_map)
+    size = few.shape[1], few.shape[2]
+    label_map = decide(few, size)
     least = SPECK * label_map.size
     if foreground is not None:
-        least = max(least, PIECE * counts[ids].sum())
+        label_map[upsampled(chance, size) <= 0.5] = VOID
+        least = max(least, PIECE * np.count_nonzero(np.isin(label_map, ids)))
+    counts = count_ids(label_map)
     found = [i for i in sorted(ids, key=lambda i: -counts[i]) if counts[i] > least]
+    if foreground is not None:
+        found = [i for i in found if probability(few, [i], size)[label_map == i].mean() > NAMED]
     kinds = tuple(predictor.classes.names[i] for i in found)
     if foreground is not None and not kinds and np.mean(chance > 0.5) > SPECK:
         kinds = (OTHER,)
