@@ -19,8 +19,10 @@ from pixelwise import Predictor, read_image, write_image
 from pixelwise.backgrounds import Mask, Selection, blur_files, find_subject
 from pixelwise.errors import ArgumentError
 from pixelwise.inference.session import Outputs
+from pixelwise.io.alpha import write_alpha
 from pixelwise.samples import Float32Array
-from tests.conftest import run
+from tests.conftest import call, run
+from tests.test_effects import shaded_scene
 from tests.test_foreground import CARD, Drawn
 from tests.test_kernels import CARD as KERNELS
 from tests.test_kernels import areas, branch_of, logits_of
@@ -44,6 +46,32 @@ def test_a_cut_out_is_transparent_and_crops(photo: Path, tmp_path: Path) -> None
     assert part.shape[0] * part.shape[1] < full.shape[0] * full.shape[1]
     # Nothing that is visible was cut away.
     assert (part[..., 3] > 128).sum() == (full[..., 3] > 128).sum()
+
+
+def test_a_shadow_stays_if_asked_for(tmp_path: Path) -> None:
+    image, alpha, shade = shaded_scene(0.5)
+    photo, mask = tmp_path / "photo.png", tmp_path / "mask.png"
+    write_image(photo, image)
+    write_alpha(mask, alpha)
+    made = {}
+    for name, more in {"with": ["--shadow"], "without": []}.items():
+        out = tmp_path / f"{name}.png"
+        done = call(
+            *("blur", photo, "--out", out, "--alpha", mask, "--crop"),
+            *("--background", "transparent", *more),
+        )
+        assert done.returncode == 0, done.stderr
+        made[name] = np.array(Image.open(out))
+    # The crop has the shadow, too.
+    assert made["with"].shape[1] > made["without"].shape[1]
+    shadow = made["with"][..., 3][(made["with"][..., :3] == 0).all(axis=2)]
+    assert abs(int(shadow.max()) - 255 * shade[alpha == 0].max()) < 20
+    done = call("blur", photo, "--out", tmp_path / "blurred.png", "--alpha", mask, "--shadow")
+    assert done.returncode == 2
+    assert "the photo's own, shadows and all" in done.stderr
+    done = call("cutout", tmp_path / "clip.mp4", "--out", tmp_path / "cut.webm", "--shadow")
+    assert done.returncode == 2
+    assert "are for photos" in done.stderr
 
 
 def test_the_mask_alone(photo: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelwise import blur_background, replace_background, soft_alpha
-from pixelwise.effects import cut_out
+from pixelwise.effects import cast_shadow, cut_out
 from pixelwise.effects.blur import SHAPES, ground_share
 from pixelwise.effects.temporal import steady
 from pixelwise.errors import ArgumentError
@@ -213,3 +213,49 @@ def test_the_matte_draws_a_blurry_edge_to_the_photos() -> None:
     assert np.abs(found - truth).mean() < 0.6 * np.abs(coarse - truth).mean()
     far = np.abs(cv2.GaussianBlur(truth, (0, 0), 8) - 0.5) > 0.49
     assert np.abs(found - truth)[far].max() < 0.05
+
+
+def shaded_scene(
+    strength: float, noise: float = 2, things: bool = False
+) -> tuple[UInt8Array, Float32Array, Float64Array]:
+    """Return a red subject on lit plain ground, its alpha, and the shade of its shadow."""
+    row, column = np.mgrid[:300, :400]
+    lit = np.stack([190 + 0.1 * row - 0.05 * column, 185 + 0.08 * row, 170 + 0.07 * column], 2)
+    if things:
+        lit[:, column[0] // 30 % 2 == 1] *= 0.5
+    inside = ((row - 130) / 70) ** 2 + ((column - 180) / 50) ** 2
+    alpha = np.clip((1.05 - inside) * 8, 0, 1).astype(np.float32)
+    shade = strength * np.exp(-(((row - 200) / 25) ** 2 + ((column - 230) / 60) ** 2))
+    ground = lit * (1 - shade)[..., None]
+    image = alpha[..., None] * (180, 60, 40) + (1 - alpha[..., None]) * ground
+    image += np.random.default_rng(0).normal(0, noise, image.shape)
+    return image.clip(0, 255).round().astype(np.uint8), alpha, shade
+
+
+@pytest.mark.parametrize("noise", [2, 6])
+@pytest.mark.parametrize("strength", [0.3, 0.5, 0.8])
+def test_a_shadow_on_plain_ground_is_found(strength: float, noise: float) -> None:
+    image, alpha, shade = shaded_scene(strength, noise)
+    wrong = np.abs(cast_shadow(image, alpha) - shade)[alpha < 0.05]
+    assert wrong.mean() < 0.01
+    assert np.quantile(wrong, 0.99) < 0.2 * strength
+
+
+def test_without_a_shadow_or_plain_ground_there_is_none() -> None:
+    for image, alpha, _ in (shaded_scene(0), shaded_scene(0.5, things=True)):
+        assert not cast_shadow(image, alpha).any()
+    image, alpha, _ = shaded_scene(0.5)
+    for nothing in (np.zeros_like(alpha), np.ones_like(alpha)):
+        assert not cast_shadow(image, nothing).any()
+
+
+def test_a_cut_out_with_its_shadow_looks_as_before_on_such_ground() -> None:
+    image, alpha, shade = shaded_scene(0.5, noise=0)
+    cut = cut_out(image, alpha, cast_shadow(image, alpha)).astype(float)
+    opacity = cut[..., 3:] / 255
+    again = (cut[..., :3] * opacity + (1 - opacity) * 200)[alpha == 0]
+    shown = 200 * (1 - shade)[alpha == 0]
+    assert np.abs(again.mean(axis=1) - shown).mean() < 2
+    # The ground's own colours are not in the file, only their shade.
+    assert (cut[alpha == 0][:, :3] == 0).all()
+    assert (cut[alpha == 1] == cut_out(image, alpha)[alpha == 1]).all()

@@ -66,7 +66,9 @@ class Background(ABC):
             RGB; None if nothing does: the result is transparent there.
         """
 
-    def apply(self, image: UInt8Array, alpha: Float32Array) -> UInt8Array:
+    def apply(
+        self, image: UInt8Array, alpha: Float32Array, shade: Float32Array | None = None
+    ) -> UInt8Array:
         """Return an image with this background.
 
         Parameters
@@ -75,6 +77,8 @@ class Background(ABC):
             RGB.
         alpha : (H, W) float32
             How much a pixel belongs to the subject, 0..1.
+        shade : (H, W) float32, optional
+            How much of the background's light the subject takes, 0..1 (`effects.cast_shadow`).
 
         Returns
         -------
@@ -95,7 +99,11 @@ class Background(ABC):
         check_alpha(image, alpha)
         contrast = edge_contrast(image, alpha)
         behind = self.behind(image, alpha, contrast)
-        return cut_out(image, alpha) if behind is None else blend(image, alpha, behind, contrast)
+        if behind is None:
+            return cut_out(image, alpha, shade)
+        if shade is not None:
+            behind = (behind * (1 - shade)[..., None]).round().astype(np.uint8)
+        return blend(image, alpha, behind, contrast)
 
     def check_clip(self) -> None:  # noqa: B027 -- most can
         """Raise unless clips can have this background.
@@ -207,10 +215,13 @@ class Mask(Background):
         """Return black everywhere, (H, W, 3) uint8; see `Background.behind`."""
         return np.zeros_like(image)
 
-    def apply(self, image: UInt8Array, alpha: Float32Array) -> UInt8Array:
-        """Return the alpha as (H, W) uint8, 0..255; see `Background.apply`."""
+    def apply(
+        self, image: UInt8Array, alpha: Float32Array, shade: Float32Array | None = None
+    ) -> UInt8Array:
+        """Return the alpha as (H, W) uint8, 0..255, the shadow's in it; see `Background.apply`."""
         check_alpha(image, alpha)
-        return np.asarray((alpha * 255).round(), dtype=np.uint8)
+        whole = alpha if shade is None else alpha + (1 - alpha) * shade
+        return np.asarray((whole * 255).round(), dtype=np.uint8)
 
     def check_clip(self) -> None:
         """Raise ArgumentError: clips cannot have it."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from pixelwise.backgrounds.background import Background, Blur
 from pixelwise.backgrounds.subject import ALL, Selection, find_subject
+from pixelwise.effects import cast_shadow
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.alpha import read_alpha, write_alpha
@@ -60,6 +61,7 @@ def blur_files(
     alpha_file: Path | None = None,
     alpha_out: Path | None = None,
     crop: bool = False,
+    shadow: bool = False,
 ) -> BlurOutcome:
     """Blur or replace the background of photos; orientation, colour profile and EXIF are kept.
 
@@ -82,6 +84,8 @@ def blur_files(
         For one photo: write the alpha too, as a grey image.
     crop : bool
         Crop each result to its subject, with a narrow rim.
+    shadow : bool
+        Keep the shadow that the subject casts on plain ground (`effects.cast_shadow`).
 
     Returns
     -------
@@ -91,7 +95,8 @@ def blur_files(
     Raises
     ------
     ArgumentError
-        ``out`` does not fit, or a result would overwrite a photo.
+        ``out`` does not fit, a result would overwrite a photo, or a shadow is to be kept before
+        the photo's own background, where it is anyway.
     ImageFileError
         The only photo cannot be read.
     LabelError
@@ -100,8 +105,6 @@ def blur_files(
     Examples
     --------
     >>> from pathlib import Path
-
-    import numpy as np
     >>> from tempfile import TemporaryDirectory
     >>> import skimage.data
     >>> from pixelwise import Predictor, write_image
@@ -113,6 +116,8 @@ def blur_files(
     (('person',), True)
     """
     background = background or Blur()
+    if shadow and isinstance(background, Blur):
+        raise ArgumentError("--shadow: a blurred background is the photo's own, shadows and all")
     if len(images) > 1 and (alpha_file or alpha_out):
         raise ArgumentError("an alpha belongs to one photo; give photos one at a time")
     results = _names(images, out, background.suffixes)
@@ -134,8 +139,10 @@ def blur_files(
                 without.append(path)
                 continue
             alpha, names = found.alpha(image), found.names  # type: ignore[assignment]
-        changed = background.apply(image, alpha)
-        metadata.save(result, changed[rows_and_columns_of(alpha)] if crop else changed)
+        shade = cast_shadow(image, alpha) if shadow else None
+        changed = background.apply(image, alpha, shade)
+        seen = alpha if shade is None else np.maximum(alpha, shade)
+        metadata.save(result, changed[rows_and_columns_of(seen)] if crop else changed)
         if alpha_out:
             write_alpha(alpha_out, alpha)
         written[result] = names

@@ -12,7 +12,7 @@ import typer
 
 from pixelwise.cli.inputs import AllowUrl
 from pixelwise.cli.options import Recursive, SubjectWeights, choice
-from pixelwise.cli.subjects import At, Box, Crop, Inputs, Job, Out, Subject, Watch
+from pixelwise.cli.subjects import At, Box, Crop, Inputs, Job, Out, Shadow, Subject, Watch
 from pixelwise.defaults import BLUR_STRENGTH
 from pixelwise.errors import ArgumentError
 
@@ -45,6 +45,7 @@ def blur(
         bool, typer.Option("--ground", help="Keep the ground at the subject's feet sharper.")
     ] = False,
     crop: Crop = False,
+    shadow: Shadow = False,
     alpha: Annotated[
         Path | None,
         typer.Option(help="Alpha or label map of the photo to use instead of the network's."),
@@ -75,12 +76,14 @@ def blur(
     selection = Selection.parse(subject or (), at, box)
     if alpha and (subject or at or box):
         raise ArgumentError("--alpha says what the subject is; leave --subject, --at and --box out")
-    job = Job(look, selection, weights, crop, recursive, alpha, save_alpha)
+    job = Job(look, selection, weights, crop, recursive, alpha, save_alpha, shadow)
     if camera is None:
         job.run(inputs or [], out, watch, allow_url)
         return
-    if inputs or crop or selection.of_instances or selection.box:
-        raise ArgumentError("--camera takes no other input, no --crop, --at, --box or number")
+    if inputs or crop or shadow or selection.of_instances or selection.box:
+        raise ArgumentError(
+            "--camera takes no other input, no --crop, --shadow, --at, --box or number"
+        )
     from pixelwise.backgrounds.camera import blur_camera
 
     blur_camera(job.predictor(clips=False), camera, out, look, selection.names)

@@ -8,7 +8,7 @@ import typer
 
 from pixelwise.cli.inputs import AllowUrl
 from pixelwise.cli.options import Recursive, SubjectWeights
-from pixelwise.cli.subjects import At, Box, Crop, Inputs, Job, Out, Subject, Watch
+from pixelwise.cli.subjects import At, Box, Crop, Inputs, Job, Out, Shadow, Subject, Watch
 
 
 def cutout(
@@ -18,6 +18,7 @@ def cutout(
     at: At = None,
     box: Box = None,
     crop: Crop = False,
+    shadow: Shadow = False,
     mask_only: Annotated[
         bool, typer.Option("--mask-only", help="Write the mask alone, as a grey image.")
     ] = False,
@@ -40,5 +41,6 @@ def cutout(
     from pixelwise.backgrounds import Selection, parse_background
 
     look = parse_background("mask" if mask_only else background)
-    job = Job(look, Selection.parse(subject or (), at, box), weights, crop, recursive)
+    selection = Selection.parse(subject or (), at, box)
+    job = Job(look, selection, weights, crop, recursive, shadow=shadow)
     job.run(inputs or [], out, watch, allow_url)

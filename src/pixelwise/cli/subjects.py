@@ -56,6 +56,10 @@ Box = Annotated[
     ),
 ]
 Crop = Annotated[bool, typer.Option("--crop", help="Crop each photo to its subject.")]
+Shadow = Annotated[
+    bool,
+    typer.Option("--shadow", help="Keep the shadow that the subject casts on plain ground."),
+]
 Watch = Annotated[
     bool,
     typer.Option("--watch", help="Wait for further photos in the folder; Ctrl-C ends it."),
@@ -77,6 +81,8 @@ class Job:
         Search folders with all that lies below them.
     alpha, save_alpha : Path, optional
         As for `pixelwise.blur_files`.
+    shadow : bool
+        Keep what the subject casts on plain ground.
     """
 
     look: Background
@@ -86,6 +92,7 @@ class Job:
     recursive: bool = True
     alpha: Path | None = None
     save_alpha: Path | None = None
+    shadow: bool = False
 
     def run(
         self,
@@ -155,10 +162,10 @@ class Job:
     def _check_clips(self) -> None:
         if self.alpha or self.save_alpha:
             raise ArgumentError("an alpha belongs to one photo; clips find their own")
-        if self.crop or self.selection.of_instances or self.selection.box:
+        if self.crop or self.shadow or self.selection.of_instances or self.selection.box:
             raise ArgumentError(
-                "--crop, --box, --at and the number of an instance are for photos, since what "
-                "they name moves in a clip"
+                "--crop, --shadow, --box, --at and the number of an instance are for photos, since "
+                "what they name moves in a clip"
             )
 
     def photos(self, predictor: Predictor, found: Found, out: Path, piped: bool = False) -> int:
@@ -178,7 +185,7 @@ class Job:
             written += self._clip(predictor, path, result)
         outcome = blur_files(
             *(predictor, still, out, self.look, self.selection),
-            *(self.alpha, self.save_alpha, self.crop),
+            *(self.alpha, self.save_alpha, self.crop, self.shadow),
         )
         report = sys.stderr if piped else sys.stdout
         for path, names in outcome.written.items():

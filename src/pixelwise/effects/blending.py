@@ -63,7 +63,9 @@ def replace_background(
     return blend(image, alpha, behind, edge_contrast(image, alpha))
 
 
-def cut_out(image: UInt8Array, alpha: Float32Array) -> UInt8Array:
+def cut_out(
+    image: UInt8Array, alpha: Float32Array, shade: Float32Array | None = None
+) -> UInt8Array:
     """Return the subject alone, transparent around it.
 
     Parameters
@@ -72,6 +74,8 @@ def cut_out(image: UInt8Array, alpha: Float32Array) -> UInt8Array:
         RGB.
     alpha : (H, W) float32
         How much a pixel belongs to the subject, 0..1.
+    shade : (H, W) float32, optional
+        Opacity, 0..1, of a black shadow behind the subject (`cast_shadow`).
 
     Returns
     -------
@@ -93,8 +97,10 @@ def cut_out(image: UInt8Array, alpha: Float32Array) -> UInt8Array:
     check_alpha(image, alpha)
     contrast = enlarged(edge_contrast(image, alpha), alpha.shape)
     subject = image + (1 - alpha)[..., None] * contrast
-    opaque = (alpha * 255).round()[..., None]
-    subject = np.where(opaque > 0, subject, 0)
+    whole = alpha if shade is None else alpha + (1 - alpha) * shade
+    opaque = (whole * 255).round()[..., None]
+    share = 1 if shade is None else (alpha / np.maximum(whole, 1e-6))[..., None]
+    subject = np.where(opaque > 0, subject * share, 0)
     return np.concatenate([subject.round().clip(0, 255), opaque], axis=2).astype(np.uint8)
 
 
