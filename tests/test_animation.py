@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from pixelwise.backgrounds import Colour, blur_animation
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.io.animation import Animation, is_animation, opened_animation, write_animation
 from pixelwise.samples import UInt8Array
-from tests.conftest import SHARED, run
+from tests.conftest import SHARED, call, run
 from tests.toy import write_toy
 
 CASE = SHARED.parent / "cases" / "k11_animated.gif"
@@ -66,6 +68,28 @@ def test_a_cut_out_animation_is_transparent(toy: Path, tmp_path: Path, suffix: s
         left = 20 + 20 * i
         assert alpha[38:58, left + 5 : left + 27].min() > 240
         assert alpha[4:24].max() < 10
+
+
+def test_to_standard_output_goes_the_animation_alone(toy: Path, tmp_path: Path) -> None:
+    words = ("blur", drawn(tmp_path / "a.gif"), "--out", "-", "--weights", toy)
+    command = [sys.executable, "-m", "pixelwise", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stdout.startswith(b"GIF8")
+    assert b"4 frames, red kept" in done.stderr
+
+
+def test_animations_of_one_name_get_two_results(toy: Path, tmp_path: Path) -> None:
+    named = [tmp_path / "x" / "a.gif", tmp_path / "y" / "a.gif"]
+    for path in named:
+        path.parent.mkdir()
+        drawn(path)
+    out = tmp_path / "2026.11"
+    out.mkdir()
+    done = call("blur", *named, "--out", out, "--weights", toy)
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.gif")) == [
+        *("x/a.gif", "y/a.gif")
+    ]
 
 
 def test_what_is_no_animation(toy: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pixelwise.backgrounds.subject import subject_ids
 from pixelwise.errors import ArgumentError, ImageFileError, LabelError
 from pixelwise.inference.upsample import decide
 from pixelwise.io.alpha import read_alpha
+from pixelwise.io.exif import read_with_metadata
 from pixelwise.samples import Float32Array, UInt8Array
 from tests.conftest import real, run
 from tests.toy import write_toy
@@ -45,6 +46,24 @@ def photo(tmp_path: Path) -> Path:
 
 def roughness(image: UInt8Array) -> float:
     return float(np.abs(np.diff(image[:12].astype(float), axis=1)).mean())
+
+
+@pytest.mark.parametrize("crop", [False, True])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "CMYK", "P", "L", "I;16"])
+def test_a_tiff_becomes_a_tiff_that_can_be_read(mode: str, crop: bool, tmp_path: Path) -> None:
+    path, out = tmp_path / "a.tif", tmp_path / "b.tif"
+    given = Image.fromarray(picture())
+    made = Image.fromarray(picture()[..., 0].astype(np.uint16) * 200) if mode == "I;16" else None
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[MAKER] = 6, "a maker"
+    (made or given.convert(mode)).save(path, exif=exif)
+    upright, metadata = read_with_metadata(path)
+    assert upright.shape[:2] == (90, 60)
+    wanted = upright[4:40, 8:50] if crop else upright
+    metadata.save(out, wanted)
+    assert np.array_equal(read_image(out), wanted)
+    with Image.open(out) as result:
+        assert result.getexif()[MAKER] == "a maker"
 
 
 def test_exif_profile_and_orientation_survive(toy: Path, tmp_path: Path) -> None:

@@ -122,6 +122,13 @@ def test_a_folder_is_watched(photo: Path, tmp_path: Path) -> None:
         while not (out / "late.png").exists() and time.monotonic() < deadline:
             time.sleep(0.2)
         assert read_image(out / "late.png").shape == (512, 512, 3)
+        # The cut-out of another photo is not overwritten.
+        before = (out / "late.png").read_bytes()
+        Image.open(photo).save(inbox / "late.jpg")
+        while not (out / "late.jpg.png").exists() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert read_image(out / "late.jpg.png").shape == (512, 512, 3)
+        assert (out / "late.png").read_bytes() == before
     finally:
         watching.send_signal(signal.SIGINT)
         watching.communicate(timeout=30)
@@ -129,6 +136,18 @@ def test_a_folder_is_watched(photo: Path, tmp_path: Path) -> None:
     refused = run("cutout", photo, "--out", out, "--watch")
     assert refused.returncode == 2
     assert "--watch: give one folder of photos" in refused.stderr
+
+
+def test_a_point_outside_one_photo_leaves_the_others(photo: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    for name, side in {"a": 512, "b": 64, "c": 512}.items():
+        Image.open(photo).resize((side, side)).save(folder / f"{name}.png")
+    done = run("cutout", folder, "--out", out, "--at", "200,300")
+    assert done.returncode == 2
+    assert "b.png: at: (200, 300) is outside the image of 64 x 64 pixels" in done.stderr
+    assert {path.name for path in out.iterdir()} == {"a.png", "c.png"}
+    assert done.stdout.count("wrote ") == 2
 
 
 def test_selections_are_read_and_check_themselves() -> None:

@@ -163,6 +163,22 @@ def test_clips_and_animations_are_blurred_from_file_to_file(tmp_path: Path) -> N
         assert getattr(written, "n_frames", 1) == 2
 
 
+def test_what_is_written_moves_as_what_was_given(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    frames = [Image.fromarray(np.roll(skimage.data.cat(), k, axis=1)[::2, ::2]) for k in (0, 4)]
+    frames[0].save(folder / "a.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(folder / "b.png")
+    written = pixelwise.blur(list(folder.iterdir()), out)
+    assert set(written) == {out / "a.gif", out / "b.png"}
+    with Image.open(out / "a.gif") as moving:
+        assert getattr(moving, "n_frames", 1) == 2
+    with pytest.raises(ArgumentError, match="crop, at, box and a number are for photos"):
+        pixelwise.cut_out(folder / "a.gif", tmp_path / "c.gif", crop=True)
+    with pytest.raises(ArgumentError, match="expected files"):
+        pixelwise.blur([skimage.data.cat()], out)
+
+
 class _Handler(BaseHTTPRequestHandler):
     """A server that misbehaves by path."""
 

@@ -15,7 +15,7 @@ import skimage.data
 from PIL import Image
 
 from pixelwise import read_label_map
-from tests.conftest import run
+from tests.conftest import call, run
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,30 @@ def test_save_without_out_writes_beside_the_photo(photo: Path, tmp_path: Path) -
     assert again.returncode == 2
     assert "would overwrite this image" in again.stderr
     assert own.read_bytes() == photo.read_bytes()
+
+
+def test_results_beside_the_photos_are_not_predicted_in_turn(photo: Path, tmp_path: Path) -> None:
+    for suffix in (".jpg", ".webp"):
+        Image.open(photo).save(tmp_path / f"cat{suffix}")
+    Image.open(photo).save(tmp_path / "own.png")
+    kinds = [word for kind in ("overlay", "png", "crops") for word in ("--save", kind)]
+    for _ in range(2):
+        done = call("predict", tmp_path, *kinds[:2])
+        assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.iterdir())) == 6
+    # The label map of own.png would be own.png.
+    (tmp_path / "own.png").rename(tmp_path / "own.tif")
+    Image.open(photo).save(tmp_path / "own.tif")
+    (tmp_path / "own_overlay.jpg").unlink()
+    for _ in range(2):
+        done = call("predict", tmp_path, *kinds)
+        assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *(f"cat{suffix}{end}" for suffix in (".jpg", ".webp") for end in ("", "_overlay.jpg")),
+        *(f"cat{suffix}{end}" for suffix in (".jpg", ".webp") for end in (".png", "_crops")),
+        *("own.tif", "own.png", "own_overlay.jpg", "own_crops"),
+    }
+    assert "3 had results already" in done.stdout
 
 
 def test_pipes(photo: Path, tmp_path: Path) -> None:

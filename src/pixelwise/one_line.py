@@ -432,18 +432,29 @@ def _apply(
         made = _picture(source, look=look, selection=selection, crop=crop, predictor=predictor)
         save_pillow(out, made)
         return Path(out)
-    if many is None and (is_video(source) or is_animation(source)):
-        change = blur_video if is_video(source) else blur_animation
-        if not change(predictor, source, out, look, selection.names).names:
-            raise _no_subject(source)
-        return Path(out)
+    if many is not None and not all(isinstance(p, str | Path) and not is_url(str(p)) for p in many):
+        raise ArgumentError("several images with out=: expected files; save others one by one")
     named = find_in([Path(p) for p in (many if many is not None else [source])]).names
-    outcome = blur_files(predictor, named, Path(out), look, selection, crop=crop)
+    moving = {path: name for path, name in named.items() if is_video(path) or is_animation(path)}
+    if moving and (crop or selection.of_instances or selection.box):
+        raise ArgumentError("crop, at, box and a number are for photos: what they name moves here")
+    written: list[Path] = []
+    for path, name in moving.items():
+        own = name.removesuffix(path.suffix) + path.suffix
+        result = Path(out) if many is None else Path(out, own)
+        change = blur_video if is_video(path) else blur_animation
+        if change(predictor, path, result, look, selection.names).names:
+            written.append(result)
+        elif many is None:
+            raise _no_subject(source)
+    still = {path: name for path, name in named.items() if path not in moving}
+    outcome = blur_files(predictor, still, Path(out), look, selection, crop=crop)
     if outcome.failed:
         raise ImageFileError("; ".join(outcome.failed.values()))
     if many is None and outcome.without:
         raise _no_subject(source)
-    return list(outcome.written) if many is not None else next(iter(outcome.written))
+    written += outcome.written
+    return written if many is not None else written[0]
 
 
 def _texts(subject: str | Sequence[str]) -> Sequence[str]:

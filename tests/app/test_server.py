@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ import skimage.data
 from PIL import Image
 
 from pixelwise import Predictor, open_dataset, write_image
-from pixelwise.backgrounds import find_subject
+from pixelwise.backgrounds import Blur, find_subject
 from pixelwise.classes import VOC
 from pixelwise.datasets import ReadOptions
 from pixelwise.defaults import FOREGROUND_WEIGHTS
@@ -35,6 +36,8 @@ starlette = pytest.importorskip("starlette", reason="needs the extra app")
 from starlette.testclient import TestClient  # noqa: E402
 
 from pixelwise.app.answers import all_painted, png  # noqa: E402
+from pixelwise.app.clips import Clips  # noqa: E402
+from pixelwise.app.line import Line  # noqa: E402
 from pixelwise.app.server import Page, build  # noqa: E402
 
 TOKEN, PORT = "t" * 32, 8765
@@ -325,6 +328,10 @@ MALFORMED: list[tuple[int, str, str, dict[str, Any]]] = [
     (413, "POST", "photos", {"content": b"x" * 10, "headers": {"Content-Length": "-5"}}),
     (413, "POST", "photos", {"content": bomb(11_000)}),
     (415, "POST", "photos", {"content": bomb(20_000)}),
+    *(
+        (413, "POST", path, {"content": bomb(11_000)})
+        for path in ("predict", "camera", "photos/1/effect?background=image")
+    ),
     (415, "POST", "photos", {"content": b"not an image"}),
     (415, "POST", "photos", {"content": photo()[:60]}),
     (415, "POST", "predict", {"content": b"\xff\xd8\xff" + bytes(50)}),
@@ -419,6 +426,55 @@ def test_ctrl_c_ends_it_at_once_and_keeps_what_was_saved(tmp_path: Path) -> None
         server.wait()
         if server.stdout is not None:
             server.stdout.close()
+
+
+def test_what_cannot_be_read_keeps_no_photo_from_the_page(tmp_path: Path) -> None:
+    (tmp_path / "day").mkdir()
+    write_image(tmp_path / "day" / "a.png", np.asarray(Image.open(BytesIO(photo()))))
+    (tmp_path / "b.jpg").write_bytes(b"\xff\xd8\xff cut off")
+    command = [sys.executable, "-m", "pixelwise", "app", ".", "--save", ".", "--no-browser"]
+    server = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    try:
+        assert server.stdout is not None
+        with urlopen(f"{server.stdout.readline().strip()}state", timeout=20) as answer:
+            state = json.load(answer)
+    finally:
+        server.send_signal(signal.SIGINT)
+        _, said = server.communicate(timeout=20)
+    assert [one["name"] for one in state["photos"]] == ["a.png"]
+    assert state["save"] == tmp_path.name
+    assert "b.jpg" in said
+
+
+def test_weights_without_a_background_are_refused() -> None:
+    done = run("app", "--weights", "street", "--no-browser")
+    assert done.returncode == 2
+    assert "know no background" in done.stderr
+
+
+def test_a_clip_that_waits_is_not_forgotten(tmp_path: Path, predictor: Predictor) -> None:
+    pytest.importorskip("av", reason="needs the extra video")
+    line = Line()
+    go = threading.Event()
+    line.join("first", go.wait)
+    clips = Clips(tmp_path, line)
+    added = [clips.add(f"{i}.mp4", b"no clip", predictor, Blur()) for i in range(6)]
+    assert [clips[one.id] for one in added] == added
+    go.set()
+    line.join("last", lambda: None).result(20)
+    assert {one.state for one in added} == {"failed"}
+    clips.add("late.mp4", b"no clip", predictor, Blur())
+    with pytest.raises(KeyError):
+        clips[added[0].id]
+
+
+def test_a_download_keeps_its_name(client: TestClient) -> None:
+    one = upload(client, name="%E7%85%A7%E7%89%87.png")
+    answer = client.get(f"photos/{one['id']}/download?format=png")
+    said = answer.headers["content-disposition"]
+    assert "filename*=UTF-8''%E7%85%A7%E7%89%87_labels.png" in said
 
 
 def test_a_port_that_is_taken_is_named() -> None:

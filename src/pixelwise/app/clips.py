@@ -14,7 +14,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.io.video import need_av
 
 MOST_CLIPS = 4
-"""Results that are kept; the oldest goes."""
+"""Clips that are kept; the oldest that is done goes."""
 
 
 @dataclass(eq=False)
@@ -85,8 +85,9 @@ class Clips:
         source.write_bytes(data)
         clip = Clip(number, safe_name(name), source, self._folder / f"{stem}.mp4")
         self._clips[number] = clip
-        while len(self._clips) > MOST_CLIPS:
-            oldest = self._clips.pop(next(iter(self._clips)))
+        over = [c for c in self._clips.values() if c.state in ("done", "failed")]
+        for oldest in over[: max(0, len(self._clips) - MOST_CLIPS)]:
+            del self._clips[oldest.id]
             oldest.out.unlink(missing_ok=True)
         self._line.join(("clip", number), lambda: self._blur(clip, predictor, background))
         return clip
@@ -100,6 +101,10 @@ class Clips:
             outcome = blur_video(predictor, clip.source, clip.out, background, on_frame=on_frame)
         except PixelwiseError as error:
             clip.state, clip.message = "failed", str(error).replace(str(clip.source), clip.name)
+        except Exception as error:
+            # Whatever it was, who waits for the clip has to learn that it will not come.
+            clip.state, clip.message = "failed", f"{clip.name}: {error}"
+            raise
         else:
             found = bool(outcome.frames)
             clip.state, clip.done = ("done", 1.0) if found else ("failed", 0.0)

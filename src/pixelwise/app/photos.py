@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.errors import ArgumentError, ImageFileError
-from pixelwise.io.image import read_image, read_size
+from pixelwise.io.image import image_of_bytes, read_image, read_size
 from pixelwise.samples import Instance, UInt8Array
 
 MOST_BYTES = 64 << 20
@@ -96,12 +96,7 @@ class Photos:
         TooLargeError
             It has more than `MOST_PIXELS` pixels.
         """
-        size, _ = read_size(path)
-        if size[0] * size[1] > MOST_PIXELS:
-            raise TooLargeError(
-                f"{path.name}: has {size[0] * size[1] / 1e6:.0f} megapixels; the page takes "
-                f"{MOST_PIXELS // 1_000_000}; use pixelwise predict"
-            )
+        check_pixels(read_size(path)[0], path.name)
         # Decoded now, so that a damaged file is refused here and not when it is looked at.
         image = read_image(path)
         with self._lock:
@@ -252,6 +247,29 @@ def bytes_of(value: Any) -> int:
     if is_dataclass(value):
         return sum(bytes_of(getattr(value, field.name)) for field in fields(value))
     return 32
+
+
+def check_pixels(size: tuple[int, int], name: str) -> None:
+    """Raise TooLargeError for more pixels, (height, width), than the page takes."""
+    if size[0] * size[1] > MOST_PIXELS:
+        raise TooLargeError(
+            f"{name}: has {size[0] * size[1] / 1e6:.1f} megapixels; the page takes "
+            f"{MOST_PIXELS // 1_000_000}; use pixelwise predict"
+        )
+
+
+def sent_image(data: bytes, name: str) -> UInt8Array:
+    """Decode an image that was sent and is not kept, (H, W, 3) uint8.
+
+    Raises
+    ------
+    ImageFileError
+        No image that can be read.
+    TooLargeError
+        It has more than `MOST_PIXELS` pixels.
+    """
+    check_pixels(read_size(name, data)[0], name)
+    return image_of_bytes(data, name)
 
 
 def numbered(name: str) -> Iterator[str]:

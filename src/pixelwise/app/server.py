@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -39,7 +39,14 @@ from pixelwise.app.answers import (
 from pixelwise.app.clips import Clip, Clips
 from pixelwise.app.guard import Guard
 from pixelwise.app.line import Line
-from pixelwise.app.photos import MOST_BYTES, MOST_PIXELS, Photo, Photos, TooLargeError
+from pixelwise.app.photos import (
+    MOST_BYTES,
+    MOST_PIXELS,
+    Photo,
+    Photos,
+    TooLargeError,
+    sent_image,
+)
 from pixelwise.app.saving import annotation_file, read_labelme, save_labelme
 from pixelwise.app.training import Training
 from pixelwise.backgrounds import (
@@ -52,7 +59,6 @@ from pixelwise.backgrounds import (
 )
 from pixelwise.errors import ArgumentError, ImageFileError, PixelwiseError
 from pixelwise.inference.predictor import Predictor
-from pixelwise.io.image import image_of_bytes
 from pixelwise.io.mask import png_of_label_map
 from pixelwise.io.rle import encode_rle
 from pixelwise.regions.hierarchical import shrunk_within
@@ -97,12 +103,12 @@ class Page:
         finder: Predictor | None = None,
     ) -> None:
         self.scratch = Path(tempfile.mkdtemp(prefix="pixelwise-"))
-        self.weights, self.save = weights, save
+        self.weights, self.save = weights, None if save is None else save.resolve()
         self.line = Line()
         self.photos = Photos(self.scratch)
         self.answers = Answers(self.photos, predictor, finder)
         self.clips = Clips(self.scratch, self.line)
-        self.training = Training(save)
+        self.training = Training(self.save)
 
     def close(self) -> None:
         """Stop what is at work, and delete the files of uploaded photos."""
@@ -263,7 +269,7 @@ class Page:
         background = background_of(request, None)
 
         def make() -> bytes:
-            image = image_of_bytes(frame, "the frame")
+            image = sent_image(frame, "the frame")
             alpha = find_subject(self.answers.finder, image).alpha(image)
             return encoded(background.apply(image, alpha))[0]
 
@@ -293,7 +299,7 @@ class Page:
         if request.method == "GET":
             return background_of(request, None)
         data = await body_of(request, MOST_BYTES)
-        image = await run_in_threadpool(image_of_bytes, data, "the background")
+        image = await run_in_threadpool(sent_image, data, "the background")
         return background_of(request, image)
 
     # Corrections
@@ -336,8 +342,13 @@ class Page:
             raise ArgumentError(f"format: expected one of {', '.join(DOWNLOADS)}, got {kind!r}")
         suffix, media_type, make = DOWNLOADS[kind]
         data = await self._turn(("download", kind, photo.id), lambda: make(self, photo))
-        stem = Path(photo.name).stem.encode("ascii", "replace").decode().replace('"', "")
-        named = {"Content-Disposition": f'attachment; filename="{stem}{suffix}"'}
+        # The name in ASCII is for programs that do not know the other (RFC 6266).
+        name = Path(photo.name).stem + suffix
+        plain = name.encode("ascii", "replace").decode().replace('"', "")
+        named = {
+            "Content-Disposition": f'attachment; filename="{plain}"; '
+            f"filename*=UTF-8''{quote(name, safe='')}"
+        }
         return Response(data, media_type=media_type, headers=named)
 
     # Training
@@ -375,7 +386,7 @@ class Page:
         predictor = self.answers.predictor
 
         def make() -> Response:
-            image = image_of_bytes(data, "the photo")
+            image = sent_image(data, "the photo")
             prediction = predictor.predict(image)
             label_map, classes = prediction.label_map, prediction.classes
             if wants_png:

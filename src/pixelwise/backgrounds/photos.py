@@ -39,7 +39,7 @@ class BlurOutcome:
     without : tuple of Path
         Photos without a subject; nothing was written for them.
     failed : dict of Path to str
-        Photos that could not be read, and why.
+        Photos that could not be read, or do not reach to the selection's point or box, and why.
 
     Examples
     --------
@@ -120,6 +120,7 @@ def blur_files(
         raise ArgumentError("--shadow: a blurred background is the photo's own, shadows and all")
     if len(images) > 1 and (alpha_file or alpha_out):
         raise ArgumentError("an alpha belongs to one photo; give photos one at a time")
+    selection = subject if isinstance(subject, Selection) else Selection(tuple(subject))
     results = _names(images, out, background.suffixes)
     written: dict[Path, tuple[str, ...]] = {}
     without, failed = [], {}
@@ -134,7 +135,14 @@ def blur_files(
         if alpha_file:
             alpha, names = read_alpha(alpha_file, image.shape[:2]), (str(alpha_file),)
         else:
-            found = find_subject(predictor, image, subject)
+            try:
+                found = find_subject(predictor, image, selection)
+            except ArgumentError as error:
+                # A point or a box outside this photo may be inside the others.
+                if len(images) == 1 or not (selection.at or selection.box):
+                    raise
+                failed[path] = f"{path}: {error}"
+                continue
             if not found.names:
                 without.append(path)
                 continue

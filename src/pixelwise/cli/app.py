@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import socket
+import sys
 import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pixelwise.classes import BACKGROUND
 from pixelwise.cli.options import Weights
 from pixelwise.defaults import FOREGROUND_WEIGHTS, WEIGHTS
-from pixelwise.errors import ArgumentError, missing_extra
+from pixelwise.errors import ArgumentError, PixelwiseError, missing_extra
 
 LOOPBACK = "127.0.0.1"
 
@@ -44,19 +46,29 @@ def app(
     except ModuleNotFoundError as error:
         raise missing_extra("the page", str(error.name), "app") from None
     from pixelwise.inference import Predictor
-    from pixelwise.io.image import images_in
+    from pixelwise.io.folders import find_in
     from pixelwise.progress import track, waiting
 
-    photos: list[Path] = []
-    for path in inputs or []:
-        photos += images_in(path) if path.is_dir() else [path]
+    found = find_in(inputs or [], skip=save)
     with waiting("loading the network"):
         predictor = Predictor.load(weights)
+        if predictor.classes.names[0] not in BACKGROUND:
+            raise ArgumentError(
+                f"--weights {weights}: they label every pixel and know no background, and the page "
+                "corrects objects on one; use pixelwise predict and evaluate"
+            )
         finder = Predictor.load(FOREGROUND_WEIGHTS) if weights == WEIGHTS else predictor
     page = Page(predictor, weights, save, finder)
     try:
-        for path in track(photos, "reading", len(photos)):
-            page.add(path)
+        for path in track(found.names, "reading", len(found.names)):
+            try:
+                page.add(path)
+            except PixelwiseError as error:
+                if len(found.names) == 1:
+                    raise
+                print(error, file=sys.stderr)
+        if found.passed_over:
+            print(f"{len(page.photos)} photos{found.said()}", file=sys.stderr)
         try:
             listener = socket.create_server((LOOPBACK, port))
         except OSError as error:

@@ -239,6 +239,7 @@ class Job:
         ImageFileError
             Some images could not be read; the others are predicted.
         """
+        from pixelwise.inference.outputs import without_results
         from pixelwise.io.folders import find_in
         from pixelwise.io.stored_path import StoredPath
         from pixelwise.io.video import is_video
@@ -258,7 +259,10 @@ class Job:
         if out is None:
             if any(isinstance(path, StoredPath) for path in found.names):
                 raise ArgumentError("images at a URL: say where the results go (--out)")
-            beside = {path: str(path.absolute().with_suffix("")) for path in found.names}
+            photos = without_results(found.names)
+            alike = Counter(p.with_suffix("") for p in photos)
+            own = {p: p if alike[p.with_suffix("")] > 1 else p.with_suffix("") for p in photos}
+            beside = {p: str(name.absolute()) for p, name in own.items()}
             if "coco" in self.save:
                 raise ArgumentError("--save coco makes one file of all images; give --out")
             found, out = replace(found, names=beside), Path()

@@ -6,16 +6,16 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from pixelwise.cli.inputs import PIPE, local_files, read_stdin
 from pixelwise.cli.predict import say_ranges
-from pixelwise.errors import ArgumentError, ImageFileError
+from pixelwise.errors import ArgumentError, ImageFileError, PixelwiseError
 
 if TYPE_CHECKING:
     from pixelwise.backgrounds import Background, Selection
@@ -128,7 +128,7 @@ class Job:
                 self._change(files, out)
 
     def _change(self, inputs: Sequence[Path], out: Path) -> None:
-        from pixelwise.io.folders import find_in
+        from pixelwise.io.folders import distinct_names, find_in
         from pixelwise.io.video import is_video
 
         clips = [path for path in inputs if is_video(path)]
@@ -137,7 +137,7 @@ class Job:
             raise ArgumentError("-: standard input is one photo; leave the other inputs out")
         if out == PIPE and (len(inputs) > 1 or clips or inputs[0].is_dir()):
             raise ArgumentError("--out -: only one photo can go to standard output")
-        if len(inputs) > 1 and out.suffix:
+        if len(inputs) > 1 and is_file_name(out):
             raise ArgumentError(f"{out}: several inputs need a folder, not a file")
         if clips:
             self._check_clips()
@@ -146,8 +146,9 @@ class Job:
             if photos:
                 found = find_in(files, recursive=self.recursive, skip=out)
                 written += self.photos(predictor, found, results, out == PIPE)
-        for clip in clips:
-            written += self._clip(predictor, clip, out if out.suffix else out / self._name(clip))
+        for clip, name in distinct_names({clip: Path(clip.name) for clip in clips}).items():
+            result = out if is_file_name(out) else out / self._name(clip, name)
+            written += self._clip(predictor, clip, result)
         if not written:
             raise typer.Exit(NOTHING_WRITTEN)
 
@@ -173,21 +174,20 @@ class Job:
         from pixelwise.backgrounds import blur_files
         from pixelwise.io.animation import is_animation
 
-        if len(found.names) > 1 and out.suffix:
+        if len(found.names) > 1 and is_file_name(out):
             raise ArgumentError(f"{out}: several inputs need a folder, not a file")
         moving = [path for path in found.names if is_animation(path)]
         still = {path: name for path, name in found.names.items() if path not in moving}
         if moving:
             self._check_clips()
-        written = 0
+        written, report = 0, sys.stderr if piped else sys.stdout
         for path in moving:
-            result = out if out.suffix else out / f"{found.names[path]}{path.suffix}"
-            written += self._clip(predictor, path, result)
+            result = out if is_file_name(out) else out / self._name(path, found.names[path])
+            written += self._clip(predictor, path, result, report)
         outcome = blur_files(
             *(predictor, still, out, self.look, self.selection),
             *(self.alpha, self.save_alpha, self.crop, self.shadow),
         )
-        report = sys.stderr if piped else sys.stdout
         for path, names in outcome.written.items():
             print(f"wrote {'-' if piped else path}: {', '.join(names)} kept", file=report)
         for photo in outcome.without:
@@ -202,7 +202,9 @@ class Job:
         found.stop_on_unread()
         return written
 
-    def _clip(self, predictor: Predictor, clip: Path, result: Path) -> bool:
+    def _clip(
+        self, predictor: Predictor, clip: Path, result: Path, report: TextIO = sys.stdout
+    ) -> bool:
         """Change a clip, report it, and return whether it was written."""
         from pixelwise.backgrounds import blur_animation, blur_video
         from pixelwise.io.video import is_video
@@ -210,20 +212,21 @@ class Job:
         blurred = blur_video if is_video(clip) else blur_animation
         outcome = blurred(predictor, clip, result, self.look, self.selection.names)
         if not outcome.names:
-            print(f"{clip}: found {self._asked(predictor)}; nothing written")
+            print(f"{clip}: found {self._asked(predictor)}; nothing written", file=report)
             return False
-        print(f"wrote {result}: {outcome.frames} frames, {', '.join(outcome.names)} kept")
+        kept = ", ".join(outcome.names)
+        print(f"wrote {result}: {outcome.frames} frames, {kept} kept", file=report)
         for trouble in outcome.trouble[:3]:
-            print(f"{clip}: {trouble}; what could be read is written")
+            print(f"{clip}: {trouble}; what could be read is written", file=report)
         return True
 
-    def _name(self, clip: Path) -> str:
-        """Return what the result of a clip is called in a folder."""
+    def _name(self, clip: Path, name: str) -> str:
+        """Return what the result of a clip is called in a folder, by its name there."""
         from pixelwise.io.video import TRANSPARENT, is_video
 
         if self.look.transparent and is_video(clip) and clip.suffix.lower() not in TRANSPARENT:
-            return clip.with_suffix(next(iter(TRANSPARENT))).name
-        return clip.name
+            return name + next(iter(TRANSPARENT))
+        return name.removesuffix(clip.suffix) + clip.suffix
 
     def _asked(self, predictor: Predictor) -> str:
         """Say what was looked for and not found."""
@@ -243,7 +246,7 @@ class Job:
         """Change each photo that appears in a folder, until Ctrl-C."""
         if len(inputs) != 1 or not inputs[0].is_dir():
             raise ArgumentError("--watch: give one folder of photos")
-        if out.suffix or out.resolve() == inputs[0].resolve():
+        if is_file_name(out) or out.resolve() == inputs[0].resolve():
             raise ArgumentError("--watch: give another folder as --out")
         if self.alpha or self.save_alpha:
             raise ArgumentError("--watch: an alpha belongs to one photo")
@@ -251,12 +254,22 @@ class Job:
 
         predictor = self.predictor(clips=False)
         print(f"watching {inputs[0]}; Ctrl-C ends it", flush=True)
+        first: dict[str, Path] = {}
         for photo in appearing(inputs[0]):
+            # a.png after a.jpg: the cut-out of the other one is a.png already.
+            own = first.setdefault(photo.stem, photo) == photo
+            name = photo.stem if own else photo.name + photo.suffix
             try:
-                self.photos(predictor, find_in([photo]), out)
-            except ImageFileError as error:
+                found = replace(find_in([photo]), names={photo: name})
+                self.photos(predictor, found, out)
+            except PixelwiseError as error:
                 print(error, file=sys.stderr)
             sys.stdout.flush()
+
+
+def is_file_name(out: Path) -> bool:
+    """Tell whether results go into one file of this name; a folder may have a dot in its own."""
+    return bool(out.suffix) and not out.is_dir()
 
 
 def appearing(folder: Path, pause: float = PAUSE) -> Iterator[Path]:

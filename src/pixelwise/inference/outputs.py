@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,43 @@ def output_path(folder: Path, name: str, kind: str) -> Path:
     'out/day1/dog_overlay.jpg'
     """
     return folder / f"{name}{SUFFIXES[kind]}"
+
+
+def without_results(paths: Iterable[Path]) -> list[Path]:
+    """Leave out images that were made of others among them, where results lie beside images.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+
+    Examples
+    --------
+    >>> [str(p) for p in without_results([Path("dog.jpg"), Path("dog_overlay.jpg")])]
+    ['dog.jpg']
+    """
+    given = list(paths)
+    # Where two images differ in the suffix alone, their results keep it in their names.
+    names = Counter([*given, *(path.with_suffix("") for path in given)])
+
+    def is_result(path: Path) -> bool:
+        folder, crops = path.parent, SUFFIXES["crops"]
+        if folder.name.endswith(crops) and Path(str(folder).removesuffix(crops)) in names:
+            return True
+        for kind in (*CLASS_KINDS, *INSTANCE_KINDS):
+            image = path.with_name(path.name.removesuffix(SUFFIXES[kind]))
+            # dog.png may be a photo beside dog.jpg, or the label map of it.
+            if kind == "png" and names[image] > 1 and path.suffix == ".png":
+                return _has_palette(path)
+            if kind != "png" and image != path and image in names:
+                return True
+        return False
+
+    return [path for path in given if not is_result(path)]
+
+
+def _has_palette(path: Path) -> bool:
+    with Image.open(path) as picture:
+        return picture.mode == "P"
 
 
 def write_outputs(

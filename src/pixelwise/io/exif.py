@@ -18,6 +18,13 @@ from pixelwise.samples import UInt8Array
 PROFILE_OF = {b"RGB ": ("RGB", "RGBA", "P", "PA"), b"GRAY": ("L", "LA", "I", "I;16", "1")}
 """Modes of Pillow's images that a colour profile of some kind can describe."""
 
+STRUCTURE = {
+    *(*range(254, 267), *range(273, 282), *range(284, 294), 301, *range(317, 348)),
+    *(*range(512, 533), 700, 34377, 34675),
+}
+"""Tags of TIFF that say how its pixels are stored, which is not so in another file; and what is
+copied by itself or may hold a thumbnail: XMP, the colour profile, Photoshop's resources."""
+
 XMP_ORIENTATION = re.compile(rb'tiff:Orientation(="\d+"|>\d+</tiff:Orientation)')
 
 
@@ -102,7 +109,8 @@ def read_with_metadata(path: str | Path) -> tuple[UInt8Array, Metadata]:
     options: dict[str, Any] = {name: info[name] for name in ("dpi",) if name in info}
     # The pixels are turned upright, so no reader may turn them again. Pillow writes no thumbnail,
     # which would show the image before the change.
-    exif.pop(ORIENTATION, None)
+    for tag in {ORIENTATION, *STRUCTURE} & set(exif):
+        del exif[tag]
     if len(exif):
         options["exif"] = exif.tobytes()
     profile = info.get("icc_profile")
