@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -44,6 +44,9 @@ class Background(ABC):
 
     suffixes: ClassVar[tuple[str, ...]] = ()
     """Of the files that can hold results; any if empty."""
+
+    shadow: bool = False
+    """Whether the shadow that the subject casts on plain ground stays (`effects.cast_shadow`)."""
 
     @abstractmethod
     def behind(
@@ -184,6 +187,11 @@ class Blur(Background):
 class Transparent(Background):
     """Nothing: the subject is cut out.
 
+    Parameters
+    ----------
+    shadow : bool
+        As of `Background`.
+
     Examples
     --------
     >>> image = np.full((1, 2, 3), 200, dtype=np.uint8)
@@ -193,6 +201,7 @@ class Transparent(Background):
 
     transparent: ClassVar[bool] = True
     suffixes: ClassVar[tuple[str, ...]] = (".png", ".webp")
+    shadow: bool = field(default=False, repr=False, kw_only=True)
 
     def behind(self, image: UInt8Array, alpha: Float32Array, contrast: Float32Array) -> None:
         """Return None for any (H, W, 3) uint8 image; see `Background.behind`."""
@@ -202,6 +211,11 @@ class Transparent(Background):
 class Mask(Background):
     """Black, and the subject white: the alpha alone, as a grey image.
 
+    Parameters
+    ----------
+    shadow : bool
+        As of `Background`.
+
     Examples
     --------
     >>> image = np.full((1, 2, 3), 200, dtype=np.uint8)
@@ -210,6 +224,7 @@ class Mask(Background):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".png", ".webp", ".tif", ".tiff")
+    shadow: bool = field(default=False, repr=False, kw_only=True)
 
     def behind(self, image: UInt8Array, alpha: Float32Array, contrast: Float32Array) -> UInt8Array:  # noqa: ARG002
         """Return black everywhere, (H, W, 3) uint8; see `Background.behind`."""
@@ -236,6 +251,8 @@ class Colour(Background):
     ----------
     rgb : (r, g, b)
         0..255.
+    shadow : bool
+        As of `Background`.
 
     Raises
     ------
@@ -249,6 +266,7 @@ class Colour(Background):
     """
 
     rgb: tuple[int, int, int]
+    shadow: bool = field(default=False, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if len(self.rgb) != 3 or not all(0 <= level <= 255 for level in self.rgb):
@@ -267,6 +285,8 @@ class OtherImage(Background):
     ----------
     image : (h, w, 3) uint8
         RGB.
+    shadow : bool
+        As of `Background`.
 
     Raises
     ------
@@ -282,6 +302,7 @@ class OtherImage(Background):
     """
 
     image: UInt8Array
+    shadow: bool = field(default=False, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         check_image(self.image, "background")

@@ -61,7 +61,6 @@ def blur_files(
     alpha_file: Path | None = None,
     alpha_out: Path | None = None,
     crop: bool = False,
-    shadow: bool = False,
 ) -> BlurOutcome:
     """Blur or replace the background of photos; orientation, colour profile and EXIF are kept.
 
@@ -84,8 +83,6 @@ def blur_files(
         For one photo: write the alpha too, as a grey image.
     crop : bool
         Crop each result to its subject, with a narrow rim.
-    shadow : bool
-        Keep the shadow that the subject casts on plain ground (`effects.cast_shadow`).
 
     Returns
     -------
@@ -95,8 +92,7 @@ def blur_files(
     Raises
     ------
     ArgumentError
-        ``out`` does not fit, a result would overwrite a photo, or a shadow is to be kept before
-        the photo's own background, where it is anyway.
+        ``out`` does not fit, or a result would overwrite a photo.
     ImageFileError
         The only photo cannot be read.
     LabelError
@@ -116,8 +112,6 @@ def blur_files(
     (('person',), True)
     """
     background = background or Blur()
-    if shadow and isinstance(background, Blur):
-        raise ArgumentError("--shadow: a blurred background is the photo's own, shadows and all")
     if len(images) > 1 and (alpha_file or alpha_out):
         raise ArgumentError("an alpha belongs to one photo; give photos one at a time")
     selection = subject if isinstance(subject, Selection) else Selection(tuple(subject))
@@ -147,7 +141,7 @@ def blur_files(
                 without.append(path)
                 continue
             alpha, names = found.alpha(image), found.names  # type: ignore[assignment]
-        shade = cast_shadow(image, alpha) if shadow else None
+        shade = cast_shadow(image, alpha) if background.shadow else None
         changed = background.apply(image, alpha, shade)
         seen = alpha if shade is None else np.maximum(alpha, shade)
         metadata.save(result, changed[rows_and_columns_of(seen)] if crop else changed)

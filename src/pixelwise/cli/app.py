@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.classes import BACKGROUND
 from pixelwise.cli.options import Weights
 from pixelwise.defaults import FOREGROUND_WEIGHTS, WEIGHTS
 from pixelwise.errors import ArgumentError, PixelwiseError, missing_extra
@@ -45,6 +44,7 @@ def app(
         from pixelwise.app.server import Page, build, new_token
     except ModuleNotFoundError as error:
         raise missing_extra("the page", str(error.name), "app") from None
+    from pixelwise.classes import BACKGROUND
     from pixelwise.inference import Predictor
     from pixelwise.io.folders import find_in
     from pixelwise.progress import track, waiting

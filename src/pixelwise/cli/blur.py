@@ -12,7 +12,18 @@ import typer
 
 from pixelwise.cli.inputs import AllowUrl
 from pixelwise.cli.options import Recursive, SubjectWeights, choice
-from pixelwise.cli.subjects import At, Box, Crop, Inputs, Job, Out, Shadow, Subject, Watch
+from pixelwise.cli.subjects import (
+    At,
+    Box,
+    Crop,
+    Inputs,
+    Job,
+    Out,
+    Shadow,
+    Subject,
+    Watch,
+    with_shadow,
+)
 from pixelwise.defaults import BLUR_STRENGTH
 from pixelwise.errors import ArgumentError
 
@@ -72,11 +83,12 @@ def blur(
     """
     from pixelwise.backgrounds import Blur, Selection, parse_background
 
-    look = parse_background(background, Blur(sigma, strength, shape, ground))
+    plain = Blur(sigma, strength, shape, ground)
+    look = with_shadow(parse_background(background, plain), shadow)
     selection = Selection.parse(subject or (), at, box)
     if alpha and (subject or at or box):
         raise ArgumentError("--alpha says what the subject is; leave --subject, --at and --box out")
-    job = Job(look, selection, weights, crop, recursive, alpha, save_alpha, shadow)
+    job = Job(look, selection, weights, crop, recursive, alpha, save_alpha)
     if camera is None:
         job.run(inputs or [], out, watch, allow_url)
         return

@@ -8,7 +8,18 @@ import typer
 
 from pixelwise.cli.inputs import AllowUrl
 from pixelwise.cli.options import Recursive, SubjectWeights
-from pixelwise.cli.subjects import At, Box, Crop, Inputs, Job, Out, Shadow, Subject, Watch
+from pixelwise.cli.subjects import (
+    At,
+    Box,
+    Crop,
+    Inputs,
+    Job,
+    Out,
+    Shadow,
+    Subject,
+    Watch,
+    with_shadow,
+)
 
 
 def cutout(
@@ -40,7 +51,7 @@ def cutout(
     """
     from pixelwise.backgrounds import Selection, parse_background
 
-    look = parse_background("mask" if mask_only else background)
+    look = with_shadow(parse_background("mask" if mask_only else background), shadow)
     selection = Selection.parse(subject or (), at, box)
-    job = Job(look, selection, weights, crop, recursive, shadow=shadow)
+    job = Job(look, selection, weights, crop, recursive)
     job.run(inputs or [], out, watch, allow_url)

@@ -81,8 +81,6 @@ class Job:
         Search folders with all that lies below them.
     alpha, save_alpha : Path, optional
         As for `pixelwise.blur_files`.
-    shadow : bool
-        Keep what the subject casts on plain ground.
     """
 
     look: Background
@@ -92,7 +90,6 @@ class Job:
     recursive: bool = True
     alpha: Path | None = None
     save_alpha: Path | None = None
-    shadow: bool = False
 
     def run(
         self,
@@ -163,7 +160,7 @@ class Job:
     def _check_clips(self) -> None:
         if self.alpha or self.save_alpha:
             raise ArgumentError("an alpha belongs to one photo; clips find their own")
-        if self.crop or self.shadow or self.selection.of_instances or self.selection.box:
+        if self.crop or self.look.shadow or self.selection.of_instances or self.selection.box:
             raise ArgumentError(
                 "--crop, --shadow, --box, --at and the number of an instance are for photos, since "
                 "what they name moves in a clip"
@@ -186,7 +183,7 @@ class Job:
             written += self._clip(predictor, path, result, report)
         outcome = blur_files(
             *(predictor, still, out, self.look, self.selection),
-            *(self.alpha, self.save_alpha, self.crop, self.shadow),
+            *(self.alpha, self.save_alpha, self.crop),
         )
         for path, names in outcome.written.items():
             print(f"wrote {'-' if piped else path}: {', '.join(names)} kept", file=report)
@@ -265,6 +262,23 @@ class Job:
             except PixelwiseError as error:
                 print(error, file=sys.stderr)
             sys.stdout.flush()
+
+
+def with_shadow(look: Background, shadow: bool) -> Background:
+    """Return a background before which the subject's shadow stays, if that is asked for.
+
+    Raises
+    ------
+    ArgumentError
+        It is the photo's own.
+    """
+    from pixelwise.backgrounds import Blur
+
+    if not shadow:
+        return look
+    if isinstance(look, Blur):
+        raise ArgumentError("--shadow: a blurred background is the photo's own, shadows and all")
+    return replace(look, shadow=True)  # type: ignore[type-var]
 
 
 def is_file_name(out: Path) -> bool:
