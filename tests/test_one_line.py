@@ -19,9 +19,13 @@ import skimage.data
 from PIL import Image
 
 import pixelwise
+from pixelwise import write_image
+from pixelwise.backgrounds import Transparent
+from pixelwise.backgrounds.photos import with_background
 from pixelwise.errors import ArgumentError, DataError, ImageFileError
 from pixelwise.io import remote
 from pixelwise.one_line import LazyList, kept_predictor
+from tests.test_effects import shaded_scene
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +181,21 @@ def test_what_is_written_moves_as_what_was_given(tmp_path: Path) -> None:
         pixelwise.cut_out(folder / "a.gif", tmp_path / "c.gif", crop=True)
     with pytest.raises(ArgumentError, match="expected files"):
         pixelwise.blur([skimage.data.cat()], out)
+
+
+def test_a_shadow_stays_in_memory_as_in_a_file(tmp_path: Path) -> None:
+    image, alpha, _ = shaded_scene(0.5)
+    assert with_background(image, alpha, Transparent()).shape == (300, 400, 4)
+    look = Transparent(shadow=True)
+    made = np.asarray(pixelwise.blur(image, background=look))
+    write_image(tmp_path / "a.png", image)
+    pixelwise.blur(tmp_path / "a.png", tmp_path / "b.png", background=look)
+    with Image.open(tmp_path / "b.png") as written:
+        assert np.array_equal(np.asarray(written), made)
+    plain = np.asarray(pixelwise.blur(image, background=Transparent()))
+    assert (made[..., 3] > plain[..., 3]).sum() > 1000
+    with pytest.raises(ArgumentError, match="--shadow is for photos"):
+        look.check_clip()
 
 
 class _Handler(BaseHTTPRequestHandler):

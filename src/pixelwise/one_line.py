@@ -22,7 +22,7 @@ from pixelwise.backgrounds import (
     find_subject,
     parse_background,
 )
-from pixelwise.backgrounds.photos import rows_and_columns_of
+from pixelwise.backgrounds.photos import with_background
 from pixelwise.backgrounds.subject import ALL
 from pixelwise.defaults import BLUR_STRENGTH, DEVICE, WEIGHTS
 from pixelwise.errors import ArgumentError, DataError, ImageFileError
@@ -468,9 +468,7 @@ def _picture(
     found = find_subject(predictor, image, selection)
     if not found.names:
         raise _no_subject(name)
-    alpha = found.alpha(image)
-    changed = look.apply(image, alpha)
-    return Image.fromarray(changed[rows_and_columns_of(alpha)] if crop else changed)
+    return Image.fromarray(with_background(image, found.alpha(image), look, crop=crop))
 
 
 def _no_subject(name: object) -> DataError:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pixelwise.app.photos import Photo, Photos
 from pixelwise.backgrounds import Background, find_subject
-from pixelwise.backgrounds.photos import rows_and_columns_of
+from pixelwise.backgrounds.photos import with_background
 from pixelwise.classes import BACKGROUND, ClassMap
 from pixelwise.effects import soft_alpha
 from pixelwise.errors import ArgumentError, DataError
@@ -121,9 +121,7 @@ class Answers:
 
     def effect(self, photo: Photo, background: Background, *, crop: bool = False) -> UInt8Array:
         """Return a photo with another background, (H, W, 3) or (H, W, 4) uint8; cropped or not."""
-        alpha = self.alpha(photo)
-        found = background.apply(self.photos.image(photo), alpha)
-        return np.ascontiguousarray(found[rows_and_columns_of(alpha)]) if crop else found
+        return with_background(self.photos.image(photo), self.alpha(photo), background, crop=crop)
 
     def sample(self, photo: Photo, instances: Sequence[Instance]) -> Sample:
         """Return a photo with instances as one sample of a data set."""

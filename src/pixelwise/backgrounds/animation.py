@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from pixelwise.backgrounds.background import Background, Blur, Mask
+from pixelwise.backgrounds.photos import with_background
 from pixelwise.backgrounds.subject import ALL, Selection, find_subject
 from pixelwise.backgrounds.video import VideoOutcome
 from pixelwise.effects.temporal import steady
@@ -87,5 +88,5 @@ def _changed(
     matted: Iterable[tuple[UInt8Array, UInt8Array]], look: Background
 ) -> Iterator[UInt8Array]:
     for frame, packed in matted:
-        changed = look.apply(frame, packed.astype(np.float32) / np.float32(255))
+        changed = with_background(frame, packed.astype(np.float32) / np.float32(255), look)
         yield cv2.cvtColor(changed, cv2.COLOR_GRAY2RGB) if isinstance(look, Mask) else changed  # type: ignore[misc]

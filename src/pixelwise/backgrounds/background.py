@@ -108,14 +108,16 @@ class Background(ABC):
             behind = (behind * (1 - shade)[..., None]).round().astype(np.uint8)
         return blend(image, alpha, behind, contrast)
 
-    def check_clip(self) -> None:  # noqa: B027 -- most can
+    def check_clip(self) -> None:
         """Raise unless clips can have this background.
 
         Raises
         ------
         ArgumentError
-            They cannot.
+            They cannot, or a shadow is to stay, which is not followed from frame to frame.
         """
+        if self.shadow:
+            raise ArgumentError("--shadow is for photos: in a clip it would flicker")
 
     def for_frames(self, size: tuple[int, int], scale: float) -> Background:  # noqa: ARG002
         """Return this background for many frames that are worked on at a smaller size.

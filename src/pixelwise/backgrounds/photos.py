@@ -19,7 +19,7 @@ from pixelwise.io.exif import read_with_metadata
 from pixelwise.io.folders import distinct_names
 from pixelwise.io.image import HEIC_SUFFIXES
 from pixelwise.progress import track
-from pixelwise.samples import Float32Array
+from pixelwise.samples import Float32Array, UInt8Array
 
 VISIBLE = 0.02
 """Alpha from which on a pixel is kept in a crop."""
@@ -141,24 +141,55 @@ def blur_files(
                 without.append(path)
                 continue
             alpha, names = found.alpha(image), found.names  # type: ignore[assignment]
-        shade = cast_shadow(image, alpha) if background.shadow else None
-        changed = background.apply(image, alpha, shade)
-        seen = alpha if shade is None else np.maximum(alpha, shade)
-        metadata.save(result, changed[rows_and_columns_of(seen)] if crop else changed)
+        metadata.save(result, with_background(image, alpha, background, crop=crop))
         if alpha_out:
             write_alpha(alpha_out, alpha)
         written[result] = names
     return BlurOutcome(written, tuple(without), failed)
 
 
-def rows_and_columns_of(alpha: Float32Array) -> tuple[slice, slice]:
-    """Return the rows and columns of what is visible, and a rim around it.
+def with_background(
+    image: UInt8Array, alpha: Float32Array, background: Background, *, crop: bool = False
+) -> UInt8Array:
+    """Return an image with another background, with the subject's shadow if that stays.
 
     Parameters
     ----------
+    image : (H, W, 3) uint8
+        RGB.
     alpha : (H, W) float32
-        0..1.
+        How much a pixel belongs to the subject, 0..1.
+    background : Background
+    crop : bool
+        Crop to the subject, and the shadow that stays, with a narrow rim.
+
+    Returns
+    -------
+    (h, w, 3) or (h, w, 4) uint8, or (h, w) of a mask
+        As of `Background.apply`; its size is that of the image unless it is cropped.
+
+    Raises
+    ------
+    ArgumentError
+        Shapes differ, or alpha has values outside 0..1.
+
+    Examples
+    --------
+    >>> image, alpha = np.zeros((50, 80, 3), np.uint8), np.zeros((50, 80), np.float32)
+    >>> alpha[10:20, 30:40] = 1
+    >>> with_background(image, alpha, Blur(), crop=True).shape
+    (12, 12, 3)
     """
+    shade = cast_shadow(image, alpha) if background.shadow else None
+    changed = background.apply(image, alpha, shade)
+    if not crop:
+        return changed
+    seen = alpha if shade is None else np.maximum(alpha, shade)
+    return np.ascontiguousarray(changed[_rows_and_columns_of(seen)])
+
+
+def _rows_and_columns_of(alpha: Float32Array) -> tuple[slice, slice]:
+    """Return the rows and columns of what is visible, and a rim around it."""
     rows, columns = (np.flatnonzero((alpha > VISIBLE).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return slice(None), slice(None)

@@ -6,13 +6,17 @@ import socket
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixelwise.cli.options import Weights
 from pixelwise.defaults import FOREGROUND_WEIGHTS, WEIGHTS
 from pixelwise.errors import ArgumentError, PixelwiseError, missing_extra
+
+if TYPE_CHECKING:
+    from pixelwise.app.server import Page
+    from pixelwise.io.folders import Found
 
 LOOPBACK = "127.0.0.1"
 
@@ -47,7 +51,7 @@ def app(
     from pixelwise.classes import BACKGROUND
     from pixelwise.inference import Predictor
     from pixelwise.io.folders import find_in
-    from pixelwise.progress import track, waiting
+    from pixelwise.progress import waiting
 
     found = find_in(inputs or [], skip=save)
     with waiting("loading the network"):
@@ -60,15 +64,7 @@ def app(
         finder = Predictor.load(FOREGROUND_WEIGHTS) if weights == WEIGHTS else predictor
     page = Page(predictor, weights, save, finder)
     try:
-        for path in track(found.names, "reading", len(found.names)):
-            try:
-                page.add(path)
-            except PixelwiseError as error:
-                if len(found.names) == 1:
-                    raise
-                print(error, file=sys.stderr)
-        if found.passed_over:
-            print(f"{len(page.photos)} photos{found.said()}", file=sys.stderr)
+        _add(page, found)
         try:
             listener = socket.create_server((LOOPBACK, port))
         except OSError as error:
@@ -92,3 +88,18 @@ def app(
         pass
     finally:
         page.close()
+
+
+def _add(page: Page, found: Found) -> None:
+    """Put photos on the page; those that cannot be read are reported, and the others shown."""
+    from pixelwise.progress import track
+
+    for path in track(found.names, "reading", len(found.names)):
+        try:
+            page.add(path)
+        except PixelwiseError as error:
+            if len(found.names) == 1:
+                raise
+            print(error, file=sys.stderr)
+    if found.passed_over:
+        print(f"{len(page.photos)} photos{found.said()}", file=sys.stderr)

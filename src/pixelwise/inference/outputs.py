@@ -107,8 +107,11 @@ def without_results(paths: Iterable[Path]) -> list[Path]:
 
 
 def _has_palette(path: Path) -> bool:
-    with Image.open(path) as picture:
-        return picture.mode == "P"
+    try:
+        with Image.open(path) as picture:
+            return picture.mode == "P"
+    except OSError:  # what cannot be read is reported when it is its turn
+        return False
 
 
 def write_outputs(
