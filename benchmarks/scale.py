@@ -119,7 +119,7 @@ def compared(command: list[str], photos: Path, root: Path, options: argparse.Nam
 def after_the_first_part(out: Path) -> float:
     """Return the seconds an image from the first part on, without the start of the engine."""
     parts = sorted(out.glob("images-*"), key=lambda path: path.stat().st_mtime)
-    images = sum(pq.read_metadata(path).num_rows for path in parts[1:])
+    images = sum(int(pq.read_metadata(path).num_rows) for path in parts[1:])
     return (parts[-1].stat().st_mtime - parts[0].stat().st_mtime) / max(1, images)
 
 
