@@ -208,12 +208,15 @@ def test_the_background_is_blurred_by_the_weights_for_what_stands_out(
     page = Page(predictor, "voc", tmp_path / "saved", finder)
     image = skimage.data.astronaut()
     one = page.photos.add_bytes("astronaut.png", png(image))
-    expected = {kind: find_subject(kind, image).alpha(image) for kind in (finder, predictor)}
+    expected = {
+        kind: (255 * find_subject(kind, image).alpha(image)).round().astype(np.uint8)
+        for kind in (finder, predictor)
+    }
     assert not np.array_equal(expected[finder], expected[predictor])
-    np.testing.assert_array_equal(page.answers.alpha(one), expected[finder])
+    np.testing.assert_array_equal(255 * page.answers.alpha(one), expected[finder])
     # Weights that were trained on the page have learnt what was corrected.
     page.answers.use(predictor)
-    np.testing.assert_array_equal(page.answers.alpha(one), expected[predictor])
+    np.testing.assert_array_equal(255 * page.answers.alpha(one), expected[predictor])
     page.close()
 
 

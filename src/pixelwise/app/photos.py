@@ -23,8 +23,9 @@ MOST_BYTES = 64 << 20
 MOST_PIXELS = 100_000_000
 """Of a photo: decoded, it takes three bytes for each."""
 
-CACHE_BYTES = 512 << 20
-"""Of decoded photos and of what was found in them."""
+CACHE_BYTES = 128 << 20
+"""Of decoded photos and of what was found in them: enough for one of 24 megapixels, and reached
+after some fifty of half a megapixel."""
 
 UNSAFE = re.compile(r"[^\w.() -]")
 """Characters that a file name does not keep."""
