@@ -28,6 +28,8 @@ class Design:
         Whether the decoders' 3 x 3 convolutions are separable ones.
     stride : int
         Pixels of the image under one of the finest level's.
+    context : bool
+        Whether the coarsest features see far around: `pixelwise.networks.context`.
     title : str
         What to call the network in a report.
 
@@ -44,6 +46,7 @@ class Design:
     instance_blocks: int = 0
     separable: bool = False
     stride: int = 2
+    context: bool = False
     title: str = ""
 
 
@@ -89,6 +92,7 @@ PRETRAINED_DESIGNS = {
         instance_blocks=2,
         separable=True,
         stride=4,
+        context=True,
         title="Semantic FPN on EfficientNet-Lite 0, pretrained on ImageNet",
     ),
 }

@@ -48,12 +48,13 @@ class HubPreprocessing:
             values.get("size", values.get("crop_size")) if values.get("do_resize", True) else None
         )
         if isinstance(size, int):
-            size = {"height": size, "width": size}
-        if size is not None and "shortest_edge" in size:
-            size = {"height": size["shortest_edge"], "width": size["shortest_edge"]}
+            size = [size, size]
+        elif isinstance(size, dict):
+            edge = size.get("shortest_edge", size.get("longest_edge"))
+            size = [size.get("height", edge), size.get("width", edge)]
         normalised = values.get("do_normalize", True)
         return cls(
-            (int(size["height"]), int(size["width"])) if size else None,
+            (int(size[0]), int(size[1])) if size else None,
             float(values.get("rescale_factor", 1 / 255)) if values.get("do_rescale", True) else 1.0,
             tuple(values.get("image_mean", (0.485, 0.456, 0.406))) if normalised else (0.0,) * 3,
             tuple(values.get("image_std", (0.229, 0.224, 0.225))) if normalised else (1.0,) * 3,
@@ -121,11 +122,6 @@ class HubSegmenter(Network):
         return Output(logits + self.shift[:, None, None])
 
 
-def is_hub_model(name: str) -> bool:
-    """Tell whether a name stands for a hub model: ``hf:...``, or a folder with a config.json."""
-    return name.startswith(PREFIX) or (Path(name) / "config.json").is_file()
-
-
 def load_hub_model(name: str, n_classes: int | None = None) -> tuple[HubSegmenter, tuple[str, ...]]:
     """Load a semantic model from the hub or from a folder.
 
@@ -170,10 +166,10 @@ def load_hub_model(name: str, n_classes: int | None = None) -> tuple[HubSegmente
         model = kind.from_pretrained(where, attn_implementation="eager", **head)
         file = cached_file(where, PREPROCESSING)
         values = json.loads(Path(str(file)).read_text(encoding="utf-8"))
+        preprocessing = HubPreprocessing.of(values)
     # The hub's errors, a missing file's and a wrong architecture's share no base class.
     except Exception as error:
         raise WeightsError(f"{name}: {str(error).strip().splitlines()[0]}") from None
-    preprocessing = HubPreprocessing.of(values)
     names = [str(config.id2label[i]) for i in range(len(config.id2label))]
     unique = tuple(n if names.index(n) == i else f"{n} {i}" for i, n in enumerate(names))
     design = f"{type(model).__name__} of {name}"

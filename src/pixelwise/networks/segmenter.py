@@ -7,6 +7,7 @@ from torch import nn
 
 from pixelwise.networks.blocks import enlarge
 from pixelwise.networks.centre_branch import CentreBranch
+from pixelwise.networks.context import Context
 from pixelwise.networks.contract import Encoder, Network, Output
 from pixelwise.networks.decoder import PyramidDecoder
 from pixelwise.networks.designs import BOUNDARY_DESIGNS, NO_ENCODER, Design, design_of
@@ -25,17 +26,17 @@ class Segmenter(Network):
     Parameters
     ----------
     encoder : Encoder
-        Its feature maps finer than ``stride`` are for the foreground only.
+        Its feature maps finer than the design's stride are for the foreground only.
     decoder : PyramidDecoder
     n_classes : int
     branch : CentreBranch or KernelBranch, optional
         Distinguishes instances, too.
     foreground : ForegroundBranch, optional
         Finds what stands out, too.
-    stride : int
-        Pixels of the image under one of the decoder's finest map.
-    design, encoder_name : str
-        As for `Network`.
+    design : Design
+        What the parts were built by.
+    title : str
+        What to call the network in a report.
 
     Examples
     --------
@@ -59,20 +60,19 @@ class Segmenter(Network):
         branch: CentreBranch | KernelBranch | None = None,
         foreground: ForegroundBranch | None = None,
         *,
-        stride: int,
-        design: str,
-        encoder_name: str = "",
+        design: Design,
+        title: str,
     ) -> None:
         super().__init__()
-        self.design, self.encoder_name = design, encoder_name
-        self.stride = stride
-        self._finer = encoder.strides.index(stride)
+        self.design, self.encoder_name, self.stride = title, design.encoder, design.stride
+        self._finer = encoder.strides.index(design.stride)
         # A map of all classes at the image's size would cost an eighth of the network's time.
         self.logits_stride = self.stride if self.stride > 2 else 1
         self.instance_branch = branch
         if branch is not None:
             self.instance_design = "kernels" if isinstance(branch, KernelBranch) else "centres"
         self.encoder = encoder
+        self.context = Context(encoder.channels[-1]) if design.context else None
         self.decoder = decoder
         self.head = nn.Conv2d(decoder.channels, n_classes, 1)
         self.foreground = foreground
@@ -91,13 +91,15 @@ class Segmenter(Network):
         """Leave only the instance branch to be learnt; call it again after each ``train()``."""
         if self.instance_branch is None:
             super().freeze_classes()
-        for part in (self.encoder, self.decoder, self.head, self.foreground):
+        for part in (self.encoder, self.context, self.decoder, self.head, self.foreground):
             if part is not None:
                 part.requires_grad_(False).eval()
 
     def forward(self, image: torch.Tensor, shrink: int | None = None) -> Output:
         """(N, 3, H, W) float32 in 0..255 to logits and instances; see `Network.forward`."""
         fine_features = self.encoder((image - self.mean) / self.deviation)
+        if self.context is not None:
+            fine_features[-1] = self.context(fine_features[-1])
         features = fine_features[self._finer :]
         logits = self.head(self.decoder(features)) + self.shift[:, None, None]
         height, width = image.shape[2], image.shape[3]
@@ -233,7 +235,6 @@ def build_design(
         n_classes,
         branch,
         ForegroundBranch(encoder.channels, design.separable) if foreground else None,
-        stride=design.stride,
-        design=title,
-        encoder_name=design.encoder,
+        design=design,
+        title=title,
     )
