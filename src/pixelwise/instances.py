@@ -217,10 +217,10 @@ def rings(mask: BoolArray) -> list[list[list[tuple[int, int]]]]:
     >>> rings(np.array([[True, True]]))
     [[[(0, 0), (0, 1), (2, 1), (2, 0), (0, 0)]]]
     """
-    count, areas = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    areas = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)[1].astype(np.int32)
     found = []
-    for part in range(1, count):
-        traced = _traced(areas == part)
+    for part, (rows, columns) in enumerate(ndimage.find_objects(areas), start=1):
+        traced = _traced(areas[rows, columns] == part, (columns.start, rows.start))
         traced.sort(key=lambda ring: -abs(_doubled_area(ring)))
         found.append(traced)
     return found
@@ -254,8 +254,12 @@ def polygons(mask: BoolArray, tolerance: float = 1.0) -> list[Int32Array]:
     return found
 
 
-def _traced(part: BoolArray) -> list[list[tuple[int, int]]]:
-    """Return the rings around one connected part, which lies to the left of each step."""
+def _traced(part: BoolArray, corner: tuple[int, int]) -> list[list[tuple[int, int]]]:
+    """Return the rings around one connected part, which lies to the left of each step.
+
+    ``corner`` is the x, y of the part's first column and row.
+    """
+    left, top = corner
     inside = np.pad(part, 1)
     following: dict[tuple[int, int], list[tuple[int, int]]] = {}
     # Along each edge between a pixel of the part and one outside: where, and in which direction.
@@ -267,7 +271,8 @@ def _traced(part: BoolArray) -> list[list[tuple[int, int]]]:
     ):
         beyond = np.roll(inside, (-dy, -dx), axis=(0, 1))
         for y, x in np.argwhere(inside & ~beyond).tolist():
-            following.setdefault((x - 1 + from_x, y - 1 + from_y), []).append(step)
+            at = left + x - 1 + from_x, top + y - 1 + from_y
+            following.setdefault(at, []).append(step)
     found = []
     while following:
         start = next(iter(following))

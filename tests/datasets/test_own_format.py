@@ -22,6 +22,7 @@ from pixelwise.datasets.formats.writer import Item, Writer, write_new
 from pixelwise.datasets.reader import Truth
 from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.splits import choose_split
+from pixelwise.io.depth import Range
 from pixelwise.io.image import image_of_bytes, read_size
 from pixelwise.samples import UInt8Array
 from tests.datasets.test_convert import same
@@ -30,8 +31,8 @@ from tests.datasets.test_convert import same
 class NpzReader:
     """Reads one file per sample, with the image's file and the label map in it."""
 
-    def image(self, entry: Entry) -> UInt8Array:
-        return image_of_bytes(self.image_file(entry)[0], entry.image_path)
+    def image(self, entry: Entry, levels: Range | None = None) -> UInt8Array:
+        return image_of_bytes(self.image_file(entry)[0], entry.image_path, levels)
 
     def size(self, entry: Entry) -> tuple[int, int]:
         return read_size(entry.image_path, self.image_file(entry)[0])[0]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -14,7 +16,8 @@ from PIL import Image
 from pixelwise import read_image, write_image
 from pixelwise.errors import ArgumentError, ImageFileError
 from pixelwise.io.folders import find_in
-from pixelwise.io.image import resize_image, to_rgb
+from pixelwise.io.image import levels_used, read_size, resize_image, to_rgb
+from pixelwise.io.tiff import image_rows
 from tests.conftest import real
 
 RAMP = np.broadcast_to(np.arange(60, 100, dtype=np.uint8)[None, :, None], (24, 40, 3)).copy()
@@ -146,3 +149,45 @@ def test_real_photos_read_as_pillow_reads_them() -> None:
             expected = np.asarray(picture.convert("RGB")).astype(int)
         # Two JPEG decoders may round a value differently, no more.
         assert np.abs(read_image(path) - expected).mean() < 1
+
+
+def test_xmp_turns_a_photo_alike_in_header_and_pixels(tmp_path: Path) -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="6"/></x:xmpmeta>'
+    path = tmp_path / "a.jpg"
+    Image.fromarray(RAMP).save(path, xmp=xmp)
+    size, turned = read_size(path)
+    assert turned
+    assert read_image(path).shape[:2] == size == (RAMP.shape[1], RAMP.shape[0])
+
+
+def test_numbers_below_zero_and_beyond_16_bits_keep_their_order(tmp_path: Path) -> None:
+    for low, high, kind in ((-1000, 1000, np.int32), (5, 1_000_000, np.int32)):
+        levels = np.linspace(low, high, 600).reshape(20, 30).astype(kind)
+        path = tmp_path / "a.tif"
+        Image.fromarray(levels).save(path)
+        found = read_image(path)[..., 0].ravel().astype(int)
+        assert (np.diff(found) >= 0).all()
+        assert len(np.unique(found)) > 200
+        used = levels_used(path)
+        assert used is not None
+        assert used == pytest.approx((low, high), abs=(high - low) / 500)
+
+
+def test_white_is_zero_in_every_depth_and_way(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 600).reshape(20, 30).astype(np.uint16)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, ramp, photometric="miniswhite")
+    found = read_image(path)
+    assert found[0, 0, 0] == 255
+    assert found[-1, -1, 0] == 0
+    with image_rows(path) as bands:
+        assert (np.concatenate(list(bands)) == found).all()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_linked_folders_are_searched_once(tmp_path: Path) -> None:
+    write_image(tmp_path / "elsewhere" / "a.png", RAMP)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "round").symlink_to(tmp_path / "mine")
+    assert list(find_in([tmp_path / "mine"]).names.values()) == ["link/a"]

@@ -17,6 +17,7 @@ from filelock import FileLock
 from pixelwise.concurrency import prefetch
 from pixelwise.datasets.reader import Entry, Reader, Truth, memory_of
 from pixelwise.errors import DataError
+from pixelwise.io.depth import Range
 from pixelwise.progress import track
 from pixelwise.samples import Instance, Sample, UInt8Array
 
@@ -44,8 +45,8 @@ class CacheReader:
     index: dict[str, dict[str, Any]] = field(repr=False)
     source: Reader = field(repr=False)
 
-    def image(self, entry: Entry) -> UInt8Array:
-        """Return the image, (H, W, 3) uint8 RGB."""
+    def image(self, entry: Entry, levels: Range | None = None) -> UInt8Array:  # noqa: ARG002
+        """Return the image, (H, W, 3) uint8 RGB, with the levels with which it was cached."""
         height, width, at = self._place(entry)
         return self.pixels[at : at + 3 * height * width].reshape(height, width, 3)
 
@@ -112,7 +113,7 @@ def cached_reader(
         What the arrays depend on besides the files, as JSON can hold it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{stem}-{fingerprint(entries, facts)}.pixels"
+    path = folder / f"{stem}-{fingerprint(entries, facts, source)}.pixels"
     if not path.exists():
         # One process writes, others wait; the system frees the lock of one that is killed.
         with FileLock(folder / f"{stem}.lock"):
@@ -133,13 +134,15 @@ def cached_reader(
     return CacheReader(pixels, index, source)
 
 
-def fingerprint(entries: tuple[Entry, ...], facts: list[Any]) -> str:
+def fingerprint(entries: tuple[Entry, ...], facts: list[Any], source: Reader) -> str:
     """Return what changes whenever a file of the samples, or the way it is read, changes."""
     digest = hashlib.blake2b(digest_size=10)
     digest.update(json.dumps([VERSION, *facts]).encode())
     stats: dict[Path, tuple[int, int]] = {}
+    # Those of a format with several files of labels for an image.
+    more = getattr(source, "more_paths", lambda _: ())
     for entry in entries:
-        for path in sorted(entry.paths):
+        for path in sorted(entry.paths.union(more(entry))):
             if path not in stats:
                 try:
                     stat = path.stat()

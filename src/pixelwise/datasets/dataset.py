@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from pixelwise.datasets.reader import Entry, Reader, Truth, memory_of
 from pixelwise.drawing import show
 from pixelwise.drawing.display import png_of
 from pixelwise.errors import DataError, missing_extra
+from pixelwise.io.depth import Range
 from pixelwise.io.stored_path import readers_of
 from pixelwise.progress import track
 from pixelwise.samples import Instance, Sample, UInt8Array
@@ -52,6 +54,8 @@ class Dataset(Sequence[Sample]):
         Translates the reader's ids to those of ``classes``; identity if None.
     own_classes : ClassMap, optional
         What the reader's ids mean, if not ``classes``.
+    levels : callable, optional
+        Which levels of images of more than 8 bits become 0 and 255, as for `pixelwise.read_image`.
 
     Examples
     --------
@@ -75,6 +79,7 @@ class Dataset(Sequence[Sample]):
     file_ids: tuple[int, ...] | None = None
     table: UInt8Array | None = None
     own_classes: ClassMap | None = None
+    levels: Range | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -104,7 +109,8 @@ class Dataset(Sequence[Sample]):
         if isinstance(index, slice):
             return replace(self, entries=self.entries[index])
         entry = self.entries[index]
-        image = self.reader.image(entry)
+        read = self.reader.image
+        image = read(entry) if self.levels is None else read(entry, self.levels)
         label_map, instances = self.read_labels(entry, (image.shape[0], image.shape[1]))
         return Sample(entry.name, image, label_map, self.classes, instances)
 
@@ -237,9 +243,14 @@ class Dataset(Sequence[Sample]):
         ...     dataset.cached(f"{folder}/cache")[0].image.flags.writeable
         False
         """
-        stem = f"{self.root.resolve().name}-{self.split}"
+        root = self.root.resolve()
+        # Another folder of the same name, and another part of the split, have caches of their own.
+        part = "\n".join([str(root), *(entry.name for entry in self.entries)])
+        digest = hashlib.blake2b(part.encode("utf-8", "surrogateescape"), digest_size=4)
+        stem = f"{root.name}-{self.split}-{digest.hexdigest()}"
         table = None if self.table is None else self.table.tolist()
-        facts = [self.found, self.classes.names, self.classes.colours, table]
+        levels = None if self.levels is None else self.levels.__name__
+        facts = [self.found, self.classes.names, self.classes.colours, table, levels]
         reader = cached_reader(Path(folder), stem, self, self.entries, self.reader, facts)
         return replace(self, reader=reader, table=None, own_classes=None)
 

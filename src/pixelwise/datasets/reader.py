@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from pixelwise.errors import LabelError
+from pixelwise.io.depth import Range
 from pixelwise.io.image import read_bytes, read_image, read_size
 from pixelwise.samples import Float64Array, Instance, UInt8Array
 
@@ -54,8 +56,8 @@ class Entry:
 class Reader(Protocol):
     """How a format turns an entry into arrays."""
 
-    def image(self, entry: Entry) -> UInt8Array:
-        """Read the image, (H, W, 3) uint8 RGB."""
+    def image(self, entry: Entry, levels: Range | None = None) -> UInt8Array:
+        """Read the image, (H, W, 3) uint8 RGB; ``levels`` as for `pixelwise.read_image`."""
 
     def size(self, entry: Entry) -> tuple[int, int]:
         """Read the image's (height, width) without decoding it."""
@@ -73,9 +75,9 @@ class Reader(Protocol):
 class ImageFiles:
     """The part of a reader that nearly all formats share: the image is a file of its own."""
 
-    def image(self, entry: Entry) -> UInt8Array:
-        """Read the image, (H, W, 3) uint8 RGB."""
-        return read_image(entry.image_path)
+    def image(self, entry: Entry, levels: Range | None = None) -> UInt8Array:
+        """Read the image, (H, W, 3) uint8 RGB; ``levels`` as for `pixelwise.read_image`."""
+        return read_image(entry.image_path, levels=levels)
 
     def size(self, entry: Entry) -> tuple[int, int]:
         """Read the image's (height, width) from its header."""
@@ -84,6 +86,35 @@ class ImageFiles:
     def image_file(self, entry: Entry) -> tuple[bytes, str]:
         """Return the image's file unchanged, and its suffix."""
         return read_bytes(entry.image_path), entry.image_path.suffix.lower()
+
+
+def check_stated(stated: tuple[object, object], size: tuple[int, int], entry: Entry) -> None:
+    """Check that polygons were drawn on an image of the size that it has.
+
+    Parameters
+    ----------
+    stated : (height, width)
+        As their file says; anything but whole numbers above 0 says nothing.
+    size : (height, width)
+        Of the image.
+    entry : Entry
+
+    Raises
+    ------
+    LabelError
+        They were not.
+    """
+    height, width = stated
+    known = isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0
+    if not known or stated == size:
+        return
+    turned = stated == size[::-1] and read_size(entry.image_path)[1]
+    raise LabelError(
+        f"{entry.label_path}: {entry.name}: the image is {size[0]} x {size[1]}, but was annotated "
+        f"as {height} x {width} (height x width); "
+        + ("save it turned as its EXIF orientation says, and " if turned else "")
+        + "annotate it at this size"
+    )
 
 
 def memory_of(reader: Reader, entries: tuple[Entry, ...]) -> int:

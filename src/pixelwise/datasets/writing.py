@@ -127,9 +127,12 @@ def new_folder(target: Path) -> Iterator[Path]:
     Raises
     ------
     ArgumentError
-        ``target`` is a file, or a folder with something in it.
+        ``target`` is a file, a folder with something in it, or the one that this runs in.
     """
     stay_here(target)
+    target = target.absolute()
+    if target.resolve() == Path.cwd():
+        raise ArgumentError(f"{target}: is the current folder; name a new one")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ArgumentError(f"{target}: exists already; name a new folder")
     part = target.with_name(f".{target.name}.part")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pixelwise.classes import VOID
@@ -58,6 +58,7 @@ class Comparison:
         how = ""
         if isinstance(source, Predictor):
             dataset, how = translated(dataset, source.card, rules)
+            dataset = replace(dataset, levels=source.levels)
             predict, known = predictions_of(source), source.card.instance_classes
             name = f"Weights {source.card.name}"
         elif rules:
@@ -90,7 +91,8 @@ def instance_classes_of(dataset: Dataset, folder: str | Path) -> tuple[int, ...]
     folder : str or Path
         Of `saved_predictions`.
     """
-    if not any(locate(folder).glob(f"*{INSTANCES_SUFFIX}")):
+    root = locate(folder)
+    if not any((root / f"{entry.name}{INSTANCES_SUFFIX}").is_file() for entry in dataset.entries):
         return ()
     every = (dataset.read_labels(entry)[1] or () for entry in dataset.entries)
     return tuple(sorted({i.class_id for instances in every for i in instances}))

@@ -117,16 +117,23 @@ def decode_png_levels(data: bytes) -> UInt8Array | None:
     return None if table[:, 0].any() else np.ascontiguousarray(table[:, 1:])
 
 
+XMP_TURNS = b"tiff:Orientation"
+
+
 def _has_exif(data: bytes) -> bool:
-    """Return whether a segment before the pixels holds EXIF; True if they cannot be parsed."""
+    """Return whether a segment before the pixels may turn them; True if it cannot be parsed.
+
+    EXIF does, or, as Pillow reads it, XMP.
+    """
     at = 2
     while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
         kind = data[at + 1]
-        if kind == 0xE1 and data[at + 4 : at + 8] == b"Exif":
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if kind == 0xE1 and (data[at + 4 : at + 8] == b"Exif" or XMP_TURNS in data[at:end]):
             return True
         if 0xC0 <= kind <= 0xDA:  # tables, frame or scan: application segments come before
             return False
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        at = end
     return True
 
 

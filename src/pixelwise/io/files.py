@@ -122,6 +122,14 @@ def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
     write_text(path, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
 
 
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that fit a pattern, sorted; those whose names begin with a dot are left out.
+
+    macOS leaves ``._a.json`` beside ``a.json`` on other systems' disks.
+    """
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+
+
 def is_file(path: Path) -> bool:
     """Return whether a path is a file; False for a path that no disk can hold."""
     try:

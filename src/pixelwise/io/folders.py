@@ -170,8 +170,14 @@ def _files(folder: Path, recursive: bool, skip: Path | None) -> Iterator[Path]:
     if isinstance(folder, StoredPath) and folder.is_stored:
         return iter(sorted(p for p in _stored_below(folder, recursive) if p != skip))
     left_out = None if skip is None else skip.resolve()
-    found = []
-    for place, folders, files in os.walk(folder):
+    found: list[Path] = []
+    visited: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in visited:  # a link to a folder above
+            folders.clear()
+            continue
+        visited.add(real)
         kept = [f for f in folders if not f.startswith(".")]
         kept = [f for f in kept if left_out is None or Path(place, f).resolve() != left_out]
         folders[:] = kept if recursive else []

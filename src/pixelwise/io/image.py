@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -35,6 +36,7 @@ SAMPLES = 0x0115
 """The tag of a TIFF that says how many bands it has."""
 
 BITS = 0x0102
+PHOTOMETRIC, WHITE_IS_ZERO = 0x0106, 0
 """The tag of a TIFF that says how many bits each band has."""
 
 PNG_DEPTH = 24
@@ -178,7 +180,10 @@ def image_of_bytes(data: bytes, path: str | Path, levels: Range | None = None) -
         deep = _deep_pixels(picture, data, path)
         if deep is None:
             return flatten(picture, path)
-        eight = Image.fromarray(_table(deep, levels)[deep])
+        pixels = _table(deep, levels)[deep]
+        if picture.format == "TIFF" and picture.getexif().get(PHOTOMETRIC) == WHITE_IS_ZERO:
+            pixels = 255 - pixels
+        eight = Image.fromarray(pixels)
         eight.getexif()[ORIENTATION] = picture.getexif().get(ORIENTATION, 1)
         return flatten(eight, path)
 
@@ -503,7 +508,11 @@ def levels_used(
         raise ImageFileError(f"{path}: not an image that can be read ({error})") from None
     with open_pillow(path, data) as picture:
         deep = _deep_pixels(picture, data, path)
-    return None if deep is None else (levels or _usual(deep))(_counts(_colours(deep)))
+        _, zero, step = _sixteen_bits(picture) if picture.mode.startswith("I") else (None, 0, 1)
+    if deep is None:
+        return None
+    low, high = (levels or _usual(deep))(_counts(_colours(deep)))
+    return zero + step * low, zero + step * high
 
 
 def _is_deep(picture: Image.Image, data: bytes) -> bool:
@@ -522,7 +531,7 @@ def _is_deep_colour(picture: Image.Image, data: bytes) -> bool:
 def _deep_pixels(picture: Image.Image, data: bytes, path: str | Path) -> UInt16Array | None:
     """Return the levels of a file of more than 8 bits, (H, W) or (H, W, 3 or 4), not turned."""
     if picture.mode.startswith("I"):
-        return np.asarray(picture).astype(np.int64).clip(0, 65535).astype(np.uint16)
+        return _sixteen_bits(picture)[0]
     if not _is_deep_colour(picture, data):
         return None
     if picture.format == "TIFF":
@@ -532,6 +541,16 @@ def _deep_pixels(picture: Image.Image, data: bytes, path: str | Path) -> UInt16A
         raise ImageFileError(f"{path}: truncated or damaged (its 16 bits cannot be read)")
     order = [2, 1, 0, 3][: decoded.shape[2]]
     return np.ascontiguousarray(decoded[..., order])
+
+
+def _sixteen_bits(picture: Image.Image) -> tuple[UInt16Array, int, int]:
+    """Return whole numbers as 16 bits, and what 0 and 1 stand for if they are not those already."""
+    values = np.asarray(picture).astype(np.int64)
+    low, high = int(values.min()), int(values.max())
+    if low >= 0 and high <= 65535:
+        return values.astype(np.uint16), 0, 1
+    step = max(1, math.ceil((high - low) / 65535))
+    return ((values - low) // step).astype(np.uint16), low, step
 
 
 def _table(deep: UInt16Array, levels: Range | None) -> UInt8Array:

@@ -166,7 +166,7 @@ def match_image(truth: Sequence[Instance], found: Sequence[Instance]) -> Matches
     scores = np.array([i.score for i in found], dtype=np.float64)
     order = np.argsort(-scores, kind="stable")
     classes = np.array([i.class_id for i in found], dtype=np.int64)[order]
-    ranks = np.tril(classes[:, None] == classes, -1).sum(axis=1)
+    ranks = _ranks(classes)
     order, classes, ranks = (values[ranks < MOST] for values in (order, classes, ranks))
     best = [found[i] for i in order]
 
@@ -184,6 +184,15 @@ def match_image(truth: Sequence[Instance], found: Sequence[Instance]) -> Matches
         ignored | (~matched & unsized),
         np.array([np.bincount(true_classes[~out], minlength=256) for out in left_out]),
     )
+
+
+def _ranks(classes: Int64Array) -> Int64Array:
+    """Return for each of some classes how many of the same stand before it."""
+    order = np.argsort(classes, kind="stable")
+    grouped = classes[order]
+    ranks = np.empty_like(classes)
+    ranks[order] = np.arange(len(classes)) - np.searchsorted(grouped, grouped)
+    return ranks
 
 
 def _joined(images: Sequence[Matches]) -> Matches:

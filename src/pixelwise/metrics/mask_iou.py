@@ -42,20 +42,20 @@ def mask_ious(
     if not found or not truth:
         return ious
     one, other = (np.array([i.box for i in group]) for group in (found, truth))
-    low = np.maximum(one[:, None, :2], other[None, :, :2])
-    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
     sizes, areas = (np.array([i.area for i in group]) for group in (found, truth))
     crowd = np.array([i.crowd for i in truth], dtype=np.bool_)
-    most = np.minimum((high - low).clip(min=0).prod(axis=2), sizes[:, None])
-    most = np.minimum(most, areas)
-    whole = np.where(crowd, sizes[:, None], sizes[:, None] + areas)
-    near = (most > 0) & (most >= least * (whole - np.where(crowd, 0, most)))
-    for d, g in np.argwhere(near if pairs is None else near & pairs):
-        (top, left), (bottom, right) = low[d, g].tolist(), high[d, g].tolist()
-        (down, across), (there, beside) = found[d].corner, truth[g].corner
-        shared = np.count_nonzero(
-            found[d].patch[top - down : bottom - down, left - across : right - across]
-            & truth[g].patch[top - there : bottom - there, left - beside : right - beside]
-        )
-        ious[d, g] = shared / (whole[d, g] - (0 if crowd[g] else shared))
+    # Row by row: thousands of cells in an image would make tables of gigabytes.
+    for d in range(len(found)):
+        low, high = np.maximum(one[d, :2], other[:, :2]), np.minimum(one[d, 2:], other[:, 2:])
+        most = np.minimum((high - low).clip(min=0).prod(axis=1), np.minimum(sizes[d], areas))
+        whole = np.where(crowd, sizes[d], sizes[d] + areas)
+        near = (most > 0) & (most >= least * (whole - np.where(crowd, 0, most)))
+        for g in np.flatnonzero(near if pairs is None else near & pairs[d]).tolist():
+            (top, left), (bottom, right) = low[g].tolist(), high[g].tolist()
+            (down, across), (there, beside) = found[d].corner, truth[g].corner
+            shared = np.count_nonzero(
+                found[d].patch[top - down : bottom - down, left - across : right - across]
+                & truth[g].patch[top - there : bottom - there, left - beside : right - beside]
+            )
+            ious[d, g] = shared / (whole[g] - (0 if crowd[g] else shared))
     return ious

@@ -96,7 +96,6 @@ def panoptic_counts(
     void = truth[0] == VOID
     there, true_classes, crowds = _segments(*truth, instance_classes, n_classes)
     here, found_classes, _ = _segments(*found, instance_classes, n_classes)
-    here = np.where(void & (here == 0), 0, here)
     n = len(true_classes)
     both = np.bincount((here * n + there).ravel(), minlength=len(found_classes) * n)
     both = both.reshape(len(found_classes), n)

@@ -138,6 +138,9 @@ def _check(
             raise ArgumentError(
                 f"select: expected a box (top, left, bottom, right) inside of {size}, got {box}"
             )
+        for row, column in on:
+            if not (top <= row < bottom and left <= column < right):
+                raise ArgumentError(f"select: ({row}, {column}) is outside of the box {box}")
     for name, plane in (("mask", mask), ("prior", prior)):
         if plane is not None and plane.shape != size:
             raise ArgumentError(f"select: {name}: expected shape {size}, got {plane.shape}")

@@ -14,7 +14,7 @@ from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.levels import RAMP, are_two_ends, ramp
 from pixelwise.datasets.formats.mask_reader import MaskReader
 from pixelwise.datasets.reader import Entry, Outlines
-from pixelwise.errors import ColourError, ImageFileError, LabelError
+from pixelwise.errors import ColourError, DataError, ImageFileError, LabelError, StorageError
 from pixelwise.io.decoders import JPEG_END, JPEG_START
 from pixelwise.io.image import image_of_bytes, read_size
 from pixelwise.io.mask import count_ids, read_brightness
@@ -80,7 +80,9 @@ def _examine_labels(
             return
     try:
         label_map, instances = dataset.read_labels(entry, size)
-    except LabelError as error:
+    except (ImageFileError, StorageError):
+        raise
+    except DataError as error:
         facts.faults.append(("annotation", entry.label_path, _without(error, entry.label_path)))
         return
     if label_map.shape != size:

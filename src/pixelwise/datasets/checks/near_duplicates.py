@@ -117,7 +117,7 @@ def near_pairs(
         yield start + rows[i], columns[j], correlation[i, j]
 
 
-def group_near_duplicates(dataset: Dataset, likeness: Likeness = SAME_SCENE) -> Int64Array:
+def group_near_duplicates(*datasets: Dataset, likeness: Likeness = SAME_SCENE) -> Int64Array:
     """Put images that are nearly the same into one group, and those that are like these.
 
     So a clip is one group although its first and last frame differ (single linkage). Images of
@@ -125,14 +125,14 @@ def group_near_duplicates(dataset: Dataset, likeness: Likeness = SAME_SCENE) -> 
 
     Parameters
     ----------
-    dataset : Dataset
-        Its images are read, on all cores.
+    *datasets : Dataset
+        Their images are read, on all cores, and compared with those of all.
     likeness : Likeness
 
     Returns
     -------
     (N,) int64
-        The group of each image, 0, 1, ...
+        The group of each image of the first data set, then of the next: 0, 1, ...
 
     Raises
     ------
@@ -140,15 +140,16 @@ def group_near_duplicates(dataset: Dataset, likeness: Likeness = SAME_SCENE) -> 
         An image is damaged.
     """
     cores = os.cpu_count() or 1
+    places = [(dataset, entry) for dataset in datasets for entry in dataset.entries]
+    n = len(places)
     found = prefetch(
-        lambda entry: fingerprint(dataset.reader.image(entry)), dataset.entries, 4 * cores, cores
+        lambda place: fingerprint(place[0].reader.image(place[1])), places, 4 * cores, cores
     )
-    each = list(track(found, f"comparing {dataset.split}", len(dataset)))
+    each = list(track(found, "comparing images", n))
     prints = Fingerprints(
         np.array([h for h, _ in each], np.float32), np.array([t for _, t in each], np.float16)
     )
     flat = np.flatnonzero(~prints.thumbnails.any(axis=1))
-    n = len(dataset)
     groups = _joined(np.arange(n), flat, np.broadcast_to(flat[:1], flat.shape))
     for i, j, _ in near_pairs(prints, prints, likeness):
         groups = _joined(groups, i, j)

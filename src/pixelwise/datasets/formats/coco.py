@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pixelwise.classes import VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
-from pixelwise.datasets.formats.class_names import VOID_NAMES, class_map
+from pixelwise.datasets.formats.class_names import BACKGROUND_NAMES, VOID_NAMES, class_map
 from pixelwise.datasets.formats.foreign import find_below, is_foreign, slashed
 from pixelwise.datasets.formats.format import Format, skip_hint, unused_images
 from pixelwise.datasets.formats.writer import AREAS, Item, Writer, as_instances, write_new
-from pixelwise.datasets.reader import Entry, ImageFiles, Outlines, Truth
+from pixelwise.datasets.reader import Entry, ImageFiles, Outlines, Truth, check_stated
 from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.splits import WHOLE, choose_split
 from pixelwise.errors import DataError, LabelError
-from pixelwise.io.files import is_file
+from pixelwise.io.files import is_file, visible
 from pixelwise.io.rle import draw_segmentation, encode_rle, points_of
 from pixelwise.io.text import read_json
 from pixelwise.samples import Instance, paint_label_map
@@ -92,7 +92,7 @@ def open_content(
     folders = _image_folders(path, split)
     names = _image_names(content, path)
     in_one_folder = len({name.parent for name in names}) == 1
-    entries, annotations, used = [], {}, set()
+    entries, annotations, stated_sizes, used = [], {}, [], set()
     for image, file in zip(content["images"], names, strict=True):
         name = file.stem if in_one_folder else file.with_suffix("").as_posix()
         if name in annotations:
@@ -105,6 +105,7 @@ def open_content(
             raise DataError(f"{path}: two images stand for the same photo, {image_path.name!r}")
         used.add(image_path)
         entries.append(Entry(name, image_path, path))
+        stated_sizes.append((image.get("height"), image.get("width")))
         annotations[name] = tuple(by_image.get(str(image.get("id")), ()))
     if not entries:
         raise DataError(f"{path}: the split is empty")
@@ -115,7 +116,8 @@ def open_content(
     )
     info = content.get("info")
     areas = isinstance(info, dict) and info.get(AREAS) is True
-    reader = CocoReader(annotations, table, areas, bool(options.skip_unusable))
+    sizes = {entry.name: size for entry, size in zip(entries, stated_sizes, strict=True)}
+    reader = CocoReader(annotations, table, areas, bool(options.skip_unusable), sizes)
     if reader.skip and (unusable := reader.unusable()):
         found += f"; {unusable} annotations without area left out"
     return Dataset(root, split, classes, tuple(entries), found, reader, "coco", ids)
@@ -135,12 +137,15 @@ class CocoReader(ImageFiles):
         The instances are only areas of a label map.
     skip : bool
         Annotations without area are left out.
+    sizes : mapping of str to (height, width)
+        What the file says of a sample's image.
     """
 
     annotations: Mapping[str, tuple[Mapping[str, Any], ...]]
     table: Mapping[int, int]
     areas: bool
     skip: bool = False
+    sizes: Mapping[str, tuple[object, object]] = field(default_factory=dict)
 
     def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:
         """Draw the instances: crowds first, then large to small, void last.
@@ -148,8 +153,10 @@ class CocoReader(ImageFiles):
         Raises
         ------
         LabelError
-            An annotation that cannot be drawn; the message gives its id.
+            An annotation that cannot be drawn; the message gives its id. Or they were made on an
+            image of another size.
         """
+        check_stated(self.sizes.get(entry.name, (None, None)), size, entry)
         drawn = []
         for annotation in self._usable(entry):
             where = f"{entry.label_path}: annotation {annotation.get('id')!r} of {entry.name}"
@@ -317,18 +324,18 @@ def _files(path: Path) -> dict[str, Path]:
     """Return the annotation files of a folder by split."""
     if is_file(path):
         return {WHOLE: path} if path.suffix == ".json" and _is_coco_file(path) else {}
-    named = sorted((path / "annotations").glob("instances_*.json"))
+    named = visible(path / "annotations", "instances_*.json")
     if named:
         stems = [p.stem.removeprefix("instances_") for p in named]
         short = [s.rstrip("0123456789") or s for s in stems]
         return dict(zip(short if len(set(short)) == len(short) else stems, named, strict=True))
     # Roboflow writes one file into each split's folder.
-    inside = sorted(path.glob("*/_annotations.coco.json"))
+    inside = visible(path, "*/_annotations.coco.json")
     if inside:
         return {p.parent.name: p for p in inside}
     for folder in (path, path / "annotations"):
         # A folder of many JSON files is labelme's, and each may embed an image.
-        files = [p for p in sorted(folder.glob("*.json"))[:8] if _is_coco_file(p)]
+        files = [p for p in visible(folder, "*.json")[:8] if _is_coco_file(p)]
         if len(files) == 1:
             return {WHOLE: files[0]}
         if files:
@@ -359,7 +366,7 @@ def _classes_of(
     for id_, name in sorted(zip(ids, names, strict=True)):
         if name.casefold() in VOID_NAMES:
             table[id_] = VOID
-        elif id_ == 0 and name.casefold() in ("background", "_background_"):
+        elif name.casefold() in BACKGROUND_NAMES:
             table[id_] = 0
         else:
             table[id_] = len(kept)
@@ -416,7 +423,7 @@ class CocoWriter(Writer):
         )
         self._areas |= item.instances is None
         for instance in as_instances(item):
-            is_void = instance.class_id == VOID
+            is_void, stated = instance.class_id == VOID, instance.stated_area
             self._has_void |= is_void
             top, left, bottom, right = instance.box
             id_ = self._own_id(instance.id)
@@ -426,7 +433,7 @@ class CocoWriter(Writer):
                     "image_id": image_id,
                     "category_id": self._void_id if is_void else self.file_ids[instance.class_id],
                     "segmentation": encode_rle(instance.mask),
-                    "area": instance.area,
+                    "area": instance.area if stated is None else stated,
                     "bbox": [left, top, right - left, bottom - top],
                     # Evaluators leave crowds out of the score, which is what void means.
                     "iscrowd": int(instance.crowd or is_void),

@@ -77,6 +77,8 @@ def find_below(
         own = next((f / Path(*parts) for f in folders if is_there(f / Path(*parts))), None)
         if own is not None:
             return own
+        if len(parts) > 1 and any((f / parts[0]).is_dir() for f in folders):
+            return None  # it would be another photo of the same name
     last = [part for part in parts if part not in ("/", ".", "..") and not part.endswith(":")]
     for start in range(len(last)):
         ends = [f / Path(*last[start:]) for f in folders]

@@ -27,12 +27,13 @@ from pixelwise.datasets.formats.class_names import class_map, find_names
 from pixelwise.datasets.formats.foreign import find_below, is_foreign, slashed
 from pixelwise.datasets.formats.format import Format, skip_hint, unused_images
 from pixelwise.datasets.formats.writer import AREAS, Item, Writer, as_instances, write_new
-from pixelwise.datasets.reader import Entry, Outlines, Truth
+from pixelwise.datasets.reader import Entry, Outlines, Truth, check_stated
 from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.splits import WHOLE, choose_split
-from pixelwise.errors import DataError, ImageFileError, LabelError
+from pixelwise.errors import DataError, ImageFileError, LabelError, StorageError
 from pixelwise.instances import outlines
-from pixelwise.io.files import is_file
+from pixelwise.io.depth import Range
+from pixelwise.io.files import is_file, visible
 from pixelwise.io.image import image_of_bytes, open_pillow, read_bytes, read_size
 from pixelwise.io.rle import points_of
 from pixelwise.io.text import read_json
@@ -110,7 +111,7 @@ def open_labelme(root: Path, split: str | None, options: Reading) -> Dataset:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.json"))
+    return visible(folder, "*.json")
 
 
 def _split_folders(root: Path) -> list[Path]:
@@ -141,9 +142,9 @@ class LabelmeReader:
     files: tuple[Path, ...] = ()
     skip: bool = False
 
-    def image(self, entry: Entry) -> UInt8Array:
-        """Read the image, (H, W, 3) uint8 RGB."""
-        return image_of_bytes(self.image_file(entry)[0], entry.image_path)
+    def image(self, entry: Entry, levels: Range | None = None) -> UInt8Array:
+        """Read the image, (H, W, 3) uint8 RGB; ``levels`` as for `pixelwise.read_image`."""
+        return image_of_bytes(self.image_file(entry)[0], entry.image_path, levels)
 
     def size(self, entry: Entry) -> tuple[int, int]:
         """Read the image's (height, width) from its header."""
@@ -176,6 +177,7 @@ class LabelmeReader:
         groups: dict[tuple[str, Any], list[BoolArray]] = {}
         crowds = set()
         content = read_json(entry.label_path)
+        check_stated((content.get("imageHeight"), content.get("imageWidth")), size, entry)
         for i, shape in enumerate(_shapes(content, entry.label_path)):
             where = f"{entry.label_path}: shape {i + 1}"
             label, group = shape.get("label"), shape.get("group_id")
@@ -409,7 +411,13 @@ def _shapes(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
 
 def _scan(path: Path, options: Reading) -> tuple[Path | None, set[str]]:
     """Return where the image is (the file itself if embedded) and the labels."""
-    content = read_json(path)
+    try:
+        content = read_json(path)
+    except StorageError:
+        raise
+    except DataError as error:
+        options.problem("annotation", path, str(error).removeprefix(f"{path}: "))
+        return None, set()
     labels = {str(shape.get("label")) for shape in _shapes(content, path)}
     name = content.get("imagePath")
     if isinstance(name, str) and "\0" not in name:

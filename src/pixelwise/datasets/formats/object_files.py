@@ -34,6 +34,10 @@ class ObjectReader(ImageFiles):
 
     masks: Mapping[str, tuple[Path, ...]]
 
+    def more_paths(self, entry: Entry) -> tuple[Path, ...]:
+        """Return the files of a sample that its entry does not name."""
+        return self.masks[entry.name]
+
     def labels(self, entry: Entry, size: tuple[int, int]) -> Truth:
         """Read the objects, each of class 1; later files lie on top.
 

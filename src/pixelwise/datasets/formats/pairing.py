@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,7 +99,8 @@ def split_folder(folder: Path) -> tuple[Files, Files]:
         if any(p.stem.endswith(e) and p.stem.removesuffix(e) in stems for e in ends)
     ]
     if not masks:
-        twice = [p for p in files if sum(q.stem == p.stem for q in files) == 2]
+        counts = Counter(p.stem for p in files)
+        twice = [p for p in files if counts[p.stem] == 2]
         masks = [p for p in twice if p.suffix.lower() not in LOSSY and looks_like_mask(p)]
     if not masks:
         masks = _group_of_masks(files)

@@ -30,6 +30,7 @@ from pixelwise.datasets.formats.object_files import (
 )
 from pixelwise.datasets.formats.pairing import (
     ENDS,
+    Files,
     by_key,
     folders_seen,
     holds_both,
@@ -402,6 +403,7 @@ def _pair(place: Place, labels: Path | None, options: Reading) -> list[Entry]:
     else:
         images = {key.removesuffix(CITY_IMAGE): p for key, p in _photos(place).items()}
         masks = _matched(by_key(labels), images, CITY_ENDS) if labels else {}
+        _note_doubles(images, place, options)
     instances = _matched(by_key(place.instances), images, ()) if place.instances else {}
     if labels and labels.parent.name in ("gtFine", "gtCoarse"):
         instances = _matched(by_key(labels), images, CITY_INSTANCES, city=True)
@@ -419,6 +421,16 @@ def _photos(place: Place) -> dict[str, Path]:
     inside = [folder for folder in place.labels if place.images in folder.parents]
     images = by_key(place.images)
     return {k: p for k, p in images.items() if not any(f in p.parents for f in inside)}
+
+
+def _note_doubles(images: Files, place: Place, options: Reading) -> None:
+    """Note photos that another one of the same name stands for."""
+    for path in sorted(p for p in place.images.rglob("*") if is_image_file(p)):
+        key = path.relative_to(place.images).with_suffix("").as_posix()
+        other = images.get(key, path)
+        if other.with_suffix("") == path.with_suffix("") and other != path:
+            text = f"{other.name} has the same name, and is taken; rename one of the two"
+            options.problem("unpaired", path, text)
 
 
 def _matched(

@@ -22,10 +22,11 @@ from pixelwise.classes import VOID, ClassMap
 from pixelwise.datasets.dataset import Dataset
 from pixelwise.datasets.formats.class_names import BACKGROUND_NAMES, VOID_NAMES, class_map
 from pixelwise.datasets.formats.format import Format, skip_hint, unused_images
-from pixelwise.datasets.reader import Entry, ImageFiles, Truth
+from pixelwise.datasets.reader import Entry, ImageFiles, Truth, check_stated
 from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.splits import WHOLE, choose_split
 from pixelwise.errors import DataError, LabelError
+from pixelwise.io.files import visible
 from pixelwise.io.image import images_in, open_pillow
 from pixelwise.io.rle import points_of
 from pixelwise.io.text import read_json
@@ -106,6 +107,9 @@ class SuperviselyReader(ImageFiles):
             One that has no area, that cannot be drawn, or that is of an unknown class.
         """
         drawn = []
+        stated = read_json(entry.label_path).get("size")
+        if isinstance(stated, dict):
+            check_stated((stated.get("height"), stated.get("width")), size, entry)
         objects = _objects(entry.label_path)
         for number, one in enumerate(objects, 1):
             where = f"{entry.label_path}: object {number}"
@@ -149,7 +153,7 @@ def _folders(root: Path) -> dict[str, Path]:
     return {
         p.name: p
         for p in sorted(root.iterdir())
-        if (p / "img").is_dir() and any((p / "ann").glob("*.json"))
+        if (p / "img").is_dir() and visible(p / "ann", "*.json")
     }
 
 

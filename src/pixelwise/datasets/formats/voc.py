@@ -18,7 +18,7 @@ from pixelwise.datasets.reader import Entry
 from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.splits import WHOLE, choose_split
 from pixelwise.errors import DataError
-from pixelwise.io.files import is_file
+from pixelwise.io.files import is_file, visible
 from pixelwise.io.image import images_in
 from pixelwise.io.mask import write_label_map
 from pixelwise.io.text import read_text
@@ -35,7 +35,7 @@ def is_voc(path: Path) -> bool:
 
 def splits_of_voc(root: Path) -> tuple[str, ...]:
     """Return the names of the lists; ``all`` if there are none."""
-    return tuple(sorted(p.stem for p in (root / LISTS).glob("*.txt"))) or (WHOLE,)
+    return tuple(sorted(p.stem for p in visible(root / LISTS, "*.txt"))) or (WHOLE,)
 
 
 def open_voc(root: Path, split: str | None, options: Reading) -> Dataset:
@@ -49,11 +49,18 @@ def open_voc(root: Path, split: str | None, options: Reading) -> Dataset:
     """
     split = choose_split(split, splits_of_voc(root), root)
     has_instances = (root / INSTANCES).is_dir()
-    listed = (_entry(root, name, has_instances) for name in _names(root, split))
-    entries = usable_entries(listed, options)
-    encoding = infer_encoding(
-        entries, options, [root], VOC, all_masks=lambda: list((root / MASKS).glob("*.png"))
+    photos, masks = _by_stem(root / IMAGES, ".jpg"), _by_stem(root / MASKS, ".png")
+    listed = (
+        Entry(
+            name,
+            photos.get(name, root / IMAGES / f"{name}.jpg"),
+            masks.get(name, root / MASKS / f"{name}.png"),
+            root / INSTANCES / f"{name}.png" if has_instances else None,
+        )
+        for name in _names(root, split)
     )
+    entries = usable_entries(listed, options)
+    encoding = infer_encoding(entries, options, [root], VOC, all_masks=lambda: list(masks.values()))
     reader = replace(encoding.reader, void_instance=VOID)
     found = (
         f"{root.resolve().name}: VOC layout, {len(entries)} samples in '{split}', "
@@ -62,13 +69,10 @@ def open_voc(root: Path, split: str | None, options: Reading) -> Dataset:
     return Dataset(root, split, encoding.classes, entries, found, reader, "voc")
 
 
-def _entry(root: Path, name: str, has_instances: bool) -> Entry:
-    image = root / IMAGES / f"{name}.jpg"
-    if not is_file(image):
-        # The layout's own images are .jpg; people keep theirs in other formats.
-        image = next(iter((root / IMAGES).glob(f"{name}.*")), image)
-    instances = root / INSTANCES / f"{name}.png" if has_instances else None
-    return Entry(name, image, root / MASKS / f"{name}.png", instances)
+def _by_stem(folder: Path, own: str) -> dict[str, Path]:
+    """Return the images of a folder by name; of two alike, the one with the layout's own suffix."""
+    files = images_in(folder) if folder.is_dir() else []
+    return {path.stem: path for path in sorted(files, key=lambda path: path.suffix == own)}
 
 
 def _names(root: Path, split: str) -> list[str]:
@@ -94,7 +98,7 @@ def _strays(datasets: list[Dataset]) -> Iterator[Stray]:
     """Yield masks without a photo. Photos without a mask are part of the layout's design."""
     for root in {dataset.root for dataset in datasets}:
         stems = {image.stem for image in (root / IMAGES).iterdir()}
-        for mask in sorted((root / MASKS).glob("*.png")):
+        for mask in visible(root / MASKS, "*.png"):
             if mask.stem not in stems:
                 yield mask, "photo"
 

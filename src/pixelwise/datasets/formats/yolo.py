@@ -24,7 +24,8 @@ from pixelwise.datasets.reading import Reading
 from pixelwise.datasets.splits import WHOLE, choose_split
 from pixelwise.errors import DataError, LabelError, StorageError
 from pixelwise.instances import joined, outlines
-from pixelwise.io.files import is_file
+from pixelwise.io.files import is_file, visible
+from pixelwise.io.folders import distinct_names
 from pixelwise.io.image import is_image_file
 from pixelwise.io.rle import points_of
 from pixelwise.io.text import read_text
@@ -62,11 +63,9 @@ def open_yolo(root: Path, split: str | None, options: Reading) -> Dataset:
     if not images:
         raise DataError(f"{root}: no photo in split {split!r}; looked in {splits[split][0]}")
     top = splits[split][0]
-    names = [p.relative_to(top) if p.is_relative_to(top) else Path(p.name) for p in sorted(images)]
-    entries = tuple(
-        Entry(name.with_suffix("").as_posix(), image, _label_path(image))
-        for name, image in zip(names, sorted(images), strict=True)
-    )
+    below = {p: p.relative_to(top) if p.is_relative_to(top) else Path(p.name) for p in images}
+    names = distinct_names(below)
+    entries = tuple(Entry(names[image], image, _label_path(image)) for image in sorted(below))
     classes, named_by = _classes_of(root, entries, options)
     file = _yaml_of(root)
     areas = file is not None and _read_yaml(file).get(AREAS) is True
@@ -209,7 +208,7 @@ def _fill(points: Float64Array, size: tuple[int, int]) -> BoolArray:
 def _strays(datasets: list[Dataset]) -> Iterator[Stray]:
     entries = [entry for dataset in datasets for entry in dataset.entries]
     used = {entry.label_path for entry in entries}
-    for path in sorted(p for f in {p.parent for p in used} for p in f.glob("*.txt")):
+    for path in sorted(p for f in {p.parent for p in used} for p in visible(f, "*.txt")):
         # labelImg leaves its list of names among the labels.
         if path not in used and path.name != "classes.txt":
             yield path, "photo"
