@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -316,3 +317,20 @@ def test_folds_need_data_that_can_be_divided(shapes: Path, tmp_path: Path) -> No
     done = run("train", few, "--out", tmp_path / "run", "--val", "0.2", "--folds", "2")
     assert done.returncode == 2
     assert "--val or --folds, not both" in done.stderr
+
+
+def test_what_is_held_out_of_one_folder_is_not_learnt_from_another(tmp_path: Path) -> None:
+    one = without_val(tmp_path / "one", 20)
+    both = tmp_path / "both"
+    shutil.copytree(one, both)
+    for place in (both / "JPEGImages", both / "SegmentationClass"):
+        for path in list(place.iterdir()):
+            path.rename(path.with_name(f"copy_{path.name}"))
+    names = [path.stem for path in sorted((both / "SegmentationClass").glob("copy_train*"))]
+    (both / "ImageSets" / "Segmentation" / "train.txt").write_text("\n".join(names))
+    data = {path.name: open_dataset(path, say=str) for path in (one, both)}
+    said: list[str] = []
+    chosen = choose_held_out(data, Settings(), said.append)
+    assert set(chosen["both"]) == {f"copy_{name}" for name in chosen["one"]} | set(chosen["both"])
+    assert {name.removeprefix("copy_") for name in chosen["both"]} == set(chosen["one"])
+    assert any("nearly those of another folder" in line for line in said)

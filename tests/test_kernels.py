@@ -261,3 +261,15 @@ def test_kernels_need_a_pretrained_encoder() -> None:
         Settings(instance_design="boxes")
     with pytest.raises(ArgumentError, match="instance_design: expected one of"):
         replace(CARD, instance_design="boxes")
+
+
+def test_a_splinter_is_neither_found_nor_missed() -> None:
+    numbers = areas((4, 4, 6, 6), (12, 12, 22, 26))
+    assert (numbers == 1).sum() < SMALLEST
+    own, cells = kernel_targets(numbers, (numbers > 0).astype(np.uint8), 4)
+    places = cells_of(SIZE)[0]
+    over = (np.abs(places - 4.5) <= 0.5).all(axis=1)
+    assert over.any()
+    assert (cells[over] == IGNORED).all()
+    assert (own[4:6, 4:6] == IGNORED).all()
+    assert (cells == 2).any()

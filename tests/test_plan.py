@@ -82,7 +82,7 @@ def test_rare_classes_count_more() -> None:
 
 def test_what_is_given_stays_and_has_no_reason() -> None:
     told: dict[str, Any] = {"side": 200, "batch": 5, "epochs": 7, "balance": 0.1}
-    plan = make_plan(Recipe(settings=told, minutes=50), look(), cost())
+    plan = make_plan(Recipe(settings=told), look(), cost())
     assert {name: getattr(plan.settings, name) for name in told} == told
     assert not set(told) & set(plan.reasons)
     text = "\n".join(plan.lines())

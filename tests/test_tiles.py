@@ -20,11 +20,15 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from pixelwise import VOC, Predictor
+from pixelwise.cluster.work import Options, Worker
 from pixelwise.errors import ArgumentError, ImageFileError
+from pixelwise.inference.files import predict_files
+from pixelwise.inference.large import own_tile
 from pixelwise.inference.tiles import _places, _ramps, label_bands
 from pixelwise.io.image import read_image
 from pixelwise.io.mask import read_label_map
 from pixelwise.io.png_rows import label_rows
+from pixelwise.io.storage import open_store
 from pixelwise.io.tiff import image_rows, large_size
 from pixelwise.weights.card import KEY
 from tests.conftest import run
@@ -283,3 +287,65 @@ def test_odd_photos_among_large_ones(tmp_path: Path) -> None:
         label_map = read_label_map(tmp_path / "out" / f"{name}.png")
         assert label_map.shape == shape
         assert (label_map == 1).all()
+
+
+def test_levels_are_stretched_by_those_of_the_whole_image(tmp_path: Path) -> None:
+    image = noise(300, 900) // 4
+    image[:, 450:] = 30 + image[:, 450:] // 20  # nearly nothing, which a tile would make much of
+    path, weights = tmp_path / "a.png", tmp_path / "weights.onnx"
+    Image.fromarray(image).save(path)
+    write_toy(weights, replace(CARD, side=900, stretch_levels=True))
+    predictor = Predictor.load(weights)
+    whole = predictor.predict(read_image(path)).label_map
+    predict_files(predictor, [path], tmp_path / "out", ["png"], tile=200)
+    tiled = read_label_map(tmp_path / "out" / "a.png")
+    assert (tiled == whole).mean() > 0.99
+
+
+def test_tiles_are_of_what_the_network_sees(tmp_path: Path) -> None:
+    card = replace(CARD, image_scale=2.0)
+    enlarging = Predictor.load(write_toy(tmp_path / "toy.onnx", card))
+    assert own_tile(enlarging, 8192) == 4096
+    worker = Worker(enlarging, Options(), open_store(tmp_path), open_store(tmp_path / "out"), {})
+    Image.new("RGB", (5000, 400)).save(tmp_path / "wide.png")
+    assert "longer than 4096 px" in str(worker._read("wide.png"))
+
+
+def test_results_of_tiles_are_not_made_twice(tmp_path: Path) -> None:
+    card = replace(CARD, task="instance", instance_classes=(1,), stride=2)
+    predictor = Predictor.load(write_toy(tmp_path / "toy.onnx", card))
+    path = tmp_path / "a.png"
+    Image.fromarray(noise(100, 300)).save(path)
+    first = predict_files(predictor, [path], tmp_path / "out", tile=100)
+    assert (first.written, first.in_tiles) == ((path,), (path,))
+    assert predict_files(predictor, [path], tmp_path / "out", tile=100).skipped == (path,)
+    # A larger tile sees it whole, with its instances.
+    assert predict_files(predictor, [path], tmp_path / "out", tile=400).written == (path,)
+
+
+def test_crops_are_those_of_one_prediction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = Predictor.load(write_toy(tmp_path / "toy.onnx"))
+    path, out = tmp_path / "a.png", tmp_path / "out"
+    image = np.zeros((60, 90, 3), np.uint8)
+    for left in (5, 35, 65):
+        image[10:30, left : left + 20] = (250, 0, 0)
+    Image.fromarray(image).save(path)
+    with monkeypatch.context() as patch:
+        crops: list[Path] = []
+
+        def cut_short(path: Path, picture: Image.Image) -> None:
+            picture.save(path)
+            crops.append(path)
+            if len(crops) == 2:
+                raise KeyboardInterrupt
+
+        patch.setattr("pixelwise.inference.outputs.save_pillow", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            predict_files(predictor, [path], out, ["crops"])
+    assert not list(out.iterdir())
+    assert predict_files(predictor, [path], out, ["crops"]).written == (path,)
+    assert len(list((out / "a_crops").iterdir())) == 3
+    Image.fromarray(image[:, :60]).save(path)
+    predict_files(predictor, [path], out, ["crops"], overwrite=True)
+    assert len(list((out / "a_crops").iterdir())) == 2
+    assert [p.name for p in out.iterdir()] == ["a_crops"]

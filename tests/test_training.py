@@ -26,7 +26,7 @@ from pixelwise.inference.session import OnnxSession
 from pixelwise.networks import build_network, count_parameters
 from pixelwise.networks.blocks import enlarge
 from pixelwise.training import Recipe, Settings, Source, train
-from pixelwise.training.augment import Labelled, augment, paste
+from pixelwise.training.augment import Labelled, augment, paste, recolour
 from pixelwise.training.batches import Batches
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelwise.training.draws import plan_draws
@@ -382,6 +382,17 @@ def test_older_recipes_with_loose_reading_options_load(tmp_path: Path) -> None:
         ('{"settings": {"ema": 1}}', "ema"),
         ('{"settings": {"learning_rate": 0}}', "learning_rate"),
         ('{"settings": {"scale": [2, 1]}}', "scale"),
+        ('{"settings": {"scale": [0.6]}}', "scale: expected two numbers"),
+        ('{"settings": {"scale": 5}}', "scale: expected two numbers, got 5"),
+        ('{"settings": {"epochs": 2.5}}', "epochs: expected a whole number, got 2.5"),
+        ('{"settings": {"half_size": "no"}}', "half_size: expected true or false, got 'no'"),
+        ('{"settings": {"batch": true}}', "batch: expected a whole number, got True"),
+        ('{"settings": {"rotate": "x"}}', "rotate: expected a number, got 'x'"),
+        ('{"settings": {"seed": -1}}', "seed: expected at least 0, got -1"),
+        ('{"settings": {"weight_decay": -1}}', "weight_decay: expected at least 0"),
+        ('{"settings": {"flip": 2}}', "flip: expected 0..1, got 2"),
+        ('{"settings": {"epochs": 3}, "minutes": 9}', "give --minutes or --epochs, not both"),
+        ('{"settings": {"size": "base"}, "model": "hf:a/b"}', "leave out --size"),
         ('{"classes": {"names": ["a", "a"]}}', "'a' is given twice"),
     ],
 )
@@ -483,3 +494,72 @@ def test_a_loss_of_zero_is_drawn(tmp_path: Path) -> None:
     journal.write({"epoch": 1, "loss": 0.0, "miou": ""})
     with Image.open(tmp_path / "curves.png") as curves:
         assert min(curves.size) > 0
+
+
+@pytest.mark.parametrize(
+    ("aside", "message"),
+    [
+        (("train_000.png", "train_001"), r"set_aside names 'train_000\.png', which is no image"),
+        (tuple(f"train_{i:03d}" for i in range(8)), "set_aside names all its images"),
+    ],
+)
+def test_what_is_set_aside_must_be_there(
+    shapes: Path, aside: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        Recipe(sources={"shapes": Source(set_aside=aside)}).open([shapes], str)
+
+
+def test_sources_without_a_folder_are_said(shapes: Path) -> None:
+    said: list[str] = []
+    Recipe(sources={"Shapes": Source(), "other": Source()}).open([shapes], said.append)
+    assert said[-1] == "in the recipe's sources, but no folder given: Shapes, other"
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_mirroring_can_be_turned_off(flip: float) -> None:
+    image = np.zeros((64, 64, 3), np.uint8)
+    label_map = np.zeros((64, 64), np.uint8)
+    label_map[:, :20] = 1
+    still = {"rotate": 0.0, "stretch": 0.0, "colour": 0.0, "scale": (1.0, 1.0), "flip": flip}
+    settings = Settings(crop=64, first_crop=64, **still)  # type: ignore[arg-type]
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        cut = augment(Labelled(image, label_map), 64, (1, 1), settings, rng)
+        assert (cut.label_map[32, 10], cut.label_map[32, 53]) == ((0, 1) if flip else (1, 0))
+        assert not cut.image.any()
+
+
+def test_colours_stay_where_nothing_is_to_change() -> None:
+    expected = np.hstack([np.eye(3), np.zeros((3, 1))])
+    for seed in range(40):
+        assert recolour(0.0, np.random.default_rng(seed)) == pytest.approx(expected)
+
+
+def test_a_batch_of_one_small_crop_is_refused(shapes: Path, tmp_path: Path) -> None:
+    settings = {**TINY, "batch": 1, "crop": 32, "first_crop": 32}
+    with pytest.raises(ArgumentError, match="first_crop: expected at least 64 px"):
+        train([shapes], tmp_path, Recipe(settings=settings), str, device="cpu")
+
+
+def test_minutes_take_the_place_of_a_recipes_epochs(shapes: Path, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(Recipe(settings={**TINY, "epochs": 500}).as_dict()))
+    args = ("train", shapes, "--out", tmp_path / "run", "--recipe", path)
+    done = run(*args, "--minutes", "3", "--epochs", "2")
+    assert done.returncode == 2
+    assert "give --minutes or --epochs, not both" in done.stderr
+    done = run(*args, "--minutes", "0.0001", "--set", "half_size=False")
+    assert done.returncode == 0, done.stderr
+    plan = Recipe.read(tmp_path / "run" / "plan.json").settings
+    assert (plan["epochs"], plan["half_size"]) == (1, False)
+
+
+def test_a_run_of_a_network_that_has_changed_is_named(shapes: Path, tmp_path: Path) -> None:
+    state = {"epoch": 1, "data": ["shapes"], "network": {"gone.weight": torch.zeros(1)}}
+    recipe = Recipe(settings=TINY)
+    state |= {name: recipe.as_dict() for name in ("asked", "plan")}
+    state["facts"] = {"instance_classes": (), "held_out": {}}
+    save_checkpoint(tmp_path / "checkpoint.pt", state)
+    with pytest.raises(ArgumentError, match="holds a run of an earlier pixelwise"):
+        train([shapes], tmp_path, recipe, str, device="cpu")

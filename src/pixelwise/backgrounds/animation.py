@@ -50,7 +50,8 @@ def blur_animation(
     ImageFileError
         The file cannot be read.
     ArgumentError
-        ``out`` is no animated image or the source itself, or an unknown subject.
+        ``out`` is no animated image or the source itself, an unknown subject, or a background that
+        is for photos only.
 
     Examples
     --------
@@ -59,6 +60,7 @@ def blur_animation(
     """
     source, out = Path(source), Path(out)
     look = background or Blur()
+    look.check_clip()
     if out.suffix.lower() not in SUFFIXES:
         raise ArgumentError(f"{out}: an animation ends in one of {', '.join(SUFFIXES)}")
     if source.resolve() == out.resolve():

@@ -225,7 +225,7 @@ def _names(
             results.append(out / kept)
     if suffixes and results and results[0].suffix.lower() not in suffixes:
         raise ArgumentError(f"{out}: the result needs a file that ends in {' or '.join(suffixes)}")
-    twice = {path for path in results if results.count(path) > 1}
+    twice = [path for path, count in Counter(results).items() if count > 1]
     if twice:
         raise ArgumentError(f"{min(twice)}: two photos would be written here; rename one of them")
     taken = {path.resolve() for path in results} & {path.resolve() for path in images}

@@ -328,9 +328,16 @@ def _in_box(
     inner = replace(selection, box=None)
     if selection.at is not None:
         x, y = selection.at
+        _check_point(image, selection.at)
         inner = replace(inner, at=(x - seen[1].start, y - seen[0].start))
     found = find_subject(predictor, np.ascontiguousarray(image[seen]), inner)
     return replace(found, seen=seen, box=(slice(top, bottom), slice(left, right)))
+
+
+def _check_point(image: UInt8Array, at: tuple[int, int]) -> None:
+    height, width = image.shape[:2]
+    if not (0 <= at[0] < width and 0 <= at[1] < height):
+        raise ArgumentError(f"at: {at} is outside the image of {width} x {height} pixels")
 
 
 def _of_instance(
@@ -341,14 +348,12 @@ def _of_instance(
         raise ArgumentError(
             f"weights {predictor.card.name!r} find no instances; name classes, or give a --box"
         )
-    height, width = image.shape[:2]
-    if selection.at is not None and not (
-        0 <= selection.at[0] < width and 0 <= selection.at[1] < height
-    ):
-        raise ArgumentError(f"at: {selection.at} is outside the image of {width} x {height} pixels")
+    if selection.at is not None:
+        _check_point(image, selection.at)
     ids = subject_ids(predictor, selection.names)
     instances = [i for i in predictor.predict(image).instances or () if i.class_id in ids]
     chosen = _chosen(instances, selection)
+    height, width = image.shape[:2]
     if chosen is None:
         return _part_at(around, selection, (height, width))
     size = around.probability.shape[0], around.probability.shape[1]

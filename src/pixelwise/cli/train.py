@@ -113,6 +113,8 @@ def train(
         "val": val,
         "folds": folds,
     }
+    if minutes is not None:  # instead of a recipe's epochs
+        asked = replace(asked, settings={k: v for k, v in asked.settings.items() if k != "epochs"})
     settings = {
         **asked.settings,
         **{name: value for name, value in given.items() if value is not None},
@@ -123,11 +125,13 @@ def train(
         # resolve(), so that "." and ".." find their folder's name
         own = {path.resolve().name: asked.source(path) for path in paths}
         sources = {k: replace(s, options=options.or_else(s.options)) for k, s in own.items()}
+    if minutes is None and epochs is None:
+        minutes = asked.minutes
     asked = replace(
         asked,
         settings=settings,
         sources={**asked.sources, **sources},
-        minutes=asked.minutes if minutes is None else minutes,
+        minutes=minutes,
         weights=asked.weights if weights is None else weights,
         model=asked.model if model is None else model,
     )
@@ -139,7 +143,7 @@ def train(
 
 
 def _named_values(pairs: list[str]) -> dict[str, Any]:
-    """Read what stands after ``--set``: numbers as numbers, the rest as text."""
+    """Read what stands after ``--set``: as JSON or Python write it, the rest as text."""
     from pixelwise.errors import ArgumentError
 
     values: dict[str, Any] = {}
@@ -150,5 +154,5 @@ def _named_values(pairs: list[str]) -> dict[str, Any]:
         try:
             values[name] = json.loads(text)
         except ValueError:
-            values[name] = text
+            values[name] = {"True": True, "False": False}.get(text, text)
     return values

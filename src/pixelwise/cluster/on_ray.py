@@ -74,8 +74,9 @@ def run(job: Job, parts: Iterable[Sequence[str]]) -> Iterator[tuple[int, int]]:
 
 
 def _waves(ray: Any, job: Job, parts: Iterator[Sequence[str]]) -> Iterator[tuple[int, int]]:
-    gpus = 0 if job.device == "cpu" else 1
-    cores = int(ray.cluster_resources().get("CPU", os.cpu_count() or 2))
+    there = ray.cluster_resources()
+    gpus = int(job.device == "cuda" or (job.device == "auto" and there.get("GPU", 0) > 0))
+    cores = int(there.get("CPU", os.cpu_count() or 2))
     workers = job.workers or max(1, cores - SPARE)
     while wave := list(islice(parts, WAVE)):
         rows = ray.data.from_items([{"names": list(names)} for names in wave])

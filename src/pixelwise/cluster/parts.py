@@ -64,15 +64,18 @@ class Done:
                 store.remove(part)
         parts = store.names(IMAGE_PARTS)
         found = [self._read(store, part, facts, retry) for part in parts]
+        known = set(parts)
         for part in store.names(INSTANCE_PARTS):
-            if part.replace(INSTANCE_PARTS, IMAGE_PARTS, 1) not in parts:
+            if part.replace(INSTANCE_PARTS, IMAGE_PARTS, 1) not in known:
                 store.remove(part)
         self._known = np.unique(np.concatenate([np.empty(0, np.uint64), *found]))
 
     def _read(
         self, store: Store, part: str, facts: Mapping[str, Any], retry: bool
     ) -> np.ndarray[Any, np.dtype[np.uint64]]:
-        table, made = from_bytes(store.read(part), f"{store.root}/{part}")
+        # The masks are needed only where a part may be written again.
+        columns = None if retry else ("path", "error")
+        table, made = from_bytes(store.read(part), f"{store.root}/{part}", columns)
         for what, value in facts.items():
             if made.get(what) != value:
                 raise DataError(

@@ -13,7 +13,7 @@ from pixelwise.cluster.schema import Row, error_row, image_row, instance_rows
 from pixelwise.concurrency import prefetch
 from pixelwise.defaults import TILE
 from pixelwise.errors import DataError, ImageFileError
-from pixelwise.inference.large import goes_in_tiles
+from pixelwise.inference.large import goes_in_tiles, own_tile
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.storage import Store, open_store
 from pixelwise.io.tiff import large_size
@@ -144,11 +144,12 @@ class Worker:
 
     def _read(self, name: str) -> UInt8Array | str:
         """Return an image, or why there is none."""
+        tile = own_tile(self.predictor, TILE)
         try:
             with self.source.local(name) as path:
                 try:
-                    if goes_in_tiles(large_size(path, self.predictor.bands), TILE):
-                        return f"longer than {TILE} px; predict it by itself, in tiles"
+                    if goes_in_tiles(large_size(path, self.predictor.bands), tile):
+                        return f"longer than {tile} px; predict it by itself, in tiles"
                     return self.predictor.read(path)
                 except ImageFileError as error:
                     # The same row wherever the file was fetched to.

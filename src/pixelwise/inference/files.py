@@ -11,7 +11,7 @@ from pathlib import Path
 from pixelwise.concurrency import prefetch
 from pixelwise.defaults import TILE
 from pixelwise.errors import ArgumentError, ImageFileError
-from pixelwise.inference.large import goes_in_tiles, label_large
+from pixelwise.inference.large import goes_in_tiles, label_large, own_tile
 from pixelwise.inference.outputs import (
     CLASS_KINDS,
     INSTANCE_KINDS,
@@ -133,12 +133,13 @@ def predict_files(
         images = distinct_names({path: Path(path.name) for path in images})
     names = dict(images)
     _check_names(names, out, kinds)
-    done = [] if overwrite else [p for p, name in names.items() if _is_done(name, out, kinds)]
-    skipped = tuple(done)
-    todo = [path for path in images if path not in set(skipped)]
-    # Tiles are cut from the image, and the network may see it enlarged.
-    tile = max(1, round(tile / max(1.0, predictor.card.image_scale)))
-    run = _Run(predictor, out, names, kinds, bool(save), min_area, tuple(tta), tile)
+    run = _Run(
+        *(predictor, out, names, kinds, bool(save)),
+        *(min_area, tuple(tta), own_tile(predictor, tile)),
+    )
+    skipped = () if overwrite else tuple(filter(run.is_done, images))
+    known = set(skipped)
+    todo = [path for path in images if path not in known]
     # While one image is in the network, the next is decoded and the last is written.
     for _ in prefetch(run.write, run.predictions(todo), AHEAD):
         pass
@@ -166,6 +167,22 @@ class _Run:
     tile: int
     failed: dict[Path, str] = field(default_factory=dict)
     in_tiles: list[Path] = field(default_factory=list)
+
+    def is_done(self, path: Path) -> bool:
+        """Return whether an image has all its results."""
+
+        def there(kinds: Sequence[str]) -> bool:
+            return all(output_path(self.out, self.names[path], kind).exists() for kind in kinds)
+
+        if there(self.kinds):
+            return True
+        if self.chosen or not there(CLASS_KINDS):
+            return False
+        # One that is predicted in tiles has no instances.
+        try:
+            return goes_in_tiles(large_size(path, self.predictor.bands), self.tile)
+        except ImageFileError:
+            return False
 
     def predictions(self, paths: Sequence[Path]) -> Iterator[tuple[Path, UInt8Array, Prediction]]:
         """Yield images with their predictions, but those that fail or are written in tiles."""
@@ -231,7 +248,3 @@ def _check_names(names: Mapping[Path, str], out: Path, kinds: list[str]) -> None
         raise ArgumentError(
             f"{min(taken)}: a result would overwrite this image; choose another --out"
         )
-
-
-def _is_done(name: str, out: Path, kinds: list[str]) -> bool:
-    return all(output_path(out, name, kind).exists() for kind in kinds)

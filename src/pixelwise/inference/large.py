@@ -10,6 +10,7 @@ import numpy as np
 
 from pixelwise.drawing import overlay, with_legend
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.preprocess import stretching_table
 from pixelwise.inference.tiles import label_bands
 from pixelwise.io.image import resize_image, save_pillow
 from pixelwise.io.png_rows import label_rows
@@ -31,6 +32,18 @@ def goes_in_tiles(size: tuple[int, int], tile: int) -> bool:
     (True, False)
     """
     return max(size) > tile and min(size) >= _step(size)
+
+
+def own_tile(predictor: Predictor, tile: int) -> int:
+    """Return the side of tiles, px, for weights that may see images enlarged.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    tile : int
+        Px that the network may see at once.
+    """
+    return max(1, round(tile / max(1.0, predictor.card.image_scale)))
 
 
 def _step(size: tuple[int, int]) -> int:
@@ -69,17 +82,30 @@ def label_large(
     size = large_size(image_path, predictor.bands)
     step = _step(size)
     small = _Thumbnail(size, step), _Thumbnail(size, step)
+    table = _stretching(predictor, image_path) if predictor.card.stretch_levels else None
     with (
         image_rows(image_path, predictor.bands, predictor.levels) as bands,
         label_rows(label_map, size, predictor.classes) as out,
     ):
-        for labels in label_bands(predictor, size, small[0].watched(bands), tile, tta):
+        seen = small[0].watched(bands)
+        if table is not None:
+            seen = (table[band] for band in seen)
+        for labels in label_bands(predictor, size, seen, tile, tta):
             small[1].add(labels)
             out.write(labels)
     if overlay_path is not None:
         image, labels = small[0].array(), small[1].array()
         drawn = overlay(image, labels, predictor.classes)
         save_pillow(overlay_path, with_legend(drawn, labels, predictor.classes))
+
+
+def _stretching(predictor: Predictor, image_path: Path) -> UInt8Array:
+    """Return the table that stretches the levels of an image, which is read once for it."""
+    counts = np.zeros(256, dtype=np.int64)
+    with image_rows(image_path, predictor.bands, predictor.levels) as bands:
+        for band in bands:
+            counts += np.bincount(band.ravel(), minlength=256)
+    return stretching_table(counts)
 
 
 class _Thumbnail:

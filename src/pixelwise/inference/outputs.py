@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -228,11 +229,18 @@ def _write_found(path: Path, image_path: Path, _: UInt8Array, prediction: Predic
 
 
 def _write_crops(path: Path, _: Path, image: UInt8Array, prediction: Prediction) -> None:
-    path.mkdir(parents=True, exist_ok=True)
-    for number, instance in enumerate(prediction.parts(), start=1):
-        crop = Image.fromarray(np.ascontiguousarray(instance.within(image)))
-        name = CROP_NAME.sub("_", prediction.classes.names[instance.class_id])
-        save_pillow(path / f"{number:03}_{name}.png", crop)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The folder is there with all crops of this prediction, or as it was.
+    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as made:
+        crops = Path(made, "crops")
+        crops.mkdir()
+        for number, instance in enumerate(prediction.parts(), start=1):
+            crop = Image.fromarray(np.ascontiguousarray(instance.within(image)))
+            name = CROP_NAME.sub("_", prediction.classes.names[instance.class_id])
+            save_pillow(crops / f"{number:03}_{name}.png", crop)
+        if path.exists():
+            path.rename(Path(made, "before"))
+        crops.rename(path)
 
 
 def found(prediction: Prediction, image: str) -> dict[str, Any]:

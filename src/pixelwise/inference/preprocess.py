@@ -6,7 +6,7 @@ import numpy as np
 
 from pixelwise.io.depth import STRETCHED
 from pixelwise.io.image import fit_within, resize_image
-from pixelwise.samples import Float32Array, UInt8Array
+from pixelwise.samples import Float32Array, Int64Array, UInt8Array
 
 SMALLEST = 16
 """Pixels that the shorter side keeps at least, so that strips do not vanish."""
@@ -59,9 +59,21 @@ def stretch_levels(image: UInt8Array) -> UInt8Array:
     >>> stretch_levels(dark).max()
     np.uint8(255)
     """
-    low, high = np.quantile(image, STRETCHED)
+    return stretching_table(np.bincount(image.ravel(), minlength=256))[image]
+
+
+def stretching_table(counts: Int64Array) -> UInt8Array:
+    """Return what `stretch_levels` makes of each level, (256,) uint8.
+
+    Parameters
+    ----------
+    counts : (256,) int64
+        Pixels of each level, of all channels.
+    """
+    total = counts.cumsum()
+    low, high = (int(np.searchsorted(total, share * total[-1])) for share in STRETCHED)
     levels = (np.arange(256) - low) * (255 / max(high - low, LEAST_RANGE))
-    return np.asarray(levels.round().clip(0, 255).astype(np.uint8)[image])
+    return np.asarray(levels.round().clip(0, 255), dtype=np.uint8)
 
 
 def prepare(image: UInt8Array, side: int, stretch: bool = False, multiple: int = 1) -> Float32Array:

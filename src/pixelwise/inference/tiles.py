@@ -43,7 +43,8 @@ def label_bands(
     size : (height, width)
         Of the image.
     bands : iterator of (n, W, 3) uint8
-        RGB, one below the other.
+        RGB, one below the other; with levels that are stretched already if the network sees them
+        so (the card's ``stretch_levels``), since a tile says nothing of the whole image's.
     tile : int
         Side of the tiles in pixels of the image. The network sees each at the size at which it
         sees a whole image, so this sets how much detail it gets; it is rounded to a whole number
@@ -164,7 +165,8 @@ def _logits(
 ) -> Float32Array:
     """Return the logits of a tile of the network's size, or of the image's if that is fixed."""
     size = seen.shape[0], seen.shape[1]
-    card = replace(predictor.card, side=max(size), image_scale=predictor.card.image_scale * shrink)
+    scale = predictor.card.image_scale * shrink
+    card = replace(predictor.card, side=max(size), image_scale=scale, stretch_levels=False)
     logits = replace(predictor, card=card).logits(seen, tta)
     if logits.shape[1:] != size:  # seen enlarged, or thinner than a network sees anything
         logits = np.stack([upsampled(plane, size) for plane in logits])

@@ -157,7 +157,7 @@ def _warp(
     image_scale, low, high = scales
     scale = (image_scale or crop / max(size)) * np.exp(rng.uniform(np.log(low), np.log(high)))
     stretch = np.exp(rng.uniform(-settings.stretch, settings.stretch) / 2)
-    flip = 1 if rng.random() < 0.5 else -1
+    flip = 1 if rng.random() < 1 - settings.flip else -1
     angle = np.deg2rad(rng.uniform(-settings.rotate, settings.rotate))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = turn @ np.diag([flip * scale * stretch, scale / stretch])
@@ -171,7 +171,7 @@ def _warp(
 
 def recolour(strength: float, rng: np.random.Generator) -> Float64Array:
     """Return the 3 x 4 matrix of a random saturation, brightness, tint and contrast."""
-    grey = rng.random() < 0.1
+    grey = rng.random() < 0.1 and strength > 0
     saturation = 0.0 if grey else rng.uniform(1 - strength, 1 + strength)
     colour = saturation * np.eye(3) + (1 - saturation) * GREY[None, :]
     colour *= rng.uniform(1 - strength, 1 + strength)

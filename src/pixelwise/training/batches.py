@@ -27,6 +27,10 @@ Crop = tuple[UInt8Array, tuple[npt.NDArray[Any] | None, ...]]
 """(S, S, 3) uint8, and the targets of one crop; an absent one is None in every crop."""
 
 
+LEAST_ALONE = 64
+"""Px of a crop that is a whole batch: at a stride of 32 a batch norm needs more than a pixel."""
+
+
 class Samples(Protocol):
     """The images that a task learns from, numbered from 0."""
 
@@ -61,7 +65,8 @@ class Batches:
     Raises
     ------
     ArgumentError
-        There are fewer images than processes, or a batch cannot be dealt out evenly.
+        There are fewer images than processes, a batch cannot be dealt out evenly, or it is one
+        crop of which the coarsest features are a single pixel.
     """
 
     def __init__(self, samples: Samples, settings: Settings, fabric: Fabric) -> None:
@@ -74,6 +79,12 @@ class Batches:
             raise ArgumentError(
                 f"a batch of {settings.batch} of {len(samples)} images cannot be dealt out to "
                 f"{self._processes} processes; choose a --batch that they divide"
+            )
+        alone = min(settings.batch, len(samples)) < 2 * self._processes
+        if alone and settings.crop_in(0) < LEAST_ALONE:
+            raise ArgumentError(
+                f"first_crop: expected at least {LEAST_ALONE} px in batches of one image, got "
+                f"{settings.crop_in(0)}; give --set first_crop={LEAST_ALONE} and a --crop as large"
             )
 
     @property

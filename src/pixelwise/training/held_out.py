@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -117,6 +118,8 @@ def divide_images(names: Sequence[str], groups: Sequence[int], folds: int) -> li
 def choose_held_out(datasets: Mapping[str, Dataset], settings: Settings, say: Say) -> HeldOut:
     """Choose the images to hold out of data sets that have no ``val`` split.
 
+    What is nearly the same as one of them is held out, too, whichever folder it is in.
+
     Parameters
     ----------
     datasets : mapping of str to Dataset
@@ -142,27 +145,49 @@ def choose_held_out(datasets: Mapping[str, Dataset], settings: Settings, say: Sa
         )
     if not (settings.val or settings.folds):
         return {}
-    chosen = {}
-    for name, dataset in datasets.items():
-        names, n = [entry.name for entry in dataset.entries], len(dataset)
-        if n < LEAST_IMAGES and not settings.folds:
-            say(f"{name}: no val split, and {n} images are too few to hold any out to score on")
-            continue
-        groups = group_near_duplicates(dataset).tolist()
-        if settings.folds:
-            held_out = divide_images(names, groups, settings.folds)[settings.fold - 1]
+    groups = _groups_of(datasets, settings)
+    chosen: dict[str, list[str]] = {}
+    for name, own in groups.items():
+        if len(own) < LEAST_IMAGES and not settings.folds:
+            chosen[name] = []
+        elif settings.folds:
+            chosen[name] = divide_images([*own], [*own.values()], settings.folds)[settings.fold - 1]
         else:
-            held_out = choose_images(names, groups, settings.val)
-        what = f"{name}: no val split; {{}} of {_in_words(n, len(set(groups)))}"
+            chosen[name] = choose_images([*own], [*own.values()], settings.val)
+    taken = {groups[name][image] for name, images in chosen.items() for image in images}
+    for name, own in groups.items():
+        held_out = sorted(image for image, group in own.items() if group in taken)
+        what = f"{name}: no val split; {{}} of {_in_words(len(own), len(set(own.values())))}"
         if held_out:
+            more = len(held_out) - len(chosen[name])
+            elsewhere = f", {more} as they are nearly those of another folder" if more else ""
             chosen[name] = held_out
-            say(f"{what.format(len(held_out))} are held out to score on")
+            say(f"{what.format(len(held_out))} are held out to score on{elsewhere}")
+        elif len(own) < LEAST_IMAGES:
+            say(
+                f"{name}: no val split, and {len(own)} images are too few to hold any out to "
+                "score on"
+            )
         else:
             say(
                 f"{what.format('none')} can be held out to score on; for a score, add images of "
                 "other places or days"
             )
-    return chosen
+    return {name: images for name, images in chosen.items() if images}
+
+
+def _groups_of(datasets: Mapping[str, Dataset], settings: Settings) -> dict[str, dict[str, int]]:
+    """Return the group of near-duplicates of each image, by data set and name."""
+    large = any(len(dataset) >= LEAST_IMAGES for dataset in datasets.values())
+    # Where none can be held out, no image is read.
+    if large or settings.folds:
+        numbers = iter(group_near_duplicates(*datasets.values()).tolist())
+    else:
+        numbers = itertools.count()
+    return {
+        name: {entry.name: next(numbers) for entry in dataset.entries}
+        for name, dataset in datasets.items()
+    }
 
 
 def write_held_out(out: Path, held_out: HeldOut) -> None:

@@ -55,15 +55,15 @@ def kernel_targets(
         return everywhere, np.full(len(places), IGNORED, dtype=np.int32)
     numbers = instance_map.astype(np.int32)
     numbers[(instance_map == UNKNOWN) | ((label_map == VOID) & (instance_map == 0))] = IGNORED
+    areas = np.bincount(numbers[numbers > 0], minlength=1)
+    splinters = np.flatnonzero((areas > 0) & (areas < SMALLEST))
+    numbers[np.isin(numbers, splinters)] = IGNORED
+    areas[splinters] = 0
     inside = np.minimum(np.round(places).astype(np.int64), np.array(label_map.shape) - 1)
     cells = np.where(numbers[inside[:, 0], inside[:, 1]] == IGNORED, IGNORED, 0).astype(np.int32)
-    areas = np.bincount(numbers[numbers > 0], minlength=1)
     # Large ones first: where two claim a cell, the smaller one has fewer.
     for id_ in np.argsort(-areas, kind="stable")[: np.count_nonzero(areas)]:
         rows, columns = np.nonzero(numbers == id_)
-        if areas[id_] < SMALLEST:
-            numbers[rows, columns] = IGNORED
-            continue
         box = np.array([np.ptp(rows) + 1, np.ptp(columns) + 1])
         centre = np.array([rows.mean(), columns.mean()])
         size = stride * float(np.sqrt(box[0] * box[1]))

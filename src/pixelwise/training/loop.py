@@ -224,6 +224,8 @@ def prepare(
 
     # A run that has begun goes on where it stopped.
     if state["epoch"]:
+        if network.state_dict().keys() != state["network"].keys():
+            raise _earlier(out)
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
@@ -273,6 +275,8 @@ def _train_epoch(run: Run, epoch: int) -> dict[str, object]:
     """Go through every batch once; return the epoch's row of the log."""
     settings = run.plan.settings
     run.wrapped.train()
+    # What a network draws by itself, as for dropout, is the same after a cut.
+    torch.manual_seed(settings.seed + epoch)
     if settings.freeze_classes:
         run.network.freeze_classes()
     losses, waited = [], 0.0
@@ -347,11 +351,15 @@ def _begun(out: Path, task: Task, recipe: Recipe) -> dict[str, Any]:
             "give the same ones to continue it, or another --out"
         )
     if "facts" not in state and not state.get("finished"):
-        raise ArgumentError(
-            f"{out}: holds a run of an earlier pixelwise; start from its weights in another --out: "
-            f"--weights {path}"
-        )
+        raise _earlier(out)
     return state
+
+
+def _earlier(out: Path) -> ArgumentError:
+    return ArgumentError(
+        f"{out}: holds a run of an earlier pixelwise; start from its weights in another --out: "
+        f"--weights {out / 'checkpoint.pt'}"
+    )
 
 
 def _introduce(run: Run) -> None:

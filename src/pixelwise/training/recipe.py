@@ -59,7 +59,7 @@ class Source:
         central instances if empty (`pixelwise.training.foreground_targets`); ``all``: all that is
         labelled, and nothing else; ``only``: the same, and the labels say nothing about classes.
     set_aside : tuple of str
-        Names of images that are never trained on.
+        Names of images of the training split that are never trained on.
 
     Raises
     ------
@@ -204,8 +204,12 @@ class Recipe:
             raise ArgumentError("freeze_classes: needs weights to start from (--weights)")
         if self.model and Settings.of(self.settings).encoder != NO_ENCODER:
             raise ArgumentError("encoder: a model of the hub has its own; leave out --encoder")
+        if self.model and Settings.of(self.settings).size != Settings.size:
+            raise ArgumentError("size: a model of the hub has its own; leave out --size")
         if self.minutes is not None and not self.minutes > 0:
             raise ArgumentError(f"minutes: expected above 0, got {self.minutes}")
+        if self.minutes is not None and "epochs" in self.settings:
+            raise ArgumentError("give --minutes or --epochs, not both")
 
     @classmethod
     def read(cls, path: str | Path) -> Recipe:
@@ -278,10 +282,25 @@ class Recipe:
                     say(splits[name].found)
                     classes = classes or splits[name].classes
                     dataset = self._translated(path, splits[name], classes)
-                    aside = set(self.source(path).set_aside) if opened is training else set()
-                    kept = {entry.name for entry in dataset.entries} - aside
-                    opened.append(dataset.only(kept) if aside else dataset)
+                    if opened is training:
+                        dataset = self._without_aside(path, dataset)
+                    opened.append(dataset)
+        left = set(self.sources) - {path.resolve().name for path in paths}
+        if left:
+            say(f"in the recipe's sources, but no folder given: {', '.join(sorted(left))}")
         return training, held_out
+
+    def _without_aside(self, path: Path, dataset: Dataset) -> Dataset:
+        """Return a training split without the images that its source sets aside."""
+        aside = set(self.source(path).set_aside)
+        if not aside:
+            return dataset
+        names = {entry.name for entry in dataset.entries}
+        if unknown := sorted(aside - names):
+            raise DataError(f"{path}: set_aside names {unknown[0]!r}, which is no image here")
+        if aside == names:
+            raise DataError(f"{path}: set_aside names all its images; none is left to train on")
+        return dataset.only(names - aside)
 
     def _splits(self, path: Path) -> dict[str, Dataset]:
         """Return the splits of a checked data set that training uses; all of it is ``train``."""

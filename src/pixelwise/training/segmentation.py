@@ -19,6 +19,7 @@ from pixelwise.errors import ArgumentError
 from pixelwise.inference import Predictor
 from pixelwise.inference.preprocess import stretch_levels
 from pixelwise.inference.refine import check_background
+from pixelwise.io.depth import stretched_range
 from pixelwise.io.image import resize_image
 from pixelwise.io.mask import count_ids, resize_ids
 from pixelwise.networks import Network, Output, build_network, count_parameters
@@ -190,6 +191,9 @@ class Segmentation:
             # The plan knows all images, unless some were added to the data of a run that goes on.
             shown = read_shown(self.training, self.sources, plan.facts.get("shown"))
         draws = plan_draws(self.training, self.repeats, rare_share, shown)
+        levels = stretched_range if plan.settings.stretch_levels else None
+        self.training = [replace(dataset, levels=levels) for dataset in self.training]
+        self.held_out = [replace(dataset, levels=levels) for dataset in self.held_out]
         return LabelledSamples(
             *(self.training, draws, self.sources, plan.settings),
             (network.stride, network.foreground_stride or network.stride),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import Any
 
 from pixelwise.errors import ArgumentError
@@ -86,12 +87,15 @@ class Settings:
     scale : (low, high)
         Longer side of an image in crops, drawn log-uniformly, as a multiple of the crop's side;
         with ``image_scale``, as a multiple of that.
+    flip : float
+        Share of the crops that are mirrored, 0..1: 0 where left and right are classes.
     rotate : float
-        Degrees, either way.
+        Degrees, either way, 0..180.
     stretch : float
-        Natural log of the aspect change, either way.
+        Natural log of the aspect change, either way, 0..2.
     colour : float
-        Strength of brightness, contrast, saturation and tint changes, 0..1.
+        Strength of brightness, contrast, saturation and tint changes, 0..1; above 0 a tenth of the
+        crops is grey.
     instance_design : str
         How instances are learnt, one of `INSTANCE_DESIGNS`: ``kernels`` only on a pretrained
         encoder.
@@ -142,7 +146,8 @@ class Settings:
     Raises
     ------
     ArgumentError
-        A value out of its range; the message names the setting and the range.
+        A value of the wrong kind or out of its range; the message names the setting and what
+        it may be.
 
     Examples
     --------
@@ -167,6 +172,7 @@ class Settings:
     warmup: float = 0.03
     ema: float = 0.998
     scale: tuple[float, float] = (0.6, 1.7)
+    flip: float = 0.5
     rotate: float = 10.0
     stretch: float = 0.2
     colour: float = 0.5
@@ -190,6 +196,8 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for setting in fields(self):
+            _check_kind(setting.name, getattr(self, setting.name), setting.default)
         for name, known in (
             ("task", TASKS),
             ("precision", PRECISIONS),
@@ -212,8 +220,12 @@ class Settings:
             expect(32 <= getattr(self, name) <= 2048, name, "32..2048 px")
         for name in ("warmup", "ema", "colour"):
             expect(0 <= getattr(self, name) < 1, name, "0 <= value < 1")
+        for name in ("seed", "weight_decay", "cache_gb"):
+            expect(getattr(self, name) >= 0, name, "at least 0")
+        expect(0 <= self.rotate <= 180, "rotate", "0..180 degrees")
+        expect(0 <= self.stretch <= 2, "stretch", "0..2")
         shares = ("balance", "copy_paste", "foreground_share", "instance_share", "rare_share")
-        for name in (*shares, "encoder_rate"):
+        for name in (*shares, "encoder_rate", "flip"):
             expect(0 <= getattr(self, name) <= 1, name, "0..1")
         expect(0 <= self.image_scale <= 8, "image_scale", "0..8")
         expect(0 < self.centre_sigma <= 0.5, "centre_sigma", "0 < value <= 0.5")
@@ -244,7 +256,7 @@ class Settings:
         Raises
         ------
         ArgumentError
-            A name that is not known, or a value out of its range.
+            A name that is not known, or a value of the wrong kind or out of its range.
 
         Examples
         --------
@@ -253,12 +265,36 @@ class Settings:
         """
         values = renamed(values, OLD_NAMES)
         refuse_unknown(values, cls)
-        if "scale" in values:
-            values["scale"] = tuple(values["scale"])  # a list in JSON
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise ArgumentError(f"settings: a value of the wrong kind ({error})") from None
+        if isinstance(values.get("scale"), list):  # in JSON
+            values["scale"] = tuple(values["scale"])
+        return cls(**values)
+
+
+def _check_kind(name: str, value: object, default: object) -> None:
+    """Check that a setting is of the kind of its default.
+
+    Raises
+    ------
+    ArgumentError
+        With what it may be.
+    """
+
+    def is_number(value: object) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+
+    if isinstance(default, bool):
+        right, what = isinstance(value, bool), "true or false"
+    elif isinstance(default, int):
+        right, what = is_number(value) and isinstance(value, int), "a whole number"
+    elif isinstance(default, float):
+        right, what = is_number(value), "a number"
+    elif isinstance(default, tuple):
+        right = isinstance(value, tuple) and len(value) == 2 and all(is_number(v) for v in value)
+        what = "two numbers"
+    else:
+        right, what = isinstance(value, str), "a name"
+    if not right:
+        raise ArgumentError(f"{name}: expected {what}, got {value!r}")
 
 
 def renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
