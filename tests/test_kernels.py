@@ -13,6 +13,7 @@ from pixelwise.errors import ArgumentError
 from pixelwise.inference import kernels
 from pixelwise.inference.grouping import find_instances
 from pixelwise.inference.kernels import cells_of
+from pixelwise.networks.context import Context
 from pixelwise.networks.kernel_branch import FEATURES, PARAMETERS, draw_masks
 from pixelwise.samples import Float32Array, UInt8Array, UInt16Array
 from pixelwise.training.augment import UNKNOWN
@@ -273,3 +274,15 @@ def test_a_splinter_is_neither_found_nor_missed() -> None:
     assert (cells[over] == IGNORED).all()
     assert (own[4:6, 4:6] == IGNORED).all()
     assert (cells == 2).any()
+
+
+def test_context_changes_nothing_at_first_and_sees_six_cells_each_way() -> None:
+    torch.manual_seed(0)
+    context = Context(16).eval()
+    x = torch.rand(1, 16, 15, 15, requires_grad=True)
+    assert torch.equal(context(x), x)
+    torch.nn.init.normal_(context.restore.weight)
+    context(x)[0, :, 7, 7].sum().backward()
+    assert x.grad is not None
+    rows = torch.nonzero(x.grad.abs().sum(dim=(0, 1, 3))).flatten()
+    assert (int(rows.min()), int(rows.max())) == (1, 13)

@@ -133,7 +133,7 @@ def build_network(
         CondInst (Tian et al., 2020), on a pretrained encoder only.
     encoder : str
         ``none`` for a residual encoder with random weights, or one of `PRETRAINED_DESIGNS`. The
-        network on ``efficientnet_lite0`` has one size, 3.0 M parameters.
+        network on ``efficientnet_lite0`` has one size, 3.1 M parameters.
     foreground : bool
         Find what stands out, too, whatever its class.
 
