@@ -5,8 +5,9 @@
 
 The photos are those of benchmarks/marking.txt, chosen before any result was seen: from each val
 split the first by the SHA-1 of the name, and three of scikit-image. Each page shows, from left to
-right, the photo, its classes, its instances, what is cut out, and the blurred background. With
---answers, one picture holds the label maps alone, without the photos.
+right, the photo, its classes, its instances, what is cut out, and the blurred background; these two
+by the weights that `pixelwise blur` takes by itself. With --answers, one picture holds the label
+maps alone, without the photos.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import skimage.data
 from timing import ROOT
 
 from pixelwise import Predictor, blur_background, find_subject, read_image
+from pixelwise.defaults import FOREGROUND_WEIGHTS
 from pixelwise.drawing import overlay_instances, with_instance_legend, with_legend
 from pixelwise.drawing.overlays import overlay
 from pixelwise.effects import cut_out
@@ -59,11 +61,13 @@ def below(rows: list[UInt8Array]) -> UInt8Array:
     return np.vstack(padded)
 
 
-def answers_of(predictor: Predictor, name: str, image: UInt8Array) -> UInt8Array:
+def answers_of(
+    predictor: Predictor, finder: Predictor, name: str, image: UInt8Array
+) -> UInt8Array:
     """Return a row of the photo and all that is said of it."""
     prediction, classes = predictor.predict(image), predictor.classes
     found = prediction.instances or ()
-    subject = find_subject(predictor, image)
+    subject = find_subject(finder, image)
     alpha = subject.alpha(image)
     kinds = [
         image,
@@ -85,6 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", nargs="?", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--weights", default="voc")
+    parser.add_argument("--foreground", default=FOREGROUND_WEIGHTS, help="weights of cut-outs")
     parser.add_argument("--out", type=Path, default=Path("marking"))
     parser.add_argument("--answers", type=Path)
     options = parser.parse_args()
@@ -100,7 +105,8 @@ def main() -> None:
         write_image(options.answers, below([beside(part, SMALL * 2 // 3) for part in parts]))
         return
     options.out.mkdir(parents=True, exist_ok=True)
-    rows = [answers_of(predictor, name, image) for name, image in everything]
+    finder = Predictor.load(options.foreground)
+    rows = [answers_of(predictor, finder, name, image) for name, image in everything]
     for start in range(0, len(rows), PER_PAGE):
         write_image(options.out / f"{start // PER_PAGE:02d}.png", below(rows[start : start + 3]))
 
