@@ -61,9 +61,7 @@ def below(rows: list[UInt8Array]) -> UInt8Array:
     return np.vstack(padded)
 
 
-def answers_of(
-    predictor: Predictor, finder: Predictor, name: str, image: UInt8Array
-) -> UInt8Array:
+def answers_of(predictor: Predictor, finder: Predictor, name: str, image: UInt8Array) -> UInt8Array:
     """Return a row of the photo and all that is said of it."""
     prediction, classes = predictor.predict(image), predictor.classes
     found = prediction.instances or ()

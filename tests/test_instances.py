@@ -372,8 +372,10 @@ def test_train_for_objects(tmp_path: Path) -> None:
     assert float(parity.split()[-2]) < 1e-3
     with pytest.raises(DataError, match="no instances in it"):
         train([root], tmp_path / "other", Recipe(settings=TINY), said.append)
+    model_of_hub = {name: value for name, value in TINY.items() if name != "size"}
+    hub = replace(areas, model="hf:some/model", settings=model_of_hub)
     with pytest.raises(ArgumentError, match="hub models learn classes only"):
-        train([root], tmp_path / "hub", replace(areas, model="hf:some/model"), said.append)
+        train([root], tmp_path / "hub", hub, said.append)
 
 
 def test_frozen_classes_stay_as_they_are(tmp_path: Path) -> None:

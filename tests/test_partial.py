@@ -209,13 +209,13 @@ def test_the_recipe_of_the_weights_voc() -> None:
     assert mains == {"people", "furniture"}
     assert recipe.sources["coco_extra"].options.format == "coco"
     assert recipe.sources["voc2012_aug"].instances == "single"
-    assert (recipe.sources["coco"].repeat, recipe.sources["pets"].repeat) == (1.25, 0.125)
+    assert (recipe.sources["coco"].repeat, recipe.sources["pets"].repeat) == (1.75, 0.125)
     salient = recipe.sources["salient"]
     assert salient.foreground == "only"
     assert len(set(salient.set_aside)) == 100
     settings = Settings.of(recipe.settings)
     assert (settings.rare_share, settings.copy_paste, settings.instance_share) == (0.3, 0.3, 0.5)
-    assert [replace(settings, epochs=60).crop_in(epoch) for epoch in (0, 59)] == [288, 416]
+    assert [replace(settings, epochs=60).crop_in(epoch) for epoch in (0, 59)] == [320, 480]
 
 
 def by_hand(folder: Path, label_map: UInt8Array) -> Path:

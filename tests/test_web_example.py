@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in PAGE.iterdir():
         shutil.copy(path, folder)
     shutil.copy(str(find_weights("voc")), folder / "model.onnx")
-    Image.fromarray(skimage.data.cat()).save(folder / "photo.png")
+    Image.fromarray(skimage.data.astronaut()).save(folder / "photo.png")
     return folder
 
 
@@ -92,8 +92,10 @@ def test_the_browser_gives_the_label_map_of_python(folder: Path, address: str) -
         browser.close()
     assert trouble == []
     assert all(url.startswith((address, "data:", "blob:")) for url in asked)
-    theirs = Predictor.load("voc", instances=False).predict(skimage.data.cat()).label_map
+    theirs = Predictor.load("voc", instances=False).predict(skimage.data.astronaut()).label_map
     ours = np.array(labels, dtype=np.uint8).reshape(theirs.shape)
     # Two builds of ONNX Runtime differ in the last bits, which may decide a pixel on a boundary.
+    # The photo is larger than what the network sees: OpenCV enlarges in fixed point, so that a
+    # level may be one more or less.
     assert (ours != theirs).sum() <= 10
-    assert "cat" in said
+    assert "person" in said
