@@ -137,7 +137,7 @@ def test_two_photos_of_one_name_are_named(tmp_path: Path) -> None:
     for name in "ab":
         made.mask(root / "labels" / f"{name}.png", made.square(3, 3, 9))
     assert "has the same name" in findings(root)["unpaired"]
-    with pytest.raises(DataError, match="has the same name, and is taken"):
+    with pytest.raises(DataError, match="another photo has the same name, and is taken"):
         open_dataset(root, say=str)
 
 

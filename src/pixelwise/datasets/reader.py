@@ -108,7 +108,8 @@ def check_stated(stated: tuple[object, object], size: tuple[int, int], entry: En
     known = isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0
     if not known or stated == size:
         return
-    turned = stated == size[::-1] and read_size(entry.image_path)[1]
+    own_file = entry.image_path != entry.label_path
+    turned = stated == size[::-1] and own_file and read_size(entry.image_path)[1]
     raise LabelError(
         f"{entry.label_path}: {entry.name}: the image is {size[0]} x {size[1]}, but was annotated "
         f"as {height} x {width} (height x width); "

@@ -92,7 +92,7 @@ def open_content(
     folders = _image_folders(path, split)
     names = _image_names(content, path)
     in_one_folder = len({name.parent for name in names}) == 1
-    entries, annotations, stated_sizes, used = [], {}, [], set()
+    entries, annotations, sizes, used = [], {}, {}, set()
     for image, file in zip(content["images"], names, strict=True):
         name = file.stem if in_one_folder else file.with_suffix("").as_posix()
         if name in annotations:
@@ -105,7 +105,7 @@ def open_content(
             raise DataError(f"{path}: two images stand for the same photo, {image_path.name!r}")
         used.add(image_path)
         entries.append(Entry(name, image_path, path))
-        stated_sizes.append((image.get("height"), image.get("width")))
+        sizes[name] = image.get("height"), image.get("width")
         annotations[name] = tuple(by_image.get(str(image.get("id")), ()))
     if not entries:
         raise DataError(f"{path}: the split is empty")
@@ -116,7 +116,6 @@ def open_content(
     )
     info = content.get("info")
     areas = isinstance(info, dict) and info.get(AREAS) is True
-    sizes = {entry.name: size for entry, size in zip(entries, stated_sizes, strict=True)}
     reader = CocoReader(annotations, table, areas, bool(options.skip_unusable), sizes)
     if reader.skip and (unusable := reader.unusable()):
         found += f"; {unusable} annotations without area left out"

@@ -32,10 +32,18 @@ Files = dict[str, Path]
 """Image files by their path below a folder, without the suffix."""
 
 
-def by_key(folder: Path) -> Files:
-    """Return the image files in a folder and below it."""
-    found = sorted(p for p in folder.rglob("*") if is_image_file(p))
-    return {p.relative_to(folder).with_suffix("").as_posix(): p for p in found}
+def by_key(folder: Path, doubled: list[Path] | None = None) -> Files:
+    """Return the image files in a folder and below it; of two of one key, the last by name.
+
+    The others are added to ``doubled``.
+    """
+    found: Files = {}
+    for path in sorted(p for p in folder.rglob("*") if is_image_file(p)):
+        key = path.relative_to(folder).with_suffix("").as_posix()
+        if doubled is not None and key in found:
+            doubled.append(found[key])
+        found[key] = path
+    return found
 
 
 def paired(images: Files, masks: Files) -> Files:

@@ -30,7 +30,6 @@ from pixelwise.datasets.formats.object_files import (
 )
 from pixelwise.datasets.formats.pairing import (
     ENDS,
-    Files,
     by_key,
     folders_seen,
     holds_both,
@@ -401,9 +400,12 @@ def _pair(place: Place, labels: Path | None, options: Reading) -> list[Entry]:
         images, masks = split_folder(labels)
         masks = paired(images, masks)
     else:
-        images = {key.removesuffix(CITY_IMAGE): p for key, p in _photos(place).items()}
+        doubled: list[Path] = []
+        images = {key.removesuffix(CITY_IMAGE): p for key, p in _photos(place, doubled).items()}
         masks = _matched(by_key(labels), images, CITY_ENDS) if labels else {}
-        _note_doubles(images, place, options)
+        for path in doubled:
+            text = "another photo has the same name, and is taken; rename one of the two"
+            options.problem("unpaired", path, text)
     instances = _matched(by_key(place.instances), images, ()) if place.instances else {}
     if labels and labels.parent.name in ("gtFine", "gtCoarse"):
         instances = _matched(by_key(labels), images, CITY_INSTANCES, city=True)
@@ -416,21 +418,13 @@ def _pair(place: Place, labels: Path | None, options: Reading) -> list[Entry]:
     return [Entry(key, images[key], labelled[key], instances.get(key)) for key in shared]
 
 
-def _photos(place: Place) -> dict[str, Path]:
+def _photos(place: Place, doubled: list[Path] | None = None) -> dict[str, Path]:
     """Return the images of a place; its folders of labels may lie among them, as EISeg's do."""
-    inside = [folder for folder in place.labels if place.images in folder.parents]
-    images = by_key(place.images)
-    return {k: p for k, p in images.items() if not any(f in p.parents for f in inside)}
-
-
-def _note_doubles(images: Files, place: Place, options: Reading) -> None:
-    """Note photos that another one of the same name stands for."""
-    for path in sorted(p for p in place.images.rglob("*") if is_image_file(p)):
-        key = path.relative_to(place.images).with_suffix("").as_posix()
-        other = images.get(key, path)
-        if other.with_suffix("") == path.with_suffix("") and other != path:
-            text = f"{other.name} has the same name, and is taken; rename one of the two"
-            options.problem("unpaired", path, text)
+    inside = {folder for folder in place.labels if place.images in folder.parents}
+    images = by_key(place.images, doubled)
+    if doubled is not None:
+        doubled[:] = [path for path in doubled if inside.isdisjoint(path.parents)]
+    return {key: path for key, path in images.items() if inside.isdisjoint(path.parents)}
 
 
 def _matched(

@@ -107,10 +107,11 @@ class SuperviselyReader(ImageFiles):
             One that has no area, that cannot be drawn, or that is of an unknown class.
         """
         drawn = []
-        stated = read_json(entry.label_path).get("size")
+        content = read_json(entry.label_path)
+        stated = content.get("size")
         if isinstance(stated, dict):
             check_stated((stated.get("height"), stated.get("width")), size, entry)
-        objects = _objects(entry.label_path)
+        objects = _objects(content, entry.label_path)
         for number, one in enumerate(objects, 1):
             where = f"{entry.label_path}: object {number}"
             kind = one.get("geometryType")
@@ -126,7 +127,8 @@ class SuperviselyReader(ImageFiles):
 
     def skipped(self, entry: Entry) -> list[str]:
         """Return what to call the objects of a sample that are left out."""
-        numbered = enumerate(_objects(entry.label_path) if self.skip else (), 1)
+        path = entry.label_path
+        numbered = enumerate(_objects(read_json(path), path) if self.skip else (), 1)
         return [f"object {i}" for i, one in numbered if one.get("geometryType") not in AREAS]
 
     def _way_out(self) -> str:
@@ -134,7 +136,7 @@ class SuperviselyReader(ImageFiles):
         for path in self.files:
             # Reported, with its name, when its sample is read.
             with suppress(DataError):
-                kinds += [one.get("geometryType") for one in _objects(path)]
+                kinds += [one.get("geometryType") for one in _objects(read_json(path), path)]
         return skip_hint(sum(kind not in AREAS for kind in kinds), len(kinds), "objects")
 
     def _class_id(self, one: Mapping[str, Any], where: str) -> int:
@@ -166,8 +168,8 @@ def _classes_of(path: Path) -> ClassMap:
     return class_map(("background", *kept), path)
 
 
-def _objects(path: Path) -> list[dict[str, Any]]:
-    objects = read_json(path).get("objects")
+def _objects(content: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
+    objects = content.get("objects")
     if not isinstance(objects, list) or not all(isinstance(one, dict) for one in objects):
         raise LabelError(f"{path}: not an annotation of Supervisely; expected a list of objects")
     return objects
