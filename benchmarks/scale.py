@@ -5,8 +5,9 @@
     python benchmarks/scale.py --images 2000 --nodes
 
 Photos of the data folder are repeated under other names. Without a further option threads and Ray
-predict the same images, a twentieth, a quarter and all of them; rows are compared. --kills ends the
-command with SIGKILL at random moments; --nodes starts two Ray nodes on this machine and stops one.
+predict the same images, a twentieth, a tenth, a quarter and all of them; rows are compared. --kills
+ends the command with SIGKILL at random moments; --nodes starts two Ray nodes on this machine and
+stops one.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from timing import ROOT, machine
 from pixelwise import read_image
 from pixelwise.io.image import fit_within
 
-SHARES = (0.05, 0.25, 1.0)
+SHARES = (0.05, 0.1, 0.25, 1.0)
 """Of the images: what grows with their number shows."""
 
 POLL = 0.2
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--weights", default="voc")
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, help="of Ray; its default if not given")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--nodes", action="store_true")
     options = parser.parse_args()
@@ -96,7 +97,8 @@ def watched(command: list[str]) -> tuple[float, float]:
 
 def compared(command: list[str], photos: Path, root: Path, options: argparse.Namespace) -> None:
     folders = sorted(photos.iterdir())
-    for engine in (["--engine", "threads"], ["--engine", "ray", "--workers", str(options.workers)]):
+    workers = [] if options.workers is None else ["--workers", str(options.workers)]
+    for engine in (["--engine", "threads"], ["--engine", "ray", *workers]):
         for share in SHARES:
             source = root / f"of_{share}"
             source.mkdir(exist_ok=True)
@@ -105,10 +107,11 @@ def compared(command: list[str], photos: Path, root: Path, options: argparse.Nam
                     (source / folder.name).symlink_to(folder)
             out = root / f"{engine[1]}_{share}"
             seconds, memory = watched([*command, str(source), "--out", str(out), *engine])
-            count, steady = len(rows(out, "images")), after_the_first_part(out)
+            at_once = 1 if engine[1] == "threads" else options.workers or os.cpu_count() or 1
+            count, steady = len(rows(out, "images")), steady_seconds(out, at_once)
             print(
                 f"{engine[1]}: {count:,} images, {count / seconds:.1f} images/s with its start, "
-                f"{1000 * steady:.1f} ms an image after the first part, {memory:.0f} MB at most",
+                f"{1000 * steady:.1f} ms an image after its start, {memory:.0f} MB at most",
                 flush=True,
             )
     for kind in ("images", "instances"):
@@ -116,11 +119,14 @@ def compared(command: list[str], photos: Path, root: Path, options: argparse.Nam
         print(f"rows of {kind} are {'equal' if same else 'NOT EQUAL'}")
 
 
-def after_the_first_part(out: Path) -> float:
-    """Return the seconds an image from the first part on, without the start of the engine."""
+def steady_seconds(out: Path, at_once: int) -> float:
+    """Return the seconds an image without the start of the engine.
+
+    They count from the first parts on: as many come at once as there are workers.
+    """
     parts = sorted(out.glob("images-*"), key=lambda path: path.stat().st_mtime)
-    images = sum(int(pq.read_metadata(path).num_rows) for path in parts[1:])
-    return (parts[-1].stat().st_mtime - parts[0].stat().st_mtime) / max(1, images)
+    images = sum(int(pq.read_metadata(path).num_rows) for path in parts[at_once:])
+    return (parts[-1].stat().st_mtime - parts[at_once - 1].stat().st_mtime) / max(1, images)
 
 
 def rows(out: Path, kind: str) -> list[str]:
@@ -140,6 +146,8 @@ def killed(command: list[str], photos: Path, out: Path, kills: int) -> None:
 
 def two_nodes(command: list[str], photos: Path, out: Path) -> None:
     ray = str(Path(sys.executable).parent / "ray")
+    # `ray start` asks everybody for the token that it writes into the user's folder.
+    os.environ["RAY_AUTH_MODE"] = "token"
     head = [ray, "start", "--head", "--port=6399", "--num-cpus=2", "--include-dashboard=false"]
     subprocess.run(head, check=True, stdout=subprocess.DEVNULL)
     node = [ray, "start", "--address=127.0.0.1:6399", "--num-cpus=2", "--block"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -18,6 +19,7 @@ from pixelwise.cli.subjects import NOTHING_WRITTEN
 from pixelwise.datasets import draw_shapes, open_dataset
 from pixelwise.errors import ArgumentError, WeightsError
 from pixelwise.inference.session import Outputs
+from pixelwise.inference.two_looks import joined
 from pixelwise.instances import components
 from pixelwise.networks import build_network
 from pixelwise.samples import Float32Array, UInt8Array
@@ -184,6 +186,59 @@ def test_a_card_that_names_a_foreground_needs_the_output(tmp_path: Path) -> None
     write_card(plain, replace(read_card("nuclei"), foreground=True))
     with pytest.raises(WeightsError, match="names a foreground"):
         Predictor.load(plain)
+
+
+@given(st.integers(0, 10_000))
+def test_two_looks_join_as_whole_and_detail(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    flat = np.full((1, 96, 144), rng.uniform(-4, 4), np.float32)
+    other = np.full((1, 64, 96), rng.uniform(-4, 4), np.float32)
+    # Of even areas the mean of both counts.
+    np.testing.assert_allclose(joined(flat, other), (flat + other[0, 0, 0]) / 2, atol=1e-4)
+    # A second look that says the same changes nothing.
+    np.testing.assert_allclose(joined(flat, flat[:, :64, :96]), flat, atol=1e-4)
+    # Detail that only the first look shows stays: a checkerboard of single pixels.
+    fine = flat + np.where(np.indices(flat.shape[1:]).sum(0) % 2, 2, -2).astype(np.float32)
+    found = joined(fine, other)[0] - joined(flat, other)[0]
+    np.testing.assert_allclose(np.abs(found[20:70, 20:120]), 2, atol=0.1)
+    # Of several classes what is added to all of them says nothing.
+    planes = rng.normal(0, 3, (3, 24, 36)).astype(np.float32)
+    shifted = planes + rng.normal(0, 3, (24, 36)).astype(np.float32)
+    np.testing.assert_allclose(
+        joined(planes, planes[:, ::2, ::2]), joined(shifted, planes[:, ::2, ::2]), atol=1e-4
+    )
+
+
+def test_a_large_object_that_is_lost_closely_is_found_from_further_away() -> None:
+    whole = np.zeros((60, 80), np.uint8)
+    whole[10:50, 10:70] = 1
+    part = whole.copy()
+    part[:, 40:] = 0
+
+    class Looks:
+        """A `Session` that sees half of an object in large images, all of it in small ones."""
+
+        def run(
+            self,
+            batch: Float32Array,
+            instances: bool = False,  # noqa: ARG002
+            foreground: bool = False,
+        ) -> Outputs:
+            label_map, sure = (part, 1) if batch.shape[3] == CARD.side else (whole, 4)
+            height, width = batch.shape[2:]
+            drawing = cv2.resize(label_map, (width // 2, height // 2)).astype(np.float32)
+            front = sure * (2 * drawing - 1)
+            logits = np.stack([-2 * front, 2 * front, np.full_like(front, -9)])[None]
+            return Outputs(logits, (), front[None] if foreground else None)
+
+    image = np.zeros((60, 80, 3), np.uint8)
+    twice = Predictor(replace(CARD, second_look=0.5), Looks())
+    for found in (find_subject(twice, image).alpha(image) > 0.5, twice.predict(image).label_map):
+        assert np.count_nonzero(found[whole > 0]) > 0.9 * np.count_nonzero(whole)
+        # The outline of what only the second look sees is coarse.
+        assert np.count_nonzero(found[whole == 0]) < 0.15 * np.count_nonzero(whole)
+    once = twice.once().predict(image).label_map
+    assert np.count_nonzero(once[(whole > 0) & (part == 0)]) < 0.05 * np.count_nonzero(whole)
 
 
 def test_the_network_gives_it_at_half_the_images_size() -> None:

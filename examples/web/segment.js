@@ -1,7 +1,7 @@
 // A weights file of pixelwise in the browser, with ONNX Runtime alone.
 //
-// It does what the lines of docs/neighbours.md do in Python, and gives the same label map; of photos
-// smaller than what the network sees, which OpenCV enlarges in fixed point, one pixel in a thousand differs.
+// It does what the lines of docs/neighbours.md do in Python, and gives the label map of Predictor.once(); of
+// photos smaller than what the network sees, which OpenCV enlarges in fixed point, one pixel in a thousand differs.
 
 import * as ort from "onnxruntime-web/wasm";
 

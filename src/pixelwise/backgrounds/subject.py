@@ -17,7 +17,6 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.upsample import decide, probability, upsampled
 from pixelwise.io.mask import count_ids, resize_ids
 from pixelwise.samples import BoolArray, Float32Array, Instance, UInt8Array
-from pixelwise.weights.catalogue import SUBJECTS
 
 ALL, LARGEST = "all", "largest"
 
@@ -29,9 +28,6 @@ SPECK = 1e-3
 
 SURE = 0.7
 """Mean probability below which an area that may stand out belongs to nothing."""
-
-LIVING = SUBJECTS[1:]
-"""Classes of which a connected area is kept whole if half of it stands out."""
 
 NAMED = 0.7
 """Mean probability that an area which stands out has of a class, to be called by its name: on val
@@ -265,9 +261,6 @@ def _standing_out(
         chance = probability(logits, ids, (logits.shape[1], logits.shape[2]))
     else:
         chance = _sure(np.asarray(1 / (1 + np.exp(-foreground)), dtype=np.float32))
-        living = [i for i, name in enumerate(predictor.classes.names) if name in LIVING]
-        if living:
-            chance = _whole(chance, probability(logits, living, (chance.shape[0], chance.shape[1])))
     # Every fourth pixel is enough to see which classes occur.
     few = np.ascontiguousarray(logits[:, ::2, ::2])
     size = few.shape[1], few.shape[2]
@@ -297,15 +290,6 @@ def _sure(chance: Float32Array) -> Float32Array:
     kept[0] = False
     near = _nearer(kept[areas], (areas != 0) & ~kept[areas])
     return np.asarray(chance * near if kept.any() else np.zeros_like(chance))
-
-
-def _whole(chance: Float32Array, living: Float32Array) -> Float32Array:
-    """Add to what stands out the rest of persons and animals half of which do."""
-    count, areas = cv2.connectedComponents((living > 0.5).view(np.uint8))
-    inside = np.bincount(areas[chance > 0.5], minlength=count)
-    kept = inside > 0.5 * np.bincount(areas.ravel(), minlength=count)
-    kept[0] = False
-    return np.where(kept[areas], np.maximum(chance, living), chance)
 
 
 def _in_box(

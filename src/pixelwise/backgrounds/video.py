@@ -83,7 +83,7 @@ def blur_video(
     """Blur or replace the background of a clip; sound, frame times and rotation are kept.
 
     Alpha is smoothed over time where the frames stand still (`effects.temporal.steady`). Memory
-    does not grow with the clip.
+    does not grow with the clip. Each frame is seen once: a second look, as at photos, costs speed.
 
     Parameters
     ----------
@@ -226,9 +226,10 @@ def _probabilities(
     While the share of a frame that stands still is at least ``calm``, every other frame gets the
     mean of its neighbours; the matte then fits it to the frame's own edges.
     """
+    once = predictor.once()
 
     def see(small: UInt8Array) -> Float32Array:
-        found = find_subject(predictor, small, subject)
+        found = find_subject(once, small, subject)
         names.update(dict.fromkeys(found.names))
         return found.probability
 

@@ -161,6 +161,7 @@ def _facts(card: ModelCard, size: str) -> list[tuple[str, str]]:
         ("encoder", card.encoder),
         ("stride", f"{card.stride} px"),
         ("sees an image", scale + (", levels stretched" if card.stretch_levels else "")),
+        ("looks again", f"at {card.second_look:.3g} of that size" if card.second_look else ""),
         ("label maps", "follow the image's edges" if card.refine_edges else ""),
         ("training data", card.data),
         ("classes there", "\n".join(rules)),

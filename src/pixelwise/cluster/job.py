@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,14 +84,15 @@ class Job:
             "class colours": [list(colour) for colour in card.classes.colours],
         }
 
-    def worker(self, threads: int | None) -> Worker:
-        """Return a network at work on this job."""
+    def worker(self) -> Worker:
+        """Return a network at work on this job, on all of this machine."""
         return Worker.of(
             self.shipped(),
             self.options,
             self.places(),
             self.facts(),
-            threads=threads,
+            # A GPU takes one after another; the second is prepared meanwhile.
+            at_once=(os.cpu_count() or 1) if self.device == "cpu" else 2,
             device=self.device,
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pixelwise.cluster.job import Job
 from pixelwise.cluster.work import Worker
-from pixelwise.errors import DataError, missing_extra
+from pixelwise.errors import ArgumentError, DataError, missing_extra
 
 WAVE = 400
 """Parts that are handed to Ray at once: a listing of millions is never held."""
@@ -28,7 +28,7 @@ class Network:
 
     Parameters
     ----------
-    weights, options, places, facts, threads, device
+    weights, options, places, facts, at_once, device
         As for `Worker.of`.
     """
 
@@ -46,6 +46,8 @@ def run(job: Job, parts: Iterable[Sequence[str]]) -> Iterator[tuple[int, int]]:
 
     Raises
     ------
+    ArgumentError
+        No cluster answers at the job's address.
     DataError
         A worker could not read or write; the error is its own.
     MissingExtraError
@@ -61,7 +63,13 @@ def run(job: Job, parts: Iterable[Sequence[str]]) -> Iterator[tuple[int, int]]:
         joins = job.address or os.environ.get("RAY_ADDRESS")
         cores = max(job.workers or 0, os.cpu_count() or 1)
         own: dict[str, Any] = {} if joins else {"num_cpus": cores + SPARE}
-        ray.init(address=job.address, log_to_driver=False, logging_level=logging.ERROR, **own)
+        try:
+            ray.init(address=job.address, log_to_driver=False, logging_level=logging.ERROR, **own)
+        except ConnectionError as error:
+            raise ArgumentError(
+                f"{error}; does it run? If `ray start` said that it asks for a token, this command "
+                "needs RAY_AUTH_MODE=token in its environment, and the token"
+            ) from None
     try:
         # Its lines of information are none that a person asked for.
         logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -83,7 +91,7 @@ def _waves(ray: Any, job: Job, parts: Iterator[Sequence[str]]) -> Iterator[tuple
         written = rows.repartition(len(wave)).map(
             Network,
             fn_constructor_args=(job.shipped(), job.options, job.places(), job.facts()),
-            fn_constructor_kwargs={"threads": 1, "device": job.device},
+            fn_constructor_kwargs={"at_once": 1, "device": job.device},
             compute=ray.data.ActorPoolStrategy(size=min(workers, len(wave))),
             num_cpus=1,
             num_gpus=gpus,

@@ -72,11 +72,8 @@ def predict_table(job: Job, *, retry_failed: bool = False) -> Summary:
     done = Done(open_store(job.target), job.facts(), retry=retry_failed)
     counted = _Counted(open_store(job.source).images(), done)
     parts = batched(counted.new(), job.part)
-    if job.engine == "ray":
-        results = on_ray.run(job, parts)
-    else:
-        worker = job.worker(None)
-        results = map(worker.predict, parts)
+    here = job.engine == "threads"
+    results = map(job.worker().predict, parts) if here else on_ray.run(job, parts)
     predicted = failed = 0
     for images, bad in track(results, "parts written"):
         predicted, failed = predicted + images, failed + bad

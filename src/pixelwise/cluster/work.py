@@ -73,6 +73,8 @@ class Worker:
     source, target : Store
     facts : dict
         What the results are known by.
+    at_once : int
+        Images that are predicted side by side, by one network.
     """
 
     predictor: Predictor
@@ -80,6 +82,7 @@ class Worker:
     source: Store
     target: Store
     facts: dict[str, object]
+    at_once: int = 1
 
     @classmethod
     def of(
@@ -89,7 +92,7 @@ class Worker:
         places: tuple[str, str],
         facts: dict[str, object],
         *,
-        threads: int | None,
+        at_once: int,
         device: str,
     ) -> Worker:
         """Load a network, on whichever machine this runs.
@@ -101,7 +104,7 @@ class Worker:
         options : Options
         places : (source, target)
         facts : dict
-        threads : int, optional
+        at_once : int
         device : str
         """
         with TemporaryDirectory() as folder:
@@ -109,14 +112,17 @@ class Worker:
                 path = Path(folder, "weights.onnx")
                 path.write_bytes(weights)
                 weights = str(path)
-            loaded = Predictor.load(weights, threads, device)
+            # One thread an image: further ones gain less than further images do, and scores would
+            # differ in their last digits by the number of processors.
+            loaded = Predictor.load(weights, 1, device)
             if options.classes:
                 kept = options.kept(loaded.classes)
-                loaded = Predictor.load(weights, threads, device, classes=kept)
+                loaded = Predictor.load(weights, 1, device, classes=kept)
         if options.least_score is not None:
             loaded = loaded.at_least(options.least_score)
         source, target = (open_store(place) for place in places)
-        return cls(replace(loaded, bands=options.bands), options, source, target, facts)
+        loaded = replace(loaded, bands=options.bands)
+        return cls(loaded, options, source, target, facts, at_once)
 
     def predict(self, names: Sequence[str]) -> tuple[int, int]:
         """Predict images and write their part.
@@ -127,20 +133,23 @@ class Worker:
         """
         images: list[Row] = []
         instances: list[Row] = []
-        failed = 0
-        reading = prefetch(self._read, names, AHEAD)
-        for name, image in zip(names, reading, strict=True):
-            if isinstance(image, str):
-                images.append(error_row(name, image))
-                failed += 1
-                continue
-            prediction = self.predictor.predict(image, self.options.tta)
-            if self.options.min_area:
-                prediction = prediction.without_specks(self.options.min_area)
-            images.append(image_row(name, prediction))
-            instances += instance_rows(name, prediction)
+        reading = prefetch(self._read, names, self.at_once + AHEAD)
+        read = zip(names, reading, strict=True)
+        for image, found in prefetch(self._rows, read, self.at_once, self.at_once):
+            images.append(image)
+            instances += found
         write_part(self.target, images, instances, self.facts)
-        return len(names), failed
+        return len(names), sum(row["error"] is not None for row in images)
+
+    def _rows(self, read: tuple[str, UInt8Array | str]) -> tuple[Row, list[Row]]:
+        """Return an image's row and those of its instances."""
+        name, image = read
+        if isinstance(image, str):
+            return error_row(name, image), []
+        prediction = self.predictor.predict(image, self.options.tta)
+        if self.options.min_area:
+            prediction = prediction.without_specks(self.options.min_area)
+        return image_row(name, prediction), instance_rows(name, prediction)
 
     def _read(self, name: str) -> UInt8Array | str:
         """Return an image, or why there is none."""

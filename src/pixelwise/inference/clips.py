@@ -84,6 +84,7 @@ def predict_video(
     Parameters
     ----------
     predictor : Predictor
+        It sees each frame once, whatever its card says: a second look costs speed.
         On one thread (``Predictor.load(threads=1)``) it leaves the other cores to decoding, drawing
         and encoding, which is faster here.
     source : str or Path
@@ -242,7 +243,7 @@ class _Run:
     ) -> Iterator[tuple[VideoFrame, Prediction]]:
         """Yield frames with their predictions; instances have the ids of their tracks."""
         sure = self.predictor.card.score_threshold
-        predictor = self.predictor.at_least(min(UNSURE, sure))
+        predictor = self.predictor.once().at_least(min(UNSURE, sure))
         tracker = Tracker(sure)
 
         def predict(given: tuple[VideoFrame, UInt8Array]) -> tuple[VideoFrame, Prediction]:

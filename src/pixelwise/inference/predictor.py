@@ -17,6 +17,7 @@ from pixelwise.inference.preprocess import prepare
 from pixelwise.inference.refine import decide_along_edges
 from pixelwise.inference.restriction import Restriction
 from pixelwise.inference.session import OnnxSession, Outputs, Session
+from pixelwise.inference.two_looks import joined
 from pixelwise.inference.upsample import decide, upsampled
 from pixelwise.io.depth import Range, stretched_range
 from pixelwise.io.image import read_image
@@ -188,6 +189,17 @@ class Predictor:
         """Which levels of an image of more than 8 bits become 0 and 255; None: the usual ones."""
         return stretched_range if self.card.stretch_levels else None
 
+    def once(self) -> Predictor:
+        """Return it without the second look of its card: a third of the time less, for clips.
+
+        Examples
+        --------
+        >>> predictor = Predictor.load("voc", instances=False)
+        >>> predictor.card.second_look > 0, predictor.once().card.second_look
+        (True, 0.0)
+        """
+        return replace(self, card=replace(self.card, second_look=0.0))
+
     def predict(
         self, image: UInt8Array, tta: Sequence[str] = (), *, instances: bool = True
     ) -> Prediction:
@@ -273,7 +285,7 @@ class Predictor:
         image : (H, W, 3) uint8
             RGB, any size.
         tta : sequence of str
-            As for `predict`; what stands out is that of the first view.
+            As for `predict`; what stands out does not depend on it.
 
         Returns
         -------
@@ -356,6 +368,11 @@ class Predictor:
             other = self._run(image, view, side).logits
             logits += np.stack([upsampled(plane, size) for plane in other])
         logits *= np.float32(1 / (1 + len(further)))
+        if self.card.second_look:
+            smaller = self._run(image, (self.card.second_look, False), side, foreground=foreground)
+            logits = joined(logits, smaller.logits)
+            if front is not None and smaller.foreground is not None:
+                front = joined(front[None], smaller.foreground[None])[0]
         return Outputs(logits, branch, front)
 
     def _run(

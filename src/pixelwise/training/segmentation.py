@@ -261,6 +261,7 @@ class Segmentation:
             nms_window=settings.nms_window,
             image_scale=settings.image_scale,
             stretch_levels=settings.stretch_levels,
+            second_look=settings.second_look,
         )
 
     def _described(self, place: int) -> str:

@@ -123,6 +123,9 @@ class Settings:
     refine_edges : bool
         In prediction and in the final scores, align the boundary between the background, class 0,
         and the others with the image's edges; scores during training are without it.
+    second_look : float
+        In prediction and in the final scores, see each image a second time, at this scale of its
+        size, for what large objects are (`pixelwise.inference.two_looks`); 0 is once.
     validate_every : int
         Epochs between two validations; the last epoch is always validated.
     cache_gb : float
@@ -186,6 +189,7 @@ class Settings:
     copy_paste: float = 0.0
     balance: float = 0.0
     refine_edges: bool = False
+    second_look: float = 0.0
     validate_every: int = 1
     cache_gb: float = 4.0
     val: float = 0.2
@@ -228,6 +232,7 @@ class Settings:
         for name in (*shares, "encoder_rate", "flip"):
             expect(0 <= getattr(self, name) <= 1, name, "0..1")
         expect(0 <= self.image_scale <= 8, "image_scale", "0..8")
+        expect(0 <= self.second_look < 1, "second_look", "0 <= value < 1")
         expect(0 < self.centre_sigma <= 0.5, "centre_sigma", "0 < value <= 0.5")
         expect(0 <= self.val <= 0.5, "val", "0..0.5")
         expect(self.folds == 0 or 2 <= self.folds <= MOST_FOLDS, "folds", f"0 or 2..{MOST_FOLDS}")

@@ -65,7 +65,8 @@ def validate(
         At least one, with the classes of ``card``. The images are dealt out to the processes of
         ``fabric``.
     card : ModelCard
-        At what size images are seen, and what comes as instances. Its refined edges are left out.
+        At what size images are seen, and what comes as instances. Its refined edges and its second
+        look are left out.
     fabric : Fabric
     unlabelled : list of tuple of int
         Of each data set, as for `pixelwise.evaluation.evaluate`.
@@ -76,7 +77,7 @@ def validate(
         ``miou`` and ``foreground_iou``, from one confusion matrix over all images, and
         ``cell_ap50``, the share of instances found, if there are any.
     """
-    predictor = Predictor(replace(card, refine_edges=False), TorchSession(network, fabric))
+    predictor = Predictor(replace(card, refine_edges=False), TorchSession(network, fabric)).once()
     classes = datasets[0].classes
     matrix = np.zeros((len(classes), len(classes)), dtype=np.int64)
     cells = np.zeros((len(CELL_THRESHOLDS), 3), dtype=np.int64)

@@ -88,6 +88,9 @@ class ModelCard:
         is that of a usual one.
     stretch_levels : bool
         The levels of each image are stretched first (`pixelwise.inference.preprocess`).
+    second_look : float
+        If above 0, an image is seen a second time at this scale of its size, below 1, for its
+        classes and what stands out (`pixelwise.inference.two_looks`).
     boundary_model : tuple of float
         Of the network behind `pixelwise.hierarchy`: weights and bias of its
         `pixelwise.regions.boundary_model.BoundaryModel`.
@@ -137,6 +140,7 @@ class ModelCard:
     foreground: bool = False
     image_scale: float = 0.0
     stretch_levels: bool = False
+    second_look: float = 0.0
     boundary_model: tuple[float, ...] = ()
     class_images: Mapping[str, int] = field(default_factory=dict)
     class_iou: Mapping[str, float] = field(default_factory=dict)
@@ -165,6 +169,8 @@ class ModelCard:
         ):
             if getattr(self, name) < least:
                 raise ArgumentError(f"{name}: expected {least} or more, got {getattr(self, name)}")
+        if not 0 <= self.second_look < 1:
+            raise ArgumentError(f"second_look: expected 0 <= value < 1, got {self.second_look}")
         strange = [i for i in self.instance_classes if not 0 <= i < len(self.classes)]
         if strange:
             raise ArgumentError(f"instance_classes: {strange[0]} is none of the classes' ids")
