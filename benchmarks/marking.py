@@ -2,12 +2,13 @@
 
     python benchmarks/marking.py [DATA_FOLDER] --weights voc --out marking
     python benchmarks/marking.py --answers docs/images/voc_answers.png
+    python benchmarks/marking.py --alphas docs/images/blur_answers.png
 
 The photos are those of benchmarks/marking.txt, chosen before any result was seen: from each val
 split the first by the SHA-1 of the name, and three of scikit-image. Each page shows, from left to
 right, the photo, its classes, its instances, what is cut out, and the blurred background; these two
 by the weights that `pixelwise blur` takes by itself. With --answers, one picture holds the label
-maps alone, without the photos.
+maps alone, without the photos, with --alphas what is cut out, white on black.
 """
 
 from __future__ import annotations
@@ -61,6 +62,13 @@ def below(rows: list[UInt8Array]) -> UInt8Array:
     return np.vstack(padded)
 
 
+def small(pictures: list[UInt8Array]) -> UInt8Array:
+    """Return pictures in rows, small."""
+    shrunk = [resize_image(p, fit_within(p.shape, SMALL)) for p in pictures]
+    parts = [shrunk[i : i + COLUMNS] for i in range(0, len(shrunk), COLUMNS)]
+    return below([beside(part, SMALL * 2 // 3) for part in parts])
+
+
 def answers_of(predictor: Predictor, finder: Predictor, name: str, image: UInt8Array) -> UInt8Array:
     """Return a row of the photo and all that is said of it."""
     prediction, classes = predictor.predict(image), predictor.classes
@@ -90,20 +98,21 @@ def main() -> None:
     parser.add_argument("--foreground", default=FOREGROUND_WEIGHTS, help="weights of cut-outs")
     parser.add_argument("--out", type=Path, default=Path("marking"))
     parser.add_argument("--answers", type=Path)
+    parser.add_argument("--alphas", type=Path)
     options = parser.parse_args()
     predictor = Predictor.load(options.weights)
     everything = photos(options.data)
+    finder = Predictor.load(options.foreground)
     if options.answers:
-        maps = []
-        for _, image in everything:
-            label_map = predictor.predict(image).label_map
-            coloured = np.array(predictor.classes.colours, np.uint8)[label_map % 255]
-            maps.append(resize_image(coloured, fit_within(coloured.shape, SMALL)))
-        parts = [maps[i : i + COLUMNS] for i in range(0, len(maps), COLUMNS)]
-        write_image(options.answers, below([beside(part, SMALL * 2 // 3) for part in parts]))
+        colours = np.array(predictor.classes.colours, np.uint8)
+        maps = [predictor.predict(image).label_map for _, image in everything]
+        write_image(options.answers, small([colours[label_map % 255] for label_map in maps]))
+    if options.alphas:
+        alphas = [find_subject(finder, image).alpha(image) for _, image in everything]
+        write_image(options.alphas, small([to_rgb((255 * a).astype(np.uint8)) for a in alphas]))
+    if options.answers or options.alphas:
         return
     options.out.mkdir(parents=True, exist_ok=True)
-    finder = Predictor.load(options.foreground)
     rows = [answers_of(predictor, finder, name, image) for name, image in everything]
     for start in range(0, len(rows), PER_PAGE):
         write_image(options.out / f"{start // PER_PAGE:02d}.png", below(rows[start : start + 3]))
