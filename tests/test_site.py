@@ -13,6 +13,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 import pixelwise
@@ -65,8 +66,11 @@ def folder(
     """A folder with the files that the pages name."""
     pixelwise.convert(shapes, tmp_path / "labelme", "labelme", say=str)
     shutil.move(tmp_path / "labelme" / "train", tmp_path / "labelme_photos")
-    for name in ("photo.jpg", "cells.png", "photos/a.jpg", "photos/b.jpg"):
-        made.photo(tmp_path / name, size=(60, 80))
+    made.photo(tmp_path / "cells.png", size=(60, 80))
+    # A cat: something has to stand out there.
+    for name in ("photo.jpg", "photos/a.jpg", "photos/b.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(skimage.data.chelsea()).resize((90, 60)).save(tmp_path / name)
     for i in range(2):
         made.photo(tmp_path / "photos_and_masks" / "images" / f"{i}.jpg", i)
         made.mask(

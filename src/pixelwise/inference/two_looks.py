@@ -35,7 +35,7 @@ def joined(closely: Float32Array, smaller: Float32Array) -> Float32Array:
 
     Examples
     --------
-    >>> joined(np.full((1, 4, 6), 5, np.float32), np.zeros((1, 2, 3), np.float32))[0, 0, 0]
+    >>> float(joined(np.full((1, 4, 6), 5, np.float32), np.zeros((1, 2, 3), np.float32))[0, 0, 0])
     2.5
     """
     height, width = smaller.shape[1:]
