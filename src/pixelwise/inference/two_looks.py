@@ -54,4 +54,4 @@ def _bounded(logits: Float32Array) -> Float32Array:
         return np.clip(logits, LEAST, -LEAST)
     shifted = logits - logits.max(axis=0)
     shifted -= np.log(np.exp(shifted).sum(axis=0))
-    return np.maximum(shifted, LEAST)
+    return np.asarray(np.maximum(shifted, LEAST), dtype=np.float32)
