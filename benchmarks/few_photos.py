@@ -20,6 +20,7 @@ from PIL import Image
 from timing import machine
 
 from pixelwise import Dataset, Predictor, open_dataset
+from pixelwise.datasets import ReadOptions
 from pixelwise.evaluation import evaluate
 
 STARTS = {
@@ -56,10 +57,11 @@ def main() -> None:
         write_photos(train[:: max(1, len(train) // options.photos)][: options.photos], photos)
         rest = Path(folder, "val")
         write_photos(val, rest)
-        held_out = open_dataset(rest, say=str)
+        held_out = open_dataset(rest, options=ReadOptions(encoding="binary"), say=str)
         for number, start in enumerate(options.start or STARTS):
             out = Path(folder, f"run_{number}")
             command = [sys.executable, "-m", "pixelwise", "train", str(photos), "--out", str(out)]
+            command += ["--encoding", "binary"]
             command += ["--minutes", str(options.minutes), *STARTS[start]]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             scores = evaluate(held_out, Predictor.load(out / "model.onnx")).scores
