@@ -190,7 +190,7 @@ class Predictor:
         return stretched_range if self.card.stretch_levels else None
 
     def once(self) -> Predictor:
-        """Return it without the second look of its card: a third of the time less, for clips.
+        """Return it without the second look of its card: faster, for clips.
 
         Examples
         --------
