@@ -65,7 +65,8 @@ class DataSummary:
     counts : (C,) int64
         Pixels of each class in the label maps that were read, void left out.
     instance_classes : tuple of int
-        Classes that have instances; empty if these are not learnt.
+        Classes that have instances, or of which nothing says that they have none; empty if instances
+        are not learnt.
     instance_sizes : (n,) float64
         Of these instances: the root of their area, px.
     """
@@ -183,6 +184,7 @@ def summarise_data(
     some = everything[:: math.ceil(len(everything) / SUMMARISED)]
     sizes, counts = [], np.zeros(256)
     with_instances: set[int] = set()
+    without: set[int] = set()
     instance_sizes: list[Float64Array] = []
     for dataset, entry, repeat, source, partly in some:
         size = dataset.reader.size(entry)
@@ -198,6 +200,7 @@ def summarise_data(
         if instance_map is not None:
             there = (instance_map > 0) & (instance_map != UNKNOWN) & (label_map != VOID)
             with_instances |= set(np.unique(label_map[there]).tolist())
+            without |= set(np.unique(label_map[instance_map == 0]).tolist())
             areas = np.bincount(instance_map[there])
             instance_sizes.append(np.sqrt(areas[areas > 0]))
     if sources is not None and not with_instances:
@@ -207,8 +210,8 @@ def summarise_data(
         )
     n_classes = len(training[0].classes)
     height, width = np.median(sizes, axis=0)
-    # A class that none of these images shows may well have instances.
-    maybe = [c for c in range(1, n_classes) if c in with_instances or not counts[c]]
+    # A class may well have instances of which none of these images tells.
+    maybe = [c for c in range(1, n_classes) if c in with_instances or c not in without]
     return DataSummary(
         round(sum(len(d) * repeat for d, repeat in zip(training, repeats, strict=True))),
         sum(map(len, held_out)),
