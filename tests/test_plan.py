@@ -125,13 +125,12 @@ def test_repeats_and_void_in_the_look(shapes: Path) -> None:
 def test_a_class_that_only_label_maps_without_instances_show_may_have_some(shapes: Path) -> None:
     dataset = open_dataset(shapes, say=str)
     names = dataset.classes.names
-    rules = {name: "background" for name in names[2:]}
+    rules = dict.fromkeys(names[2:], "background")
     # One folder shows instances of the first class alone, the other all classes without any.
     discs = dataset.remapped(rules, dataset.classes)
     summary = summarise_data([discs, dataset.semantic()], [1, 1], [], ["areas", ""])
     assert summary.counts[2] > 0
     assert summary.instance_classes == tuple(range(1, len(names)))
-
 
 
 def test_camvid_is_planned_for_its_rare_classes() -> None:

@@ -65,8 +65,8 @@ class DataSummary:
     counts : (C,) int64
         Pixels of each class in the label maps that were read, void left out.
     instance_classes : tuple of int
-        Classes that have instances, or of which nothing says that they have none; empty if instances
-        are not learnt.
+        Classes that have instances, or of which nothing says that they have none; empty if
+        instances are not learnt.
     instance_sizes : (n,) float64
         Of these instances: the root of their area, px.
     """
