@@ -51,6 +51,10 @@ SMALLEST_SEEN = 10
 VALIDATION = 0.1
 """Share of the training's time that validation may take."""
 
+EPOCH_END, RUN_END = 0.1, 20.0
+"""Seconds for log, curves and checkpoint after an epoch; for the export and the scores at the end,
+a tenth of the time at most."""
+
 
 @dataclass(frozen=True)
 class DataSummary:
@@ -88,7 +92,7 @@ class StepCost:
     crop : int
         Its side, px.
     seconds : float
-        Forward, backward and their share of a step.
+        Its share of a step: forward, backward, and the change of the weights.
     bytes : int
         What the network keeps of it for the backward pass.
     memory : int
@@ -251,7 +255,7 @@ def make_plan(
         if chosen is not None and name not in recipe.settings:
             draft.values[name], reasons[name] = chosen
     settings = Settings.of(draft.values)
-    epoch = draft.epoch_seconds + draft.validation_seconds / settings.validate_every
+    epoch = draft.epoch_seconds + draft.validation_seconds / settings.validate_every + EPOCH_END
     facts = {
         "class_weights": class_weights(summary.counts, settings.balance).tolist(),
         "instance_classes": list(summary.instance_classes),
@@ -464,8 +468,9 @@ def _epochs(draft: _Draft) -> _Choice:
     if minutes is None:
         epochs = min(300, max(20, round(IMAGES / images)))
         return epochs, f"about {IMAGES:,} images in all, but 20 to 300 times each"
-    seconds = draft.epoch_seconds * (1 + (VALIDATION if draft.summary.held_out else 0))
-    return max(1, int(60 * minutes / seconds)), f"{seconds:.1f} s each on this machine"
+    seconds = draft.epoch_seconds * (1 + (VALIDATION if draft.summary.held_out else 0)) + EPOCH_END
+    available = 60 * minutes - min(RUN_END, 0.1 * 60 * minutes)
+    return max(1, int(available / seconds)), f"{seconds:.1f} s each on this machine"
 
 
 def _validate_every(draft: _Draft) -> _Choice:
