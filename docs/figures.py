@@ -77,8 +77,8 @@ SHORT = (
     ("boundaries", "boundaries without labels, BSDS500 val: ODS"),
 )
 NOTE = (
-    "Quality: `val` photos that taught nothing, one confusion matrix per figure but ODS, void "
-    "excluded ({machine}). Ratios: two-core machines, each named with its day on [the page of all "
+    "Quality: held-out `val` photos, void excluded; every figure except ODS comes from one "
+    "confusion matrix ({machine}). Ratios: two-core machines, each named with its day on [the page of all "
     "figures](docs/about/benchmarks.md)."
 )
 HEAD_ZH = ("测了什么", "结果")
