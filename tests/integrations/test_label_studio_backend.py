@@ -60,6 +60,9 @@ class Pages(BaseHTTPRequestHandler):
         if self.headers.get("Authorization") not in ("Token key", "Bearer short"):
             self.send_error(401)
             return
+        if self.path == "/data/broken.png":
+            self.wfile.write(b"this is no answer\r\n\r\n")
+            return
         if self.path == "/data/away.png":
             self.send_response(302)
             host = f"http://localhost:{self.server.server_port}"  # type: ignore[attr-defined]
@@ -181,6 +184,18 @@ def test_images_from_label_studio_the_task_and_nowhere_else(
     assert "not a public address" in SAID[0]
     assert SAID[1].startswith("task 2: s3://bucket/a.png: expected a path of Label Studio")
     assert "401" in SAID[3]
+
+
+def test_any_file_name_is_fetched_and_a_broken_answer_is_one_task(client: TestClient) -> None:
+    names = ("?d=my photo #1.jpg", "?d=caf\u00e9/\u732b.jpg", "?d=my%20photo.jpg")
+    photos = [f"/data/local-files/{name}" for name in names]
+    results = ask(client, photos[0], "/data/broken.png", *photos[1:]).json()["results"]
+    assert [len(r["result"]) for r in results] == [1, 0, 1, 1]
+    asked = [path.partition("?d=")[2] for path in Pages.seen[-4:]]
+    assert asked == ["my%20photo%20%231.jpg", "", "caf%C3%A9/%E7%8C%AB.jpg", "my%20photo.jpg"]
+    (said,) = SAID
+    assert said.startswith("task 2: ")
+    assert "cannot be fetched" in said
 
 
 def test_both_kinds_of_keys(studio: Studio) -> None:

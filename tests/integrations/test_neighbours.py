@@ -226,6 +226,30 @@ def test_a_data_set_of_hugging_face(
     assert tuple(names.values()) == ours.classes.names
 
 
+def test_corrected_masks_are_not_taken_from_the_cache(
+    own_shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache of ``datasets`` knows a data set by its generator and what that is given."""
+    given: list[dict[str, Any]] = []
+
+    def from_generator(generator: Any, features: Any, gen_kwargs: dict[str, Any]) -> Any:
+        del features
+        given.append(gen_kwargs)
+        return SimpleNamespace(rows=list(generator(**gen_kwargs)), info=SimpleNamespace())
+
+    builder = SimpleNamespace(from_generator=from_generator)
+    fake = SimpleNamespace(Dataset=builder, Features=dict, Image=str, Value=str)
+    monkeypatch.setitem(sys.modules, "datasets", fake)
+    ours = pixelwise.open_dataset(own_shapes, "val", say=str)
+    assert len(ours.to_hf().rows) == len(ours)
+    ours.to_hf()
+    mask = ours.entries[1].label_path
+    mask.write_bytes(mask.read_bytes() + b"corrected")
+    ours.to_hf()
+    first, again, corrected = given
+    assert first == again != corrected
+
+
 def test_fiftyone_detections_by_its_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
     """FiftyOne brings a database; its two classes take these fields as they are."""
     fake = SimpleNamespace(Detection=SimpleNamespace, Detections=SimpleNamespace)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -55,7 +57,8 @@ def dataset_of(samples: Iterable[Sample], classes: ClassMap) -> Any:
     Parameters
     ----------
     samples : iterable of Sample
-        Read one after the other; the result lies in the cache of ``datasets``.
+        Read one after the other; the result lies in the cache of ``datasets``, and is made again
+        when a file of them has changed.
     classes : ClassMap
 
     Returns
@@ -74,7 +77,7 @@ def dataset_of(samples: Iterable[Sample], classes: ClassMap) -> Any:
     except ImportError:
         raise missing_package("to_hf", "datasets") from None
 
-    def rows() -> Iterator[dict[str, Any]]:
+    def rows(stamp: str) -> Iterator[dict[str, Any]]:  # noqa: ARG001 -- what the cache knows it by
         for sample in samples:
             yield {
                 "image": Image.fromarray(sample.image),
@@ -87,6 +90,21 @@ def dataset_of(samples: Iterable[Sample], classes: ClassMap) -> Any:
         "label": datasets.Image(),
         "name": datasets.Value("string"),
     }
-    made = datasets.Dataset.from_generator(rows, features=datasets.Features(columns))
+    made = datasets.Dataset.from_generator(
+        rows, features=datasets.Features(columns), gen_kwargs={"stamp": _stamp(samples)}
+    )
     made.info.description = json.dumps({"id2label": dict(enumerate(classes.names))})
     return made
+
+
+def _stamp(samples: Any) -> str:
+    """Return what changes whenever a file of a data set does; a constant for other samples."""
+    more = getattr(getattr(samples, "reader", None), "more_paths", lambda _: ())
+    entries = getattr(samples, "entries", ())
+    digest = blake2b(digest_size=16)
+    for path in sorted({path for entry in entries for path in entry.paths.union(more(entry))}):
+        with suppress(OSError):  # reported, with its name, where it is read
+            stat = path.stat()
+            facts = f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
+            digest.update(facts.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

@@ -23,7 +23,9 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -48,6 +50,9 @@ WORD = 8
 
 LENGTHS = (3, 4, 8, 16)
 """Bits that the length of a run may take; two bits say which of the four."""
+
+UNQUOTED = "/%?:@!$&'()*+,;=~"
+"""What stays as it is in an address; it may be quoted already."""
 
 
 def brush_code(mask: BoolArray) -> list[int]:
@@ -309,7 +314,7 @@ class Studio:
         if address.startswith(f"{url}/"):
             address = address.removeprefix(url)
         if address.startswith("/"):
-            return image_of_bytes(self._kept(url + address), address)
+            return image_of_bytes(self._kept(url + quote(address, UNQUOTED)), address)
         if is_url(address):
             return image_of_bytes(fetch(address), address)
         raise ImageFileError(f"{address}: expected a path of Label Studio or a web address")
@@ -322,7 +327,7 @@ class Studio:
                 request.add_unredirected_header("Authorization", self._authorization())
             with urllib.request.urlopen(request, timeout=SILENCE) as answer:
                 data: bytes = answer.read(MOST_BYTES + 1)
-        except (OSError, ValueError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             hint = "" if self.key else "; set LABEL_STUDIO_API_KEY to an access token of yours"
             raise ImageFileError(f"{url}: cannot be fetched ({error}){hint}") from None
         if len(data) > MOST_BYTES:
