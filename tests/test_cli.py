@@ -11,15 +11,19 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 from pixelwise import read_image, read_label_map, write_image
+from pixelwise.cli.combinations import RULES
 from pixelwise.cli.demo import demo
+from pixelwise.cli.main import build_app
 from pixelwise.errors import MissingExtraError
-from tests.conftest import SHARED, real, run
+from tests.conftest import SHARED, call, real, run
 from tests.toy import write_toy
 
 
@@ -195,6 +199,57 @@ def test_progress_goes_to_the_terminal_and_messages_to_the_pipe(
     assert "wrote coco" in done.stdout
     assert "each connected area" in done.stdout  # printed while the bar was there
     assert "writing train" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "saying"),
+    [
+        ("predict in --out out --save parquet --tile 99", "--save parquet takes no --tile"),
+        (
+            "predict in --out out --save parquet --flat --overwrite --allow-url",
+            "--save parquet takes no --flat or --overwrite or --allow-url",
+        ),
+        ("predict in --engine ray", "--engine: only with --save parquet"),
+        ("predict in --save png --workers 2", "--workers: only with --save parquet"),
+        ("predict in --retry-failed --part 9", "--part, --retry-failed: only with --save parquet"),
+        ("predict --camera 0 --save png", "--camera takes no --save"),
+        ("predict --camera 0 --tile 99", "--camera takes no --tile"),
+        ("cutout in --out out --mask-only --background #f00000", "--mask-only takes no --backg"),
+        ("blur in --out out --sigma 8 --strength 2", "--sigma takes no --strength"),
+        ("blur --camera 0 --alpha a.png", "--camera takes no --alpha"),
+        ("blur --camera 0 --save-alpha a.png --watch", "takes no --save-alpha or --watch"),
+        ("blur --camera 0 --subject 2", "--camera takes no other input and no number of an"),
+        ("show in --kinds regions --split val", "--kinds takes no --split"),
+        ("show in --kinds regions --overlay -n 3", "--kinds takes no -n or --overlay"),
+        ("show in --kinds regions --format voc", "--kinds takes no --format"),
+        ("show in --weights voc", "--weights: only with --kinds"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(args: str, saying: str) -> None:
+    done = call(*args.split())
+    assert done.returncode == 2
+    assert done.stderr.startswith("pixelwise: ")
+    assert saying in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_is_refused_are_options_of_the_command() -> None:
+    commands: Any = typer.main.get_command(build_app())
+    for name, rules in RULES.items():
+        options = commands.commands[name].params
+        flags = {flag for option in options for flag in (*option.opts, *option.secondary_opts)}
+        for rule in rules:
+            assert {rule.option.split()[0], *rule.without, *rule.needed_by} <= flags
+
+
+def test_many_class_names_are_no_file(shapes: Path, tmp_path: Path) -> None:
+    names = ",".join(f"class{number:02}" for number in range(80))
+    done = call("show", shapes, "--classes", names, "--out", tmp_path / "grid.png")
+    assert done.returncode == 0, done.stderr
+    assert "80 classes" in done.stdout
+    done = run("predict", f"classes={names}")
+    assert "settings are not written as NAME=VALUE" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 class _Images(HTMLParser):

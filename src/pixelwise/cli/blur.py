@@ -92,10 +92,8 @@ def blur(
     if camera is None:
         job.run(inputs or [], out, watch, allow_url)
         return
-    if inputs or crop or shadow or selection.of_instances or selection.box:
-        raise ArgumentError(
-            "--camera takes no other input, no --crop, --shadow, --at, --box or number"
-        )
+    if inputs or selection.of_instances:
+        raise ArgumentError("--camera takes no other input and no number of an instance")
     from pixelwise.backgrounds.camera import blur_camera
 
     blur_camera(job.predictor(clips=False), camera, out, look, selection.names)

@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from pixelwise.io.files import is_file
+
 ELSEWHERE = {
     "--alpha-matting": "what blur and cutout do anyway",
     "--conf": "--least-score",
@@ -96,11 +98,11 @@ def translated(arguments: Sequence[str]) -> str | None:
     changed = False
     for before, word in zip(["", *arguments], arguments, strict=False):
         name, sign, value = word.partition("=")
-        if not sign or name not in SETTINGS or before.startswith("-") or Path(word).exists():
+        if not sign or name not in SETTINGS or before.startswith("-") or is_file(Path(word)):
             words.append(word)
             continue
         changed = True
-        if OF_OTHERS.search(value) and not Path(value).exists():
+        if OF_OTHERS.search(value) and not is_file(Path(value)):
             words += ["DATA"] if name == "data" else []
         elif name == "source" and OF_CAMERAS.fullmatch(value):
             words += ["--camera", value]

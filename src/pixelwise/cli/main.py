@@ -19,6 +19,7 @@ from pixelwise.cli.app import app
 from pixelwise.cli.bench import bench
 from pixelwise.cli.blur import blur
 from pixelwise.cli.check import check
+from pixelwise.cli.combinations import check_options
 from pixelwise.cli.convert import convert
 from pixelwise.cli.cutout import cutout
 from pixelwise.cli.demo import demo
@@ -112,6 +113,10 @@ class _Command(_BareFlags, TyperCommand):
                 if getattr(parameter, text, None):
                     setattr(parameter, text, with_names(getattr(parameter, text)))
         super().format_help(ctx, formatter)
+
+    def invoke(self, ctx: Any) -> Any:
+        check_options(ctx)
+        return super().invoke(ctx)
 
 
 class _Group(_BareFlags, TyperGroup):

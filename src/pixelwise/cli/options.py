@@ -168,6 +168,7 @@ def read_options(command: Callable[..., None]) -> Callable[..., None]:
         from pixelwise.classes import ClassMap
         from pixelwise.datasets import ReadOptions
         from pixelwise.io.file_cache import bytes_of
+        from pixelwise.io.files import is_file
         from pixelwise.io.stored_path import locate
 
         values = {p.name: given.pop(p.name, None) for p in added}
@@ -176,7 +177,7 @@ def read_options(command: Callable[..., None]) -> Callable[..., None]:
             # In the environment, so that processes which this one starts know it, too.
             os.environ[CACHE_SIZE_VARIABLE] = str(bytes_of(size))
         classes = values.pop("classes")
-        if classes is not None and Path(classes).is_file():
+        if classes is not None and is_file(Path(classes)):
             values["class_list"] = classes
         elif classes is not None:
             values["classes"] = ClassMap.of(n.strip() for n in classes.split(",") if n.strip())
