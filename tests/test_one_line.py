@@ -26,6 +26,7 @@ from pixelwise.errors import ArgumentError, DataError, ImageFileError
 from pixelwise.io import remote
 from pixelwise.one_line import LazyList, kept_predictor
 from tests.test_effects import shaded_scene
+from tests.toy import write_toy
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,10 @@ def test_classes_and_a_least_score_narrow_what_is_found() -> None:
         pixelwise.predict(image, least_score=50)
     with pytest.raises(ArgumentError, match="unknown class 'wolf'; the classes are: background"):
         pixelwise.predict(image, classes=["wolf"])
+    one, several = (pixelwise.predict(image, "nuclei", tta=tta) for tta in ("flip", ["flip"]))
+    assert np.array_equal(one.logits, several.logits)
+    with pytest.raises(ArgumentError, match="unknown tta 'turn'; there is: flip, scales"):
+        pixelwise.predict(image, "nuclei", tta="turn")
 
 
 def test_what_is_no_image_is_refused_with_the_way_out() -> None:
@@ -181,6 +186,29 @@ def test_what_is_written_moves_as_what_was_given(tmp_path: Path) -> None:
         pixelwise.cut_out(folder / "a.gif", tmp_path / "c.gif", crop=True)
     with pytest.raises(ArgumentError, match="expected files"):
         pixelwise.blur([skimage.data.cat()], out)
+
+
+def test_a_folder_keeps_its_tree_and_leaves_out_its_results(photo: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "in" / "out"
+    for day in ("day1", "day2"):
+        (folder / day).mkdir(parents=True)
+        (folder / day / "cat.png").write_bytes(photo.read_bytes())
+    expected = [out / "day1" / "cat.png", out / "day2" / "cat.png"]
+    for source in (str(folder), folder, [folder]):
+        assert pixelwise.blur(source, out) == expected
+    assert sorted(out.rglob("*.*")) == expected
+    assert pixelwise.blur(str(folder / "day1" / "*.png"), out) == [out / "cat.png"]
+
+
+def test_cut_outs_of_several_clips_get_a_kind_that_is_transparent(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="needs pixelwise[video]")
+    from tests.test_video import write_clip
+
+    toy, out = write_toy(tmp_path / "toy.onnx"), tmp_path / "out"
+    clips = [write_clip(tmp_path / f"{name}.mp4", 2, sound=False) for name in "ab"]
+    written = pixelwise.cut_out(clips, out, weights=toy, subject="red")
+    assert written == [out / "a.webm", out / "b.webm"]
+    assert all(path.stat().st_size for path in written)
 
 
 def test_a_shadow_stays_in_memory_as_in_a_file(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from pixelwise.io.folders import find_in
 from pixelwise.io.image import save_pillow
 from pixelwise.io.remote import is_url
 from pixelwise.io.sources import Source, image_of
-from pixelwise.io.video import is_video
+from pixelwise.io.video import TRANSPARENT, is_video
 from pixelwise.weights.catalogue import find_weights, read_card
 
 T = TypeVar("T", covariant=True)
@@ -126,9 +126,9 @@ def predict(
     classes : sequence of str, optional
         Only these, as for `Predictor.load`; the background is always among them.
     least_score : float, optional
-        Of instances, 0..1; if not given, what suited the weights' validation images.
+        Of instances, 0..1; if not given, what suited images that the weights were trained on.
     tta : sequence of str
-        As for `Predictor.predict`.
+        As for `Predictor.predict`; a single name may be given as it is.
     device : str
         As for `Predictor.load`.
 
@@ -152,15 +152,14 @@ def predict(
     >>> [p.size for p in predict([skimage.data.cat(), skimage.data.coffee()])]
     [(300, 451), (400, 600)]
     """
-    wanted = (classes,) if isinstance(classes, str) else classes
-    predictor = kept_predictor(weights, device, None if wanted is None else tuple(wanted))
-
+    predictor = kept_predictor(weights, device, None if classes is None else _texts(classes))
+    views = _texts(tta)
     if least_score is not None:
         predictor = predictor.at_least(least_score)
 
     def one(given: Source) -> Prediction:
         image, name = image_of(given)
-        found = predictor.predict(image, tuple(tta))
+        found = predictor.predict(image, views)
         return replace(found, name=name)
 
     many = _several(source)
@@ -362,6 +361,26 @@ def cut_out(
     return _apply(source, out, Transparent(), subject, crop, (weights, device))
 
 
+def clip_name(clip: Path, name: str, look: Background) -> str:
+    """Return what the result of a clip or an animation is called in a folder.
+
+    Parameters
+    ----------
+    clip : Path
+    name : str
+        What it is called there, as `io.folders.distinct_names` gives it.
+    look : Background
+
+    Examples
+    --------
+    >>> clip_name(Path("a.mp4"), "a", Transparent()), clip_name(Path("a.mp4"), "a.mp4", Blur())
+    ('a.webm', 'a.mp4')
+    """
+    if look.transparent and is_video(clip) and clip.suffix.lower() not in TRANSPARENT:
+        return name + next(iter(TRANSPARENT))
+    return name.removesuffix(clip.suffix) + clip.suffix
+
+
 def kept_predictor(
     weights: str | Path,
     device: str = DEVICE,
@@ -403,14 +422,22 @@ def _loaded(
 
 def _several(source: Any) -> list[Any] | None:
     """Return the items of a source that is several; None if it is one."""
-    if isinstance(source, str | Path) and not (isinstance(source, str) and is_url(source)):
+    if _is_path(source):
         path = Path(source)
-        is_glob = any(sign in path.name for sign in "*?[") and not path.exists()
-        return list(find_in([path]).names) if path.is_dir() or is_glob else None
+        return list(find_in([path]).names) if _names_several(path) else None
     if hasattr(source, "read") or isinstance(source, str | bytes):
         return None
     # Not all that can be iterated over: an array or a tensor is one image.
     return list(source) if isinstance(source, Sequence | Iterator | set) else None
+
+
+def _is_path(source: Any) -> bool:
+    return isinstance(source, str | Path) and not is_url(str(source))
+
+
+def _names_several(path: Path) -> bool:
+    """Return whether a path is a folder or a glob."""
+    return path.is_dir() or (any(sign in path.name for sign in "*?[") and not path.exists())
 
 
 def _apply(
@@ -423,42 +450,44 @@ def _apply(
 ) -> Any:
     selection = subject if isinstance(subject, Selection) else Selection.parse(_texts(subject))
     predictor = kept_predictor(network[0] or selection.weights, network[1])
-    many = _several(source)
+    make = partial(_picture, look=look, selection=selection, crop=crop, predictor=predictor)
     if out is None:
-        make = partial(_picture, look=look, selection=selection, crop=crop, predictor=predictor)
+        many = _several(source)
         return make(source) if many is None else LazyList(make, many)
-    is_path = isinstance(source, str | Path) and not is_url(str(source))
-    if many is None and not is_path:
-        made = _picture(source, look=look, selection=selection, crop=crop, predictor=predictor)
-        save_pillow(out, made)
+    if _is_path(source):
+        paths, alone = [Path(source)], not _names_several(Path(source))
+    elif (many := _several(source)) is None:
+        save_pillow(out, make(source))
         return Path(out)
-    if many is not None and not all(isinstance(p, str | Path) and not is_url(str(p)) for p in many):
+    elif all(map(_is_path, many)):
+        paths, alone = list(map(Path, many)), False
+    else:
         raise ArgumentError("several images with out=: expected files; save others one by one")
-    named = find_in([Path(p) for p in (many if many is not None else [source])]).names
-    moving = {path: name for path, name in named.items() if is_video(path) or is_animation(path)}
+    found = find_in(paths, skip=Path(out))
+    moving = {p: name for p, name in found.names.items() if is_video(p) or is_animation(p)}
     if moving and (crop or selection.of_instances or selection.box):
         raise ArgumentError("crop, at, box and a number are for photos: what they name moves here")
     written: list[Path] = []
     for path, name in moving.items():
-        own = name.removesuffix(path.suffix) + path.suffix
-        result = Path(out) if many is None else Path(out, own)
+        result = Path(out) if alone else Path(out, clip_name(path, name, look))
         change = blur_video if is_video(path) else blur_animation
         if change(predictor, path, result, look, selection.names).names:
             written.append(result)
-        elif many is None:
+        elif alone:
             raise _no_subject(source)
-    still = {path: name for path, name in named.items() if path not in moving}
+    still = {path: name for path, name in found.names.items() if path not in moving}
     outcome = blur_files(predictor, still, Path(out), look, selection, crop=crop)
     if outcome.failed:
         raise ImageFileError("; ".join(outcome.failed.values()))
-    if many is None and outcome.without:
+    found.stop_on_unread()
+    if alone and outcome.without:
         raise _no_subject(source)
     written += outcome.written
-    return written if many is not None else written[0]
+    return written[0] if alone else written
 
 
-def _texts(subject: str | Sequence[str]) -> Sequence[str]:
-    return (subject,) if isinstance(subject, str) else subject
+def _texts(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _picture(

@@ -127,6 +127,7 @@ class Job:
     def _change(self, inputs: Sequence[Path], out: Path) -> None:
         from pixelwise.io.folders import distinct_names, find_in
         from pixelwise.io.video import is_video
+        from pixelwise.one_line import clip_name
 
         clips = [path for path in inputs if is_video(path)]
         photos = [path for path in inputs if path not in clips]
@@ -144,7 +145,7 @@ class Job:
                 found = find_in(files, recursive=self.recursive, skip=out)
                 written += self.photos(predictor, found, results, out == PIPE)
         for clip, name in distinct_names({clip: Path(clip.name) for clip in clips}).items():
-            result = out if is_file_name(out) else out / self._name(clip, name)
+            result = out if is_file_name(out) else out / clip_name(clip, name, self.look)
             written += self._clip(predictor, clip, result)
         if not written:
             raise typer.Exit(NOTHING_WRITTEN)
@@ -170,6 +171,7 @@ class Job:
         """Change photos and animations, report each, and return how many were written."""
         from pixelwise.backgrounds import blur_files
         from pixelwise.io.animation import is_animation
+        from pixelwise.one_line import clip_name
 
         if len(found.names) > 1 and is_file_name(out):
             raise ArgumentError(f"{out}: several inputs need a folder, not a file")
@@ -179,7 +181,8 @@ class Job:
             self._check_clips()
         written, report = 0, sys.stderr if piped else sys.stdout
         for path in moving:
-            result = out if is_file_name(out) else out / self._name(path, found.names[path])
+            name = clip_name(path, found.names[path], self.look)
+            result = out if is_file_name(out) else out / name
             written += self._clip(predictor, path, result, report)
         outcome = blur_files(
             *(predictor, still, out, self.look, self.selection),
@@ -216,14 +219,6 @@ class Job:
         for trouble in outcome.trouble[:3]:
             print(f"{clip}: {trouble}; what could be read is written", file=report)
         return True
-
-    def _name(self, clip: Path, name: str) -> str:
-        """Return what the result of a clip is called in a folder, by its name there."""
-        from pixelwise.io.video import TRANSPARENT, is_video
-
-        if self.look.transparent and is_video(clip) and clip.suffix.lower() not in TRANSPARENT:
-            return name + next(iter(TRANSPARENT))
-        return name.removesuffix(clip.suffix) + clip.suffix
 
     def _asked(self, predictor: Predictor) -> str:
         """Say what was looked for and not found."""
