@@ -15,7 +15,9 @@ import skimage.data
 from PIL import Image
 
 from pixelwise import read_label_map
+from tests import made
 from tests.conftest import call, run
+from tests.toy import write_toy
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,40 @@ def test_results_beside_the_photos_are_not_predicted_in_turn(photo: Path, tmp_pa
         *("own.tif", "own.png", "own_overlay.jpg", "own_crops"),
     }
     assert "3 had results already" in done.stdout
+
+
+def test_the_folder_of_the_photos_as_out(tmp_path: Path) -> None:
+    toy, photos = write_toy(tmp_path / "toy.onnx"), tmp_path / "photos"
+    for name in ("a.jpg", "day1/a.jpg", "day1/b.jpg", "day1/b.webp"):
+        made.photo(photos / name)
+    command = ("predict", photos, "--out", photos, "--weights", toy)
+    assert "predicted 4 images" in call(*command).stdout
+    names = {path.relative_to(photos).as_posix() for path in photos.rglob("*.*")}
+    assert {"a.png", "a_overlay.jpg", "day1/b.jpg.png", "day1/b.webp_overlay.jpg"} < names
+    again = call(*command)
+    assert again.returncode == 0, again.stderr
+    assert "predicted 0 images" in again.stdout
+    assert "4 had results already" in again.stdout
+    assert names == {path.relative_to(photos).as_posix() for path in photos.rglob("*.*")}
+
+
+def test_clips_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="needs pixelwise[video]")
+    from tests.test_video import write_clip
+
+    toy, out = write_toy(tmp_path / "toy.onnx"), tmp_path / "out"
+    names = ("a/x.mp4", "b/x.mp4", "b/y.mp4", "b/y.mkv", "b/z.mp4")
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    clips = [write_clip(tmp_path / name, 2, sound=False) for name in names]
+    done = call("predict", *clips, "--weights", toy, "--out", out)
+    assert done.returncode == 0, done.stderr
+    written = {path.relative_to(out).as_posix() for path in out.rglob("*.m*") if path.is_file()}
+    assert written == {
+        *("a/x_overlay.mp4", "b/x_overlay.mp4", "z_overlay.mp4"),
+        *("y.mp4/y_overlay.mp4", "y.mkv/y_overlay.mkv"),
+    }
+    assert all(f"wrote {out / name}" in done.stdout for name in written)
 
 
 def test_pipes(photo: Path, tmp_path: Path) -> None:

@@ -164,10 +164,8 @@ def predict(
         )
     if inputs and camera is None and named_camera(inputs[0]):
         raise ArgumentError(f"{inputs[0]}: no such file. A camera is --camera 0")
-    if camera is not None and (inputs or save or min_area or tta or bands):
-        raise ArgumentError(
-            "--camera takes no other input, no --save, --min-area, --tta or --bands"
-        )
+    if camera is not None and inputs:
+        raise ArgumentError("--camera takes no other input")
     predictor = kept_predictor(weights, device, names or None, threads)
     if least_score is not None:
         predictor = predictor.at_least(least_score)
@@ -252,25 +250,29 @@ class Job:
         self._clips(clips, out)
         if not files:
             return
-        found = find_in(list(files), recursive=self.recursive, skip=out)
+        # Results that lie beside their images are not predicted in turn.
+        folders = (path if path.is_dir() else path.parent for path in files)
+        beside = bool(self.save) if out is None else out.resolve() in {f.resolve() for f in folders}
+        keep = without_results if beside else list
+        found = find_in(list(files), recursive=self.recursive, skip=out, keep=keep)
         if out is None and not self.save:
             self._print(found, files)
             return
         if out is None:
             if any(isinstance(path, StoredPath) for path in found.names):
                 raise ArgumentError("images at a URL: say where the results go (--out)")
-            photos = without_results(found.names)
-            alike = Counter(p.with_suffix("") for p in photos)
-            own = {p: p if alike[p.with_suffix("")] > 1 else p.with_suffix("") for p in photos}
-            beside = {p: str(name.absolute()) for p, name in own.items()}
             if "coco" in self.save:
                 raise ArgumentError("--save coco makes one file of all images; give --out")
-            found, out = replace(found, names=beside), Path()
+            alike = Counter(p.with_suffix("") for p in found.names)
+            own = {p: p if alike[p.with_suffix("")] > 1 else p.with_suffix("") for p in found.names}
+            names = {p: str(name.absolute()) for p, name in own.items()}
+            found, out = replace(found, names=names), Path()
         self._write(found, out)
 
     def _clips(self, clips: Sequence[Path], out: Path | None) -> None:
         """Predict clips, report each, and write an overlay or what --save says."""
         from pixelwise.inference import predict_video
+        from pixelwise.io.folders import distinct_names
 
         if clips and out in (None, PIPE):
             raise ArgumentError(f"{clips[0]}: a clip needs a folder as --out")
@@ -278,8 +280,11 @@ class Job:
             stay_here(out)
         if clips and (self.min_area or self.tta):
             raise ArgumentError("--min-area and --tta are for images, not for clips")
-        for clip in clips:
-            outcome = predict_video(self.predictor, clip, out or "", self.save or ("overlay",))
+        for clip, name in distinct_names({clip: Path(clip.name) for clip in clips}).items():
+            # The results are called as the clip is: what distinguishes it is their folder.
+            place = Path(out or "", name)
+            folder = place.parent if place.name == clip.stem else place
+            outcome = predict_video(self.predictor, clip, folder, self.save or ("overlay",))
             counts = Counter(outcome.tracks.values()).most_common()
             said = ", ".join(f"{n} x {name}" for name, n in counts)
             print(f"{clip}: {outcome.frames} frames" + (f"; followed {said}" if said else ""))

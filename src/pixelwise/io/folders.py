@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,13 @@ class Found:
             raise ImageFileError(f"{self.unread[0]}{more}: {NEEDS_HEIF}")
 
 
-def find_in(paths: Sequence[Path], *, recursive: bool = True, skip: Path | None = None) -> Found:
+def find_in(
+    paths: Sequence[Path],
+    *,
+    recursive: bool = True,
+    skip: Path | None = None,
+    keep: Callable[[Iterable[Path]], Iterable[Path]] = list,
+) -> Found:
     """Find the images among files, folders and globs such as ``*.jpg``.
 
     Hidden files and folders are left out and not counted.
@@ -75,6 +81,8 @@ def find_in(paths: Sequence[Path], *, recursive: bool = True, skip: Path | None 
         Search folders with all that lies below them.
     skip : Path, optional
         A folder that is left out, for results that lie among the images.
+    keep : callable
+        From all images to those that are kept, before they are named.
 
     Returns
     -------
@@ -123,7 +131,8 @@ def find_in(paths: Sequence[Path], *, recursive: bool = True, skip: Path | None 
             below |= {p: Path(p.name) for p in matches if p not in below}
         else:
             raise ImageFileError(f"{path}: no such file or folder")
-    return Found(distinct_names(below), dict(passed), tuple(unread))
+    kept = {path: below[path] for path in keep(below)}
+    return Found(distinct_names(kept), dict(passed), tuple(unread))
 
 
 def distinct_names(below: dict[Path, Path]) -> dict[Path, str]:
