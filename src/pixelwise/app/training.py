@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class Training:
         self._out: Path | None = None
         self._command: list[str] = []
         self._stopped = self._used = False
+        self._starting = threading.Lock()
 
     @property
     def possible(self) -> bool:
@@ -49,7 +51,7 @@ class Training:
         weights : str
             To start from.
         minutes : float
-            How long it may take.
+            How long it may take; of a run that is continued, what was said at its start counts.
 
         Raises
         ------
@@ -60,18 +62,19 @@ class Training:
             raise ArgumentError("nothing to train on: start with --save FOLDER, and save photos")
         if not 0 < minutes <= MOST_MINUTES:
             raise ArgumentError(f"minutes: expected 0..{MOST_MINUTES}, got {minutes}")
-        if self.state() == "running":
-            raise ArgumentError("a training is at work; stop it first")
-        if self.state() != "stopped":
-            self._begin(self._folder, weights, minutes)
-        self._stopped = self._used = False
-        if self._out is None:
-            raise RuntimeError("no folder for the run")
-        with (self._out / "output.txt").open("ab") as output:
-            environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-            self._process = subprocess.Popen(
-                self._command, stdout=output, stderr=output, env=environment
-            )
+        with self._starting:
+            if self.state() == "running":
+                raise ArgumentError("a training is at work; stop it first")
+            if self.state() != "stopped":
+                self._begin(self._folder, weights, minutes)
+            self._stopped = self._used = False
+            if self._out is None:
+                raise RuntimeError("no folder for the run")
+            with (self._out / "output.txt").open("ab") as output:
+                environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+                self._process = subprocess.Popen(
+                    self._command, stdout=output, stderr=output, env=environment
+                )
 
     def _begin(self, folder: Path, weights: str, minutes: float) -> None:
         """Choose a new folder for the run, and write its recipe there."""
@@ -82,7 +85,8 @@ class Training:
         self._out = runs / f"run_{number}"
         self._out.mkdir(parents=True)
         card = read_card(weights)
-        settings: dict[str, Any] = {}
+        # Before and after are compared: both look as often.
+        settings: dict[str, Any] = {"second_look": card.second_look}
         if card.instance_classes:
             settings["task"] = "instance"
         if card.foreground:

@@ -10,9 +10,11 @@ const divider = byId("divider");
 
 /** Show or hide the divider; left is "photo" or "before". */
 export async function compare(left) {
-  if (left === "before" && app.session) {
+  const { session } = app;
+  if (left === "before" && session) {
     try {
-      await loadBefore(app.session);
+      await loadBefore(session);
+      if (session !== app.session) return;
     } catch (error) {
       changed("failed", error);
       return;

@@ -1,6 +1,7 @@
 // What the page knows, in one place, and who wants to hear of a change. Modules change a field
 // and say which topic changed; others listen. Topics: photos, photo (another one is shown),
-// annotation, selection, view, tool, options, regions, compare, train.
+// annotation, selection, view, tool, options, regions, compare, saved. Some ask for something: open
+// (a photo), save (the one shown).
 
 export const app = {
   weights: "",
@@ -45,8 +46,9 @@ export function on(topics, listener) {
   }
 }
 
+/** @returns {Promise} done when all listeners are */
 export function changed(topic, detail) {
-  for (const listener of listeners.get(topic) ?? []) listener(detail);
+  return Promise.all((listeners.get(topic) ?? []).map((listener) => listener(detail)));
 }
 
 export function classOf(id) {

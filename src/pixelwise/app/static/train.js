@@ -13,6 +13,7 @@ const MINUTES = 10;
 
 let training = { state: "idle", epoch: 0, epochs: 0, losses: [], scores: [], message: "" };
 let minutes = MINUTES;
+let starting = false;
 let watching = false;
 
 const savedCount = () => app.photos.filter((photo) => photo.state === "saved").length;
@@ -34,8 +35,9 @@ function buttons() {
   if (state === "running") return [el("button", { type: "button", class: "strong", onclick: stop }, t("stop"))];
   const enough = savedCount() + unsavedIds().length > 0;
   return [
-    minutesField(),
-    el("button", { type: "button", class: "strong", id: "train-start", disabled: !enough, onclick: start },
+    // A run that is resumed keeps the time it was given.
+    ...(state === "stopped" ? [] : [minutesField()]),
+    el("button", { type: "button", class: "strong", id: "train-start", disabled: !enough || starting, onclick: start },
       t(state === "stopped" ? "resume" : "start")),
   ];
 }
@@ -65,7 +67,7 @@ function comparison() {
   const others = app.photos.filter((photo) => !["corrected", "saved"].includes(photo.state));
   const show = async (id) => {
     await changed("open", id);
-    setTimeout(() => compare("before"), 0);
+    if (app.session?.id === id) await compare("before");
   };
   return el("section", { class: "group" }, el("h2", {}, t("compare_answers")), el("p", { class: "dim" }, t("compare_text")),
     el("ul", { class: "rows" }, others.map((photo) => el("li", { class: "row-item" },
@@ -73,14 +75,17 @@ function comparison() {
 }
 
 async function start() {
+  starting = true;
+  draw();
   try {
     for (const id of unsavedIds()) await save(id);
     training = { ...training, ...await api.startTraining(minutes), state: "running" };
-    draw();
     watch();
   } catch (error) {
     changed("failed", error);
   }
+  starting = false;
+  draw();
 }
 
 async function stop() {
