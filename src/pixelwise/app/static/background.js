@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { byId, el, segments, slider, toggle } from "./dom.js";
+import { savedFirst } from "./session.js";
 import { setEffect } from "./stage.js";
 import { app, changed, on } from "./state.js";
 import { t } from "./strings.js";
@@ -21,6 +22,11 @@ async function fetchEffect() {
   const { session, background } = app;
   if (!session || app.view !== "background") return;
   if (background.kind === "image" && !background.image) return;
+  if (session.annotation?.dirty) {
+    // The server draws what it keeps; "saved" asks again.
+    changed("save");
+    return;
+  }
   asking.abort();
   asking = new AbortController();
   changed("busy", t("rendering"));
@@ -83,6 +89,7 @@ export function backgroundOptions() {
 
 async function download() {
   const { session, background } = app;
+  if (!await savedFirst(session)) return;
   try {
     const blob = await api.getEffect(session.id, background);
     const photo = app.photos.find((one) => one.id === session.id);
@@ -111,5 +118,8 @@ export function startBackground() {
       asking.abort();
       changed("busy", null);
     }
+  });
+  on("saved", (id) => {
+    if (app.view === "background" && id === app.session?.id) ask();
   });
 }

@@ -54,7 +54,7 @@ function pressed(event) {
     const act = key === "z" && event.shiftKey ? redo : WITH_CONTROL[key];
     if (!act || event.altKey) return;
     event.preventDefault();
-    act();
+    if (key !== "s" || !event.repeat) act();
     return;
   }
   if (event.altKey || isField(event.target, key)) return;

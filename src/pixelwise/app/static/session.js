@@ -13,6 +13,8 @@ const MOST_IN_MEMORY = 3;
 const sessions = new Map();
 /** Photo id -> edited instances of photos that left memory. */
 const edited = new Map();
+/** Bitmap -> the server's code of it: masks that nobody edits go back as they came. */
+const codes = new WeakMap();
 let opening = new AbortController();
 
 class Session {
@@ -35,12 +37,14 @@ class Session {
   }
 
   fromServer(rle) {
-    const bitmap = decode(rle);
-    return sameSize(this.size, rle.size) ? bitmap : bitmap.resized(this.size, rle.size);
+    const whole = decode(rle);
+    const bitmap = sameSize(this.size, rle.size) ? whole : whole.resized(this.size, rle.size);
+    if (whole.height) codes.set(bitmap, rle);
+    return bitmap;
   }
 
   toServer(bitmap) {
-    return encode(
+    return codes.get(bitmap) ?? encode(
       sameSize(this.size, this.whole) ? bitmap : bitmap.resized(this.whole, this.size), this.whole);
   }
 
@@ -62,11 +66,12 @@ class Session {
       classId: one.class_id,
       score: one.score ?? null,
       bitmap: this.fromServer(one.rle),
-    })).filter((instance) => instance.bitmap.height);
+    })).filter((instance) => codes.has(instance.bitmap));
   }
 
   get answer() {
-    const instances = this.annotation.instances.filter((one) => one.bitmap.height);
+    // Also what is too small to be seen in an image that is shown smaller.
+    const instances = this.annotation.instances.filter(({ bitmap }) => bitmap.height || codes.has(bitmap));
     return {
       instances: instances.map(({ id, classId, bitmap }) =>
         ({ id, class_id: classId, rle: this.toServer(bitmap) })),
@@ -194,16 +199,31 @@ export function unsavedIds() {
   return [...held, ...edited.keys()];
 }
 
-/** Keep the instances of a photo on the server. */
-export async function save(id) {
-  const session = sessions.get(id);
-  const annotation = session?.annotation;
+let saving = Promise.resolve();
+
+/** Keep the instances of a photo on the server; one after the other, so that the last one stays. */
+export function save(id) {
+  saving = saving.catch(() => {}).then(() => put(id));
+  return saving;
+}
+
+async function put(id) {
+  const annotation = sessions.get(id)?.annotation;
+  const answer = annotation ? sessions.get(id).answer : edited.get(id);
+  if (!answer) return;
   const instances = annotation?.instances;
-  const photo = await api.putAnnotation(id, session ? session.answer : edited.get(id));
+  const photo = await api.putAnnotation(id, answer);
   edited.delete(id);
   if (annotation) annotation.saved = instances;
   app.photos = app.photos.map((one) => (one.id === id ? photo : one));
   changed("photos");
+  changed("saved", id);
+}
+
+/** Save what is on the stage if that is not done; false if it failed. */
+export async function savedFirst({ annotation }) {
+  if (annotation?.dirty) await changed("save");
+  return !annotation?.dirty;
 }
 
 export async function refreshPhotos() {
