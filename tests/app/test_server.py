@@ -21,15 +21,16 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from pixelwise import Predictor, open_dataset, write_image
+from pixelwise import Predictor, Sample, open_dataset, write_image, write_samples
 from pixelwise.backgrounds import Blur, find_subject
-from pixelwise.classes import VOC
+from pixelwise.classes import VOC, VOID
 from pixelwise.datasets import ReadOptions
 from pixelwise.defaults import FOREGROUND_WEIGHTS
 from pixelwise.errors import DataError
 from pixelwise.inference.prediction import Prediction
 from pixelwise.io.rle import decode_rle, encode_rle
 from pixelwise.samples import Instance
+from pixelwise.weights import read_card
 from tests.conftest import run
 
 starlette = pytest.importorskip("starlette", reason="needs the extra app")
@@ -177,7 +178,9 @@ def test_what_is_saved_is_found_again_checked_and_learnt(
     learnt = run(*command, *small)
     assert learnt.returncode == 0, learnt.stderr
     assert page.training.progress()["epoch"] == 1
-    assert Predictor.load(page.training._out / "model.onnx").classes.names == VOC.names  # type: ignore[operator]
+    card = read_card(page.training._out / "model.onnx")  # type: ignore[operator]
+    assert card.classes.names == VOC.names
+    assert card.second_look == predictor.card.second_look > 0
 
 
 def test_what_was_saved_of_one_photo_is_not_lost_to_another(
@@ -202,6 +205,187 @@ def test_what_was_saved_of_one_photo_is_not_lost_to_another(
         page.add(saved / "a.png")
     assert len(page.photos) == 0
     page.close()
+
+
+def box(label: str, box: tuple[int, int, int, int], **more: Any) -> dict[str, Any]:
+    """Return a labelme shape; ``box`` is (left, top, right, bottom)."""
+    points = [list(box[:2]), list(box[2:])]
+    return {"label": label, "points": points, "shape_type": "rectangle"} | more
+
+
+def labelled(saved: Path, shapes: list[dict[str, Any]], **more: Any) -> Path:
+    """Write a photo and its labelme file."""
+    saved.mkdir(exist_ok=True)
+    (saved / "a.png").write_bytes(photo())
+    (saved / "a.json").write_text(json.dumps({"imagePath": "a.png", "shapes": shapes} | more))
+    return saved / "a.png"
+
+
+def only_sample(saved: Path) -> Sample:
+    dataset = open_dataset(saved, options=ReadOptions(classes=VOC), say=str)
+    assert len(dataset) == 1
+    return dataset[0]
+
+
+def save_again(client: TestClient, id_: str, *more: dict[str, Any]) -> None:
+    """Send the instances of a photo back as they came, as the page does, and others after them."""
+    kept = client.get(f"photos/{id_}/annotation").json()["instances"]
+    answer = client.put(f"photos/{id_}/annotation", json={"instances": [*kept, *more]})
+    assert answer.status_code == 200, answer.text
+
+
+def downloaded(client: TestClient, id_: str) -> np.ndarray[Any, Any]:
+    data = client.get(f"photos/{id_}/download?format=png").content
+    return np.array(Image.open(BytesIO(data)))
+
+
+def test_what_lies_on_top_in_a_labelme_file_stays_there(
+    client: TestClient, page: Page, tmp_path: Path
+) -> None:
+    shapes = [box("horse", (10, 10, 50, 50)), box("person", (30, 20, 70, 40))]
+    id_ = page.add(labelled(tmp_path / "saved", shapes)).id
+    before = only_sample(tmp_path / "saved").label_map
+    assert before[30, 40] == VOC.index("person")
+    assert (downloaded(client, id_) == before).all()
+    save_again(client, id_)
+    after = only_sample(tmp_path / "saved")
+    assert (after.label_map == before).all()
+    assert [one.class_id for one in after.instances or ()] == [
+        *(VOC.index("horse"), VOC.index("person"))
+    ]
+
+
+def test_what_the_page_does_not_show_of_a_labelme_file_stays(
+    client: TestClient, page: Page, tmp_path: Path
+) -> None:
+    saved, more = tmp_path / "saved", {"flags": {"crowd": True, "blurred": True}}
+    shapes = [
+        box("__ignore__", (0, 0, 9, 9)),
+        box("dog", (20, 20, 39, 39), description="far away", **more),
+        box("person", (50, 20, 69, 39)),
+        box("__ignore__", (30, 30, 49, 49)),
+    ]
+    id_ = page.add(labelled(saved, shapes, flags={"checked": True}, place="here")).id
+    before = only_sample(saved)
+    assert np.count_nonzero(before.label_map == VOID) == 10 * 10 + 20 * 20
+    for _ in range(2):
+        save_again(client, id_)
+        after = only_sample(saved)
+        assert (after.label_map == before.label_map).all()
+        assert [one.crowd for one in after.instances or ()] == [True, False]
+        content = json.loads((saved / "a.json").read_text())
+        assert (content["flags"], content["place"]) == ({"checked": True}, "here")
+        dog = content["shapes"][0]
+        assert (dog["description"], dog["flags"]) == ("far away", more["flags"])
+    assert (downloaded(client, id_) == before.label_map).all()
+    assert client.get(f"photos/{id_}/download?format=coco").status_code == 200
+    # What is painted where void was is no void any more.
+    painted = np.zeros((60, 80), bool)
+    painted[25:35, 25:35] = True
+    save_again(client, id_, {"id": 9, "class_id": DOG - 4, "rle": encode_rle(painted)})
+    expected = np.where(painted, DOG - 4, before.label_map)
+    assert (only_sample(saved).label_map == expected).all()
+
+
+def test_masks_without_instances_are_shown_and_stay(
+    client: TestClient, page: Page, tmp_path: Path
+) -> None:
+    label_map = np.zeros((60, 80), np.uint8)
+    label_map[5:20, 5:20] = label_map[30:50, 40:60] = DOG
+    label_map[30:50, 10:30], label_map[0] = DOG - 4, VOID
+    image = np.asarray(Image.open(BytesIO(photo())))
+    saved = write_samples(
+        [Sample("a", image, label_map, VOC)], tmp_path / "saved", "labelme", "all"
+    )
+    found = page.add(saved / "a.png")
+    assert found.state == "saved"
+    assert [one.class_id for one in found.instances or ()] == [DOG - 4, DOG, DOG]
+    save_again(client, found.id)
+    assert (only_sample(saved).label_map == label_map).all()
+
+
+def test_a_photo_is_found_again_beside_another_of_its_name(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    saved, paths = tmp_path / "saved", [tmp_path / name / "a.png" for name in "xy"]
+    for number, path in enumerate(paths):
+        path.parent.mkdir()
+        path.write_bytes(photo(number))
+    for given in ([paths[1]], paths):
+        page = Page(predictor, "voc", saved)
+        with TestClient(build(page, TOKEN, PORT), base_url=f"{HOST}/{TOKEN}/") as client:
+            found = [page.add(path) for path in given]
+            answer = client.put(f"photos/{found[-1].id}/annotation", json={"instances": [GOOD]})
+            assert answer.status_code == 200
+    assert [(one.name, one.state) for one in found] == [("a.png", "new"), ("a_2.png", "saved")]
+    assert sorted(path.name for path in saved.iterdir()) == ["a.json", "a.png"]
+
+
+def test_saves_at_once_leave_one_whole_file(client: TestClient, tmp_path: Path) -> None:
+    id_ = upload(client)["id"]
+
+    def save(class_id: int) -> int:
+        content = {"instances": [GOOD | {"class_id": class_id}]}
+        return client.put(f"photos/{id_}/annotation", json=content).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(save, range(1, 21))) == {200}
+    kept = client.get(f"photos/{id_}/annotation").json()["instances"]
+    sample = only_sample(tmp_path / "saved")
+    assert [one.class_id for one in sample.instances or ()] == [kept[0]["class_id"]]
+
+
+class Started:
+    """A training that is at work until it is stopped."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.code: int | None = None
+
+    def poll(self) -> int | None:
+        return self.code
+
+    def terminate(self) -> None:
+        self.code = 1
+
+    def wait(self, _: float = 0) -> int | None:
+        return self.code
+
+
+def test_two_clicks_start_one_training(
+    client: TestClient, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelwise.app.training.subprocess.Popen", Started)
+    client.put(f"photos/{upload(client)['id']}/annotation", json={"instances": [GOOD]})
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(lambda _: client.post("train", json={"minutes": 1}), range(4))
+        assert sorted(answer.status_code for answer in answers) == [202, 400, 400, 400]
+    (started,) = (tmp_path / "saved-training").iterdir()
+    # The new weights look as often as those that they are compared with.
+    settings = json.loads((started / "recipe.json").read_text())["settings"]
+    assert settings["second_look"] == predictor.card.second_look > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text here")
+def test_a_name_that_is_no_text_is_shown_and_saved(
+    client: TestClient, page: Page, predictor: Predictor, tmp_path: Path
+) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    path.write_bytes(photo())
+    id_ = page.add(path).id
+    assert client.get("state").json()["photos"][0]["name"] == "caf\ufffd.png"
+    answer = client.put(f"photos/{id_}/annotation", json={"instances": [GOOD]})
+    assert answer.status_code == 200, answer.text
+    again = Page(predictor, "voc", tmp_path / "saved")
+    assert again.add(path).state == "saved"
+    again.close()
+
+
+def test_port_80_is_left_out_of_addresses(page: Page) -> None:
+    for address in ("http://127.0.0.1", "http://127.0.0.1:80"):
+        with TestClient(build(page, TOKEN, 80), base_url=f"{address}/{TOKEN}/") as client:
+            answer = client.get("state", headers={"Origin": "http://127.0.0.1"})
+            assert answer.status_code == 200
+            assert client.get("state", headers={"Host": "127.0.0.1:81"}).status_code == 403
 
 
 def test_the_background_is_blurred_by_the_weights_for_what_stands_out(
@@ -365,7 +549,10 @@ MALFORMED: list[tuple[int, str, str, dict[str, Any]]] = [
         (400, "POST", "train", {"json": body})
         for body in (*({}, {"minutes": "x"}, {"minutes": -1}, {"minutes": 1e9}, {"minutes": True}),)
     ),
-    (400, "POST", "clips?background=transparent", {"content": b"x"}),
+    *(
+        (400, "POST", f"clips?background={kind}", {"content": b"x"})
+        for kind in ("transparent", "image")
+    ),
 ]
 
 

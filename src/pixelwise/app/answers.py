@@ -25,7 +25,14 @@ from pixelwise.instances import components
 from pixelwise.io.rle import decode_rle, encode_rle
 from pixelwise.regions import Hierarchy, hierarchy, select
 from pixelwise.regions.hierarchical import shrunk_within
-from pixelwise.samples import BoolArray, Float32Array, Instance, Sample, UInt8Array
+from pixelwise.samples import (
+    BoolArray,
+    Float32Array,
+    Instance,
+    Sample,
+    UInt8Array,
+    paint_label_map,
+)
 
 REGIONS_SIDE = 1024
 """Longer side, px, at which a photo's regions are found: a pointer hits nothing finer."""
@@ -277,11 +284,28 @@ def annotation_json(photo: Photo) -> Json:
 
 
 def painted(photo: Photo, instances: Sequence[Instance]) -> UInt8Array:
-    """Return the label map of some instances, (H, W) uint8; the first lies on top."""
-    label_map = np.zeros(photo.size, dtype=np.uint8)
-    for instance in reversed(instances):
-        instance.within(label_map)[instance.patch] = instance.class_id
-    return label_map
+    """Return the label map of some instances, (H, W) uint8; void lies on them."""
+    return paint_label_map([*instances, *photo.void], photo.size)
+
+
+def corrected(photo: Photo, instances: Sequence[Instance]) -> Photo:
+    """Return a photo with the instances that a person made of it.
+
+    The page shows neither crowds as such nor void: a crowd stays one, and void stays but where
+    another class was painted.
+    """
+    crowds = {instance.id for instance in photo.instances or () if instance.crowd}
+    before = paint_label_map(photo.instances or (), photo.size)
+    now = paint_label_map(instances, photo.size)
+    may_stay = (now == 0) | (now == before)
+    void = []
+    for area in photo.void:
+        top, left, bottom, right = area.box
+        patch = area.patch & may_stay[top:bottom, left:right]
+        if patch.any():
+            void.append(area.cut(patch))
+    kept = tuple(replace(instance, crowd=instance.id in crowds) for instance in instances)
+    return replace(photo, instances=kept, void=tuple(void))
 
 
 def png(array: UInt8Array) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import shutil
 import tempfile
@@ -49,8 +50,10 @@ class Photo:
         Upright.
     instances : tuple of Instance, or None
         What a person made of it; None if nothing was kept yet.
+    void : tuple of Instance
+        Parts of it that are to be ignored, as its labelme file says.
     saved : bool
-        Whether that stands in a file, too.
+        Whether both stand in a file, too.
     unsure : float, optional
         Mean probability 0..1 of all classes but the likeliest; None before the network saw it.
     """
@@ -60,6 +63,7 @@ class Photo:
     path: Path
     size: tuple[int, int]
     instances: tuple[Instance, ...] | None = None
+    void: tuple[Instance, ...] = ()
     saved: bool = False
     unsure: float | None = None
 
@@ -101,7 +105,7 @@ class Photos:
         # Decoded now, so that a damaged file is refused here and not when it is looked at.
         image = read_image(path)
         with self._lock:
-            name = self._free_name(path.name)
+            name = self._free_name(name_of(path))
             photo = Photo(str(next(self._numbers)), name, path, image.shape[:2])
             self._photos[photo.id] = photo
         self.cache.get((photo.id, "image"), lambda: image)
@@ -271,6 +275,17 @@ def sent_image(data: bytes, name: str) -> UInt8Array:
     """
     check_pixels(read_size(name, data)[0], name)
     return image_of_bytes(data, name)
+
+
+def name_of(path: Path) -> str:
+    """Return the name of a file as text: on Linux it may be no UTF-8, and JSON has to be.
+
+    Examples
+    --------
+    >>> name_of(Path("day/a.jpg"))
+    'a.jpg'
+    """
+    return os.fsencode(path.name).decode("utf-8", "replace")
 
 
 def numbered(name: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ import json
 import secrets
 import shutil
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
@@ -29,6 +30,7 @@ from starlette.staticfiles import StaticFiles
 from pixelwise.app.answers import (
     Answers,
     annotation_json,
+    corrected,
     jpeg,
     painted,
     png,
@@ -109,6 +111,7 @@ class Page:
         self.answers = Answers(self.photos, predictor, finder)
         self.clips = Clips(self.scratch, self.line)
         self.training = Training(self.save)
+        self._saving = threading.Lock()
 
     def close(self) -> None:
         """Stop what is at work, and delete the files of uploaded photos."""
@@ -121,15 +124,16 @@ class Page:
 
     def _with_saved(self, photo: Photo) -> Photo:
         """Add what was saved of a photo; one whose file cannot be read is not taken."""
-        instances = None
+        found = None
         if self.save is not None:
             try:
-                instances = read_labelme(self.save, photo, self.answers.classes)
+                found = read_labelme(self.save, photo, self.answers.classes)
             except PixelwiseError:
                 self.photos.remove(photo.id)
                 raise
-        if instances is not None:
-            return self.photos.change(photo.id, instances=instances, saved=True)
+        if found is not None:
+            instances, void = found
+            return self.photos.change(photo.id, instances=instances, void=void, saved=True)
         # Those that the network is least sure of are offered first, so that it has to see all.
         self.line.later(lambda: self.answers.answer(photo))
         return photo
@@ -327,10 +331,15 @@ class Page:
 
         def keep() -> Photo:
             instances = read_instances(content, photo.size, self.answers.classes)
-            if self.save is not None:
-                save_labelme(self.save, photo, self.answers.sample(photo, instances))
-            saved = self.save is not None
-            return self.photos.change(photo.id, instances=tuple(instances), saved=saved)
+            # Two at once would write to the same temporary file.
+            with self._saving:
+                now = corrected(self._photo(request), instances)
+                if self.save is not None:
+                    save_labelme(self.save, now, self.answers.sample(now, now.instances or ()))
+                saved = self.save is not None
+                return self.photos.change(
+                    photo.id, instances=now.instances, void=now.void, saved=saved
+                )
 
         return JSONResponse(photo_json(await run_in_threadpool(keep)))
 
@@ -507,7 +516,10 @@ def background_of(request: Request, image: UInt8Array | None) -> Background:
         return Colour((int(text[:2], 16), int(text[2:4], 16), int(text[4:], 16)))
     if kind == "image":
         if image is None:
-            raise ArgumentError("background=image: send the image in the body of a POST")
+            raise ArgumentError(
+                "background=image: send the image in the body of a POST to photos/ID/effect; "
+                "clips and the camera take blur or colour"
+            )
         return OtherImage(image)
     raise ArgumentError(f"background: expected blur, transparent, colour or image, got {kind!r}")
 

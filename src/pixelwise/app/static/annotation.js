@@ -85,8 +85,8 @@ export class Annotation {
     for (let y = rows.top; y < rows.bottom; y++) {
       this.owner.fill(0, y * width + rows.left, y * width + rows.right);
     }
-    // The first instance, the surest, comes last and lies on top.
-    for (const { id, bitmap } of [...this.instances].reverse()) {
+    // The last instance lies on top, as in files.
+    for (const { id, bitmap } of this.instances) {
       const { top, left, bottom, right } = overlapOf(bitmap, rows);
       for (let y = top; y < bottom; y++) {
         let i = (y - bitmap.top) * bitmap.width + left - bitmap.left;

@@ -56,9 +56,9 @@ export class BrushTool extends Tool {
       bitmap.data[(y - bitmap.top) * bitmap.width + x - bitmap.left] = this.erases ? 0 : 1;
     });
     stroke.last = point;
-    // First in the list is on top: what is painted is seen while it is painted.
+    // Last in the list is on top: what is painted is seen while it is painted.
     const others = stroke.all.filter((instance) => instance.id !== target.id);
-    annotation.show([{ ...target, bitmap }, ...others], frame);
+    annotation.show([...others, { ...target, bitmap }], frame);
     annotation.select([target.id]);
     changed("annotation", frame);
   }
