@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,7 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pixelwise import open_dataset, write_image
+from pixelwise import Sample, open_dataset, write_image, write_samples
+from pixelwise.classes import VOC
+from pixelwise.samples import Instance
 from tests.conftest import run
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -125,6 +128,33 @@ def areas(page: Any) -> list[int]:
     return list(page.evaluate(script))
 
 
+def value(page: Any, expression: str) -> Any:
+    """Return what an expression of the page's ``app`` is."""
+    return page.evaluate(f"""async () => {{
+        const {{ app }} = await import(new URL("static/state.js", document.baseURI).href);
+        return {expression};
+    }}""")
+
+
+def until(page: Any, expression: str) -> None:
+    # Page.wait_for_function would take the promise for an answer.
+    for _ in range(WAIT // 100):
+        if value(page, expression):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"it never came: {expression}")
+
+
+def paint(page: Any) -> None:
+    """Paint a new instance with the brush."""
+    page.keyboard.press("n")
+    page.locator(".tool[data-tool=brush]").click()
+    page.mouse.move(*point(page, 120, 140))
+    page.mouse.down()
+    page.mouse.move(*point(page, 120, 180), steps=5)
+    page.mouse.up()
+
+
 def clear(page: Any) -> None:
     """Remove what the network found, so that what is drawn does not depend on it."""
     rows = page.locator("#instance-list .row-button")
@@ -135,16 +165,7 @@ def clear(page: Any) -> None:
 
 
 def regions_are_there(page: Any) -> None:
-    # Page.wait_for_function would take the promise for an answer.
-    script = """async () => {
-        const { app } = await import(new URL("static/state.js", document.baseURI).href);
-        return Boolean(app.session?.tree);
-    }"""
-    for _ in range(WAIT // 100):
-        if page.evaluate(script):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError("the regions did not come")
+    until(page, "Boolean(app.session?.tree)")
 
 
 def test_look_correct_save_and_find_again(opened: Callable[..., Any], folder: Path) -> None:
@@ -213,6 +234,92 @@ def test_a_photo_is_uploaded_and_scribbled_on(opened: Callable[..., Any], folder
     assert sum(areas(page)) == pytest.approx(np.pi * 70**2, rel=0.2)
 
 
+def test_a_held_key_saves_once(opened: Callable[..., Any]) -> None:
+    page, sent = opened(), []
+    paint(page)
+    page.on("request", lambda r: sent.append(r.url) if r.method == "PUT" else None)
+    page.keyboard.down("Control")
+    for _ in range(4):
+        page.keyboard.down("s")
+    page.keyboard.up("s")
+    page.keyboard.up("Control")
+    until(page, "!app.session.annotation.dirty")
+    page.wait_for_timeout(300)
+    assert len(sent) == 1
+
+
+def test_the_background_is_that_of_the_instances_shown(opened: Callable[..., Any]) -> None:
+    page, sent = opened(), []
+    clear(page)
+    paint(page)
+    page.on("request", lambda r: sent.append((r.method, r.url.rsplit("/", 1)[1])))
+    for act in ("view", "download"):
+        sent.clear()
+        with page.expect_response(lambda r: "/effect" in r.url):
+            if act == "view":
+                page.get_by_role("radio", name="Background").click()
+            else:
+                page.locator("#download-result").click()
+        kept = [what for what in sent if what[0] == "PUT" or what[1].startswith("effect")]
+        assert kept[0] == ("PUT", "annotation"), act
+        assert kept[1][1].startswith("effect"), act
+        # Undo in this view is an edit, too.
+        page.keyboard.press("Control+z")
+        until(page, "app.session.annotation.dirty")
+
+
+def test_masks_of_a_large_photo_come_back_as_they_were(
+    opened: Callable[..., Any], folder: Path, tmp_path: Path
+) -> None:
+    rows, columns = np.indices((400, 4200))
+    image = np.stack([rows % 256, columns % 256, rows + columns & 255], axis=-1).astype(np.uint8)
+    # In the 4096 columns that the browser gets, some are missing.
+    seen = np.floor((np.arange(4096) + 0.5) * 4200 / 4096)
+    missing = np.setdiff1d(np.arange(4200), seen)[0]
+    masks = [(columns % 3 == 0) & (rows < 200), (columns == missing) & (rows == 300)]
+    instances = tuple(Instance.of(mask, 12, id_) for id_, mask in enumerate(masks, 1))
+    label_map = np.where(masks[0] | masks[1], 12, 0).astype(np.uint8)
+    sample = Sample("wide", image, label_map, VOC, instances)
+    written = write_samples([sample], tmp_path / "set", "labelme", "all")
+    (folder / "saved").mkdir(exist_ok=True)
+    there = folder / "saved" / "wide.json"
+    shutil.copyfile(written / "wide.json", there)
+    expected = json.loads(there.read_text())["shapes"]
+    there.write_text(there.read_text().replace("{", "{ ", 1))
+    before = there.read_bytes()
+
+    page = opened()
+    page.locator("#files").set_input_files(str(written / "wide.png"))
+    until(page, "app.session?.annotation && app.session.whole[1] === 4200")
+    page.locator("#save").click()
+    page.wait_for_selector(".notice")
+    assert there.read_bytes() != before
+    assert json.loads(there.read_text())["shapes"] == expected
+    for path in (folder / "saved").glob("wide.*"):
+        path.unlink()
+
+
+def test_before_and_after_are_those_of_the_photo_chosen(
+    opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    for name, shade in (("three", 90), ("four", 160)):
+        write_image(tmp_path / f"{name}.png", np.full((120, 160, 3), shade, np.uint8))
+    page = opened()
+    done = {"state": "done", "epoch": 1, "epochs": 1, "losses": [], "scores": [], "message": ""}
+    page.route("**/train", lambda route: route.fulfill(json=done))
+    page.reload()
+    page.wait_for_selector("#photos .tile[aria-current]")
+    page.locator("#files").set_input_files([str(tmp_path / f"{n}.png") for n in ("three", "four")])
+    page.wait_for_selector(".tile[aria-current][aria-label^='three.png']")
+    page.locator("#tab-train").click()
+    page.locator("#pane-train .row-button", has_text="four.png").click()
+    until(page, "app.compare?.left === 'before'")
+    shown = "app.photos.find((one) => one.id === app.session.id).name"
+    assert value(page, shown) == "four.png"
+    assert value(page, "Boolean(app.session.before)")
+    assert page.locator("#divider").is_visible()
+
+
 def test_training_starts_stops_and_can_go_on(opened: Callable[..., Any]) -> None:
     page = opened()
     regions_are_there(page)
@@ -231,6 +338,8 @@ def test_training_starts_stops_and_can_go_on(opened: Callable[..., Any]) -> None
     page.wait_for_function(
         "() => document.querySelector('#train-start')?.textContent.includes('Resume')"
     )
+    # The minutes of a run are those it was started with.
+    assert page.locator("#minutes").count() == 0
     shot(page, "train_stopped")
     page.locator("#train-start").click()
     page.wait_for_selector("#pane-train button:has-text('Stop')")
@@ -244,16 +353,56 @@ def test_a_clip_comes_back_with_its_background_blurred(
     pytest.importorskip("av", reason="needs the extra video")
     from tests.test_video import write_clip
 
-    write_clip(tmp_path / "clip.mp4", 6)
+    write_clip(tmp_path / "holiday.mov", 6)
     page = opened()
-    page.locator("#files").set_input_files(str(tmp_path / "clip.mp4"))
+    page.locator("#files").set_input_files(str(tmp_path / "holiday.mov"))
     page.wait_for_selector("#screen video")
     with page.expect_download() as started:
         page.locator("#screen a[download]").click()
+    assert started.value.suggested_filename == "holiday.mp4"
     assert Path(started.value.path()).stat().st_size > 0
     shot(page, "clip")
     page.keyboard.press("Escape")
     assert page.locator("#screen").is_hidden()
+
+
+def test_a_clip_that_cannot_be_made_is_not_sent(opened: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"no clip")
+    page, sent = opened(), []
+    page.on("request", lambda r: sent.append(r.url) if r.method == "POST" else None)
+    value(page, "app.limits = { bytes: 3 }")
+    page.locator("#files").set_input_files(str(tmp_path / "clip.mp4"))
+    page.wait_for_selector(".notice:has-text('larger than')")
+    value(page, "app.limits = {}")
+    page.get_by_role("radio", name="Background").click()
+    page.get_by_role("radio", name="Image").click()
+    page.locator("#files").set_input_files(str(tmp_path / "clip.mp4"))
+    page.wait_for_selector(".notice:has-text('clips take blur or a colour')")
+    assert sent == []
+
+
+def test_the_camera_is_off_when_it_is_not_shown(opened: Callable[..., Any]) -> None:
+    page = opened(permissions=["camera"])
+    page.evaluate("""() => {
+        const { mediaDevices } = navigator;
+        const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+        mediaDevices.getUserMedia = async (what) => (window.stream = await ask(what));
+    }""")
+    is_off = "() => window.stream.getTracks().every((track) => track.readyState === 'ended')"
+    for ends in ("another photo", "a key", "a frame that fails"):
+        page.locator("#more").click()
+        page.locator("#menu-camera").click()
+        page.wait_for_selector("#screen canvas")
+        assert not page.evaluate(is_off)
+        if ends == "another photo":
+            page.locator("#photos .tile").first.click()
+        elif ends == "a key":
+            page.keyboard.press("PageDown")
+        else:
+            page.route("**/camera?*", lambda route: route.fulfill(body="no image"))
+            page.wait_for_selector(".notice.error")
+        page.wait_for_selector("#screen", state="hidden")
+        assert page.evaluate(is_off), ends
 
 
 def test_the_camera_is_shown_live(opened: Callable[..., Any]) -> None:

@@ -78,7 +78,7 @@ class Clips:
         """
         need_av()
         if background.transparent:
-            raise ArgumentError("clips here need a colour, an image or blur behind the subject")
+            raise ArgumentError("clips here need a colour or blur behind the subject")
         number = str(next(self._numbers))
         stem = f"clip_{number}"
         source = self._folder / f"{stem}_{safe_name(name)}"

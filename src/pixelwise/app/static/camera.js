@@ -2,7 +2,7 @@
 // blurred or replaced. One frame is under way at a time, so a slow machine shows fewer.
 
 import * as api from "./api.js";
-import { openScreen } from "./clips.js";
+import { closeScreen, MOVING, openScreen } from "./clips.js";
 import { el, segments, slider } from "./dom.js";
 import { notice } from "./hints.js";
 import { app } from "./state.js";
@@ -12,33 +12,36 @@ const WIDTH = 640;
 const QUALITY = 0.85;
 
 export async function openCamera() {
-  let stream;
+  const video = el("video", { muted: true, autoplay: true, playsinline: true });
+  let stream = null;
+  const stop = () => {
+    for (const track of stream?.getTracks() ?? []) track.stop();
+  };
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { width: WIDTH }, audio: false });
+    video.srcObject = stream;
+    await video.play();
   } catch (error) {
+    stop();
     notice(t("camera_denied", { why: error.message || error.name }), "error");
     return;
   }
-  const video = el("video", { muted: true, autoplay: true, playsinline: true });
-  video.srcObject = stream;
-  await video.play();
   const picture = el("canvas", { class: "screen-picture", role: "img", "aria-label": t("camera_title") });
   const rate = el("output", { class: "dim" });
   const running = { on: true };
   openScreen(t("camera_title"), [picture, el("div", { class: "row screen-options" }, controls(), rate)], () => {
     running.on = false;
-    for (const track of stream.getTracks()) track.stop();
+    stop();
   });
   show(video, picture, rate, running);
 }
 
 function controls() {
-  const kinds = ["blur", "colour"];
   const { background } = app;
-  if (!kinds.includes(background.kind)) background.kind = "blur";
+  if (!MOVING.includes(background.kind)) background.kind = "blur";
   const group = el("div", { class: "row" });
   const fill = () => group.replaceChildren(
-    segments(t("background"), kinds.map((value) => ({ value, text: t(`background_${value}`) })), background.kind,
+    segments(t("background"), MOVING.map((value) => ({ value, text: t(`background_${value}`) })), background.kind,
       (value) => {
         background.kind = value;
         fill();
@@ -61,6 +64,8 @@ async function show(video, picture, rate, running) {
       picture.getContext("2d").drawImage(answer, 0, 0, picture.width, picture.height);
       answer.close();
     } catch (error) {
+      if (!running.on) return;
+      closeScreen();
       notice(error.message, "error");
       return;
     }

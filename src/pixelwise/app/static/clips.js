@@ -8,10 +8,17 @@ import { t } from "./strings.js";
 
 const POLL_MS = 700;
 
+/** Backgrounds of what moves. */
+export const MOVING = ["blur", "colour"];
+
 /** {id, name, done: 0..1, state} */
 const clips = [];
 
 export async function addClip(file) {
+  if (!MOVING.includes(app.background.kind)) {
+    notice(t("clip_background", { name: file.name }), "error");
+    return;
+  }
   const clip = { id: null, name: file.name, done: 0, state: "running" };
   clips.push(clip);
   changed("clips");
@@ -48,13 +55,24 @@ export function clipTiles() {
   });
 }
 
+/** What ends with the screen that is open, or null. */
+let onclose = null;
+
+/** Take away what lies over the stage, if something does. */
+export function closeScreen() {
+  onclose?.();
+  onclose = null;
+  byId("screen").hidden = true;
+  byId("screen").replaceChildren();
+}
+
 /** Lay something over the stage until it is closed. */
-export function openScreen(title, content, onclose = () => {}) {
+export function openScreen(title, content, ended = null) {
+  closeScreen();
+  onclose = ended;
   const screen = byId("screen");
   const close = () => {
-    onclose();
-    screen.hidden = true;
-    screen.replaceChildren();
+    closeScreen();
     byId("canvas").focus();
   };
   screen.replaceChildren(
@@ -69,8 +87,9 @@ export function openScreen(title, content, onclose = () => {}) {
 
 function show(clip) {
   const address = api.clipResult(clip.id);
+  const name = `${clip.name.replace(/\.[^.]*$/, "")}.mp4`;
   openScreen(t("clip_title"), [
     el("video", { src: address, controls: true, loop: true, muted: true, autoplay: true, class: "screen-picture" }),
-    el("p", { class: "row" }, el("a", { class: "button", href: address, download: clip.name }, t("download_clip"))),
+    el("p", { class: "row" }, el("a", { class: "button", href: address, download: name }, t("download_clip"))),
   ]);
 }

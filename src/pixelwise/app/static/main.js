@@ -4,13 +4,14 @@ import * as api from "./api.js";
 import { redo, undo } from "./actions.js";
 import { startBackground } from "./background.js";
 import { openCamera } from "./camera.js";
+import { closeScreen } from "./clips.js";
 import { startCompare } from "./compare.js";
 import { byId, fillSegments, translatePage } from "./dom.js";
 import { notice, startHints } from "./hints.js";
 import { openHelp, startKeys } from "./keys.js";
 import { openPanel, showTab, startPanel } from "./panel.js";
 import { startPointer } from "./pointer.js";
-import { openPhoto, refreshPhotos, save, unsavedIds } from "./session.js";
+import { openPhoto, refreshPhotos, save, savedFirst, unsavedIds } from "./session.js";
 import { fitPhoto, startStage, viewport, zoomBy } from "./stage.js";
 import { app, changed, on } from "./state.js";
 import { removeShown, startStrip } from "./strip.js";
@@ -38,7 +39,7 @@ function showBusy(text) {
 }
 
 async function open(id) {
-  byId("screen").hidden = true;
+  closeScreen();
   try {
     await openPhoto(id, (what, n) => showBusy(what && t(what, { n })));
   } catch (error) {
@@ -83,7 +84,7 @@ async function download(format) {
   if (!session?.annotation) return;
   byId("menu").hidePopover();
   // A file must show what is on the stage, so it is kept first.
-  if (session.annotation.dirty) await saveShown();
+  if (!await savedFirst(session)) return;
   const link = document.createElement("a");
   link.href = api.downloadOf(session.id, format);
   link.download = "";

@@ -61,12 +61,12 @@ export async function addFiles(files) {
   const limit = app.limits.bytes ?? 64 << 20;
   let first = null;
   for (const file of files) {
-    if (file.type.startsWith("video/") || VIDEO.test(file.name)) {
-      addClip(file);
-      continue;
-    }
     if (file.size > limit) {
       notice(t("too_large", { name: file.name, limit: Math.round(limit / (1 << 20)) }), "error");
+      continue;
+    }
+    if (file.type.startsWith("video/") || VIDEO.test(file.name)) {
+      addClip(file);
       continue;
     }
     changed("busy", t("uploading", { name: file.name }));
