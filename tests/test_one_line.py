@@ -194,7 +194,8 @@ def test_a_folder_keeps_its_tree_and_leaves_out_its_results(photo: Path, tmp_pat
         (folder / day).mkdir(parents=True)
         (folder / day / "cat.png").write_bytes(photo.read_bytes())
     expected = [out / "day1" / "cat.png", out / "day2" / "cat.png"]
-    for source in (str(folder), folder, [folder]):
+    sources: tuple[Any, ...] = (str(folder), folder, [folder])
+    for source in sources:
         assert pixelwise.blur(source, out) == expected
     assert sorted(out.rglob("*.*")) == expected
     assert pixelwise.blur(str(folder / "day1" / "*.png"), out) == [out / "cat.png"]

@@ -253,7 +253,7 @@ class Job:
         # Results that lie beside their images are not predicted in turn.
         folders = (path if path.is_dir() else path.parent for path in files)
         beside = bool(self.save) if out is None else out.resolve() in {f.resolve() for f in folders}
-        keep = without_results if beside else list
+        keep = without_results if beside else None
         found = find_in(list(files), recursive=self.recursive, skip=out, keep=keep)
         if out is None and not self.save:
             self._print(found, files)

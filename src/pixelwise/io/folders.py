@@ -68,7 +68,7 @@ def find_in(
     *,
     recursive: bool = True,
     skip: Path | None = None,
-    keep: Callable[[Iterable[Path]], Iterable[Path]] = list,
+    keep: Callable[[Iterable[Path]], Iterable[Path]] | None = None,
 ) -> Found:
     """Find the images among files, folders and globs such as ``*.jpg``.
 
@@ -81,7 +81,7 @@ def find_in(
         Search folders with all that lies below them.
     skip : Path, optional
         A folder that is left out, for results that lie among the images.
-    keep : callable
+    keep : callable, optional
         From all images to those that are kept, before they are named.
 
     Returns
@@ -131,8 +131,9 @@ def find_in(
             below |= {p: Path(p.name) for p in matches if p not in below}
         else:
             raise ImageFileError(f"{path}: no such file or folder")
-    kept = {path: below[path] for path in keep(below)}
-    return Found(distinct_names(kept), dict(passed), tuple(unread))
+    if keep is not None:
+        below = {path: below[path] for path in keep(below)}
+    return Found(distinct_names(below), dict(passed), tuple(unread))
 
 
 def distinct_names(below: dict[Path, Path]) -> dict[Path, str]:
