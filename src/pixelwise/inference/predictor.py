@@ -131,7 +131,7 @@ class Predictor:
         Parameters
         ----------
         score : float
-            0..1; the card's ``score_threshold`` is what suited the weights' validation images.
+            0..1; the card's ``score_threshold`` was chosen on training images.
 
         Raises
         ------
