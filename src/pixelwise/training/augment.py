@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import VOID
-from pixelwise.samples import BoolArray, Float64Array, UInt8Array, UInt16Array
+from pixelwise.samples import Float64Array, UInt8Array, UInt16Array
 from pixelwise.training.settings import Settings
 
 UNKNOWN = 65535
@@ -101,10 +101,10 @@ def augment(
 
 
 def paste(crop: Labelled, other: Labelled) -> Labelled:
-    """Paste what another crop shows, all but its background, over a crop.
+    """Paste another crop, all but its background, over a crop.
 
     "Simple copy-paste" (Ghiasi et al., 2021): a subject is learnt apart from where it was seen, and
-    apart from others of its kind that it touches. What stands out is pasted too, whatever it is.
+    apart from others of its kind that it touches.
 
     Parameters
     ----------
@@ -116,13 +116,8 @@ def paste(crop: Labelled, other: Labelled) -> Labelled:
     Labelled
     """
     there = (other.label_map != 0) & (other.label_map != VOID)
-    covered, front = there, other.foreground_map
-    if front is not None:
-        # Its map is finer, and knows an outline that the label map has no class for.
-        covered = (front == 1) | (_resized(there, front.shape) & (front == VOID))
-        there = _resized(covered, there.shape)
     # Enlarged and softened by about a pixel, as a lens does: the network would learn a hard rim.
-    alpha = cv2.resize(covered.astype(np.float32), crop.image.shape[1::-1])
+    alpha = cv2.resize(there.astype(np.float32), crop.image.shape[1::-1])
     alpha = cv2.GaussianBlur(alpha, (0, 0), 1)
     mixed = cv2.blendLinear(other.image, crop.image, alpha, 1 - alpha)
     labels = np.where(there, other.label_map, crop.label_map)
@@ -133,16 +128,17 @@ def paste(crop: Labelled, other: Labelled) -> Labelled:
         renumbered = np.where(above % UNKNOWN, above + highest, above)
         instances = np.where(there, renumbered, below).astype(np.uint16)
     foreground = crop.foreground_map
-    if foreground is not None and front is not None:
-        # What stands out where it was pasted from does so here; of the rest it is not known.
-        foreground = np.where(covered, np.where(front == 1, 1, VOID), foreground).astype(np.uint8)
+    if foreground is not None and other.foreground_map is not None:
+        # What stands out where it was pasted from does so here; of the rest it is not known, nor
+        # along the rim, which has the detail of the label map only.
+        front_there = cv2.resize(
+            there.view(np.uint8), foreground.shape[::-1], interpolation=cv2.INTER_NEAREST
+        )
+        rim = cv2.morphologyEx(front_there, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+        above_front = np.where(other.foreground_map == 1, 1, VOID).astype(np.uint8)
+        foreground = np.where(front_there > 0, above_front, foreground)
+        foreground[rim > 0] = VOID
     return Labelled(np.asarray(mixed, dtype=np.uint8), labels, instances, foreground)
-
-
-def _resized(mask: BoolArray, size: tuple[int, ...]) -> BoolArray:
-    """Resize a mask; of a pixel that is only in part inside, half decides."""
-    share = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(share >= 0.5, dtype=np.bool_)
 
 
 def _instance_map(crop: Labelled) -> UInt16Array:
