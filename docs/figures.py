@@ -78,8 +78,8 @@ SHORT = (
 )
 NOTE = (
     "Quality: held-out `val` photos, void excluded; every figure except ODS comes from one "
-    "confusion matrix ({machine}). Ratios: two-core machines, each named with its day on [the page of all "
-    "figures](docs/about/benchmarks.md)."
+    "confusion matrix ({machine}). Ratios: two-core machines, each named with its day on "
+    "[the page of all figures](docs/about/benchmarks.md)."
 )
 HEAD_ZH = ("测了什么", "结果")
 SHORT_ZH = (
