@@ -216,6 +216,10 @@ def test_progress_goes_to_the_terminal_and_messages_to_the_pipe(
         ("predict --camera 0 --tile 99", "--camera takes no --tile"),
         ("cutout in --out out --mask-only --background #f00000", "--mask-only takes no --backg"),
         ("blur in --out out --sigma 8 --strength 2", "--sigma takes no --strength"),
+        (
+            "blur in --out out --background transparent --sigma 8 --ground",
+            "--background transparent takes no --sigma or --ground",
+        ),
         ("blur --camera 0 --alpha a.png", "--camera takes no --alpha"),
         ("blur --camera 0 --save-alpha a.png --watch", "takes no --save-alpha or --watch"),
         ("blur --camera 0 --subject 2", "--camera takes no other input and no number of an"),

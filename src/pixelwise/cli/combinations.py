@@ -21,6 +21,8 @@ class Rule:
         Flags that it leaves unused.
     needed_by : tuple of str
         Flags that are unused without it.
+    unless : str
+        A value with which it leaves nothing unused.
 
     Examples
     --------
@@ -35,14 +37,19 @@ class Rule:
     option: str
     without: tuple[str, ...] = ()
     needed_by: tuple[str, ...] = ()
+    unless: str = ""
 
     def check(self, given: dict[str, Any]) -> None:
         """Raise an error if one of the flags that were given would be ignored."""
         flag, _, value = self.option.partition(" ")
         is_given = flag in given and (not value or value in given[flag])
+        if is_given and self.unless:
+            if given[flag] == self.unless:
+                return
+            value = str(given[flag])
         if unused := [f for f in (self.without if is_given else self.needed_by) if f in given]:
             raise ArgumentError(
-                f"{self.option} takes no {' or '.join(unused)}"
+                f"{f'{flag} {value}'.strip()} takes no {' or '.join(unused)}"
                 if is_given
                 else f"{', '.join(unused)}: only with {self.option}"
             )
@@ -65,6 +72,11 @@ RULES = {
     ),
     "blur": (
         Rule("--sigma", without=("--strength",)),
+        Rule(
+            "--background",
+            without=("--sigma", "--strength", "--shape", "--ground"),
+            unless="blur",
+        ),
         Rule(
             "--camera",
             without=(
