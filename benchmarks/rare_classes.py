@@ -43,7 +43,8 @@ def recipe(epochs: int, *, all_classes: bool) -> dict[str, Any]:
     settings |= SETTINGS | {"epochs": epochs, "validate_every": epochs}
     sources = {}
     for name, given in voc["sources"].items():
-        if given.get("foreground") == "only":
+        # Three photos of labelme's, which are not among the folders of the data.
+        if given.get("foreground") == "only" or name == "data_annotated":
             continue
         source = {key: value for key, value in given.items() if key not in LEARNT_OTHERWISE}
         if not all_classes:

@@ -209,7 +209,7 @@ def test_the_recipe_of_the_weights_voc() -> None:
     assert mains == {"people", "furniture"}
     assert recipe.sources["coco_extra"].options.format == "coco"
     assert recipe.sources["voc2012_aug"].instances == "single"
-    assert (recipe.sources["coco"].repeat, recipe.sources["pets"].repeat) == (1.75, 0.125)
+    assert (recipe.sources["coco"].repeat, recipe.sources["pets"].repeat) == (1.8, 0.18)
     salient = recipe.sources["salient"]
     assert salient.foreground == "only"
     assert len(set(salient.set_aside)) == 100
