@@ -4,10 +4,11 @@
 
 Objects of val photos, one per photo: of each data set the first photos by the SHA-1 of their names,
 in each the largest instance of the seven subjects that covers 2 to 60 % of it. Without a click the
-object is the mask that the network finds and that overlaps most; the prior is what stands out. Each
-click is in the middle of the largest area that is wrong (the farthest point from its border), on
-the object if it lacks there, off it if it is too much there, as papers on interactive segmentation
-do (Xu et al., "Deep interactive object selection", 2016). Regions alone start from the first click.
+object is the mask that the networks find and that overlaps most; the prior is what stands out, by
+the weights that the page takes for it. Each click is in the middle of the largest area that is
+wrong (the farthest point from its border), on the object if it lacks there, off it if it is too
+much there, as papers on interactive segmentation do (Xu et al., "Deep interactive object
+selection", 2016). Regions alone start from the first click.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pixelwise.backgrounds import find_subject
 from pixelwise.classes import VOC
 from pixelwise.datasets import ReadOptions
 from pixelwise.datasets.reader import Entry
+from pixelwise.defaults import FOREGROUND_WEIGHTS
 from pixelwise.instances import components
 from pixelwise.io.mask import resize_ids
 from pixelwise.regions import Hierarchy, hierarchy, select
@@ -86,13 +88,15 @@ def _objects(sample: Sample) -> list[Instance]:
     return components(sample.label_map, LIVING, 1)
 
 
-def case(name: str, sample: Sample, instance: Instance, predictor: Predictor) -> Case:
+def case(
+    name: str, sample: Sample, instance: Instance, predictor: Predictor, finder: Predictor
+) -> Case:
     image = shrunk_within(sample.image, SIDE)
     size = image.shape[0], image.shape[1]
     truth = resize_ids(instance.mask.astype(np.uint8), size) > 0
     known = resize_ids((sample.label_map == 255).astype(np.uint8), size) == 0
     prediction = predictor.predict(image)
-    found_there = cv2.resize(find_subject(predictor, image).probability, size[::-1])
+    found_there = cv2.resize(find_subject(finder, image).probability, size[::-1])
     chance = np.asarray(found_there, dtype=np.float32)
     found = [i.mask for i in prediction.instances or ()]
     found.append(chance > 0.5)
@@ -149,10 +153,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", nargs="?", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--weights", default="voc")
+    parser.add_argument("--foreground", default=FOREGROUND_WEIGHTS, help="weights of the prior")
     options = parser.parse_args()
     predictor = Predictor.load(options.weights)
-    cases = [case(*one, predictor) for one in chosen(options.data)]
-    print(f"{len(cases)} objects, {predictor.card.name}; {machine()}")
+    finder = Predictor.load(options.foreground, instances=False)
+    cases = [case(*one, predictor, finder) for one in chosen(options.data)]
+    names = f"{predictor.card.name}, what stands out by {finder.card.name}"
+    print(f"{len(cases)} objects, {names}; {machine()}")
     for title, with_network in (("regions alone", False), ("regions with the network", True)):
         runs = [simulate(one, with_network) for one in cases]
         ious = np.array([found for found, _ in runs])
