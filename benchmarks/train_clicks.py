@@ -91,7 +91,7 @@ def objects(data: Path, predictor: Predictor) -> Iterator[Case]:
                 i for i in _instances(sample) if LEAST <= i.area / sample.label_map.size <= MOST
             ]
             for instance in sorted(found, key=lambda i: -i.area)[:OBJECTS]:
-                yield case(f"{name} {entry}", sample, instance, predictor)
+                yield case(f"{name} {entry}", sample, instance, predictor, predictor)
         print(f"{name}: {min(count, len(names))} photos", flush=True)
 
 
