@@ -153,3 +153,6 @@ def test_what_is_no_model_is_named(tmp_path: Path) -> None:
     done = run("export", tmp_path / "gone", "--out", tmp_path / "model.onnx")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
+    done = run("export", "voc", "--out", tmp_path / "model.onnx")
+    assert done.returncode == 2
+    assert done.stderr.startswith("pixelwise: voc is bundled, as an ONNX file already")

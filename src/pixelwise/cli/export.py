@@ -19,8 +19,14 @@ def export(
     out: Annotated[Path, typer.Option(help="ONNX file to write.")],
 ) -> None:
     """Write a semantic model of the Hugging Face hub as a weights file."""
+    from pixelwise.errors import ArgumentError
     from pixelwise.progress import waiting
+    from pixelwise.weights.catalogue import ALIASES, bundled_weights
 
+    if model in (*bundled_weights(), *ALIASES) and not Path(model).is_dir():
+        raise ArgumentError(
+            f"{model} is bundled, as an ONNX file already; give hf:OWNER/MODEL or a folder"
+        )
     with waiting("loading PyTorch"):
         from pixelwise.training import export_hub
     with waiting(f"exporting {model}"):
