@@ -175,6 +175,10 @@ def test_translation_is_given_known_clear_or_refused(shapes: Path) -> None:
     assert translated(dataset, same) == (dataset, "")
     with pytest.raises(ArgumentError, match=r"has no red, green; .*--map"):
         translated(dataset, CARD)
+    # Without a background there is no class to which all else could belong.
+    parts = replace(CARD, classes=ClassMap(("disc", "square")))
+    with pytest.raises(ArgumentError, match=r"has background, triangle, which .* no background"):
+        translated(dataset, parts)
 
 
 def test_bundled_weights_say_what_they_are() -> None:

@@ -237,3 +237,15 @@ def test_every_figure_has_its_definition() -> None:
     assert scores.per_class()["cell"]["ap50"] == pytest.approx(1)
     assert json.loads(json.dumps(scores.as_dict()))["ap_large"] is None
     assert counter.last == 1
+
+
+def test_only_the_classes_that_are_asked_for_count() -> None:
+    one, two, half = box(3, 3, 9, 9), box(12, 12, 18, 18, 2), box(32, 32, 9, 18, 2)
+    counter = InstanceCounter(ClassMap(("background", "person", "dog")), (1,))
+    label_map = paint_label_map([one, two], SIZE)
+    counter.add((label_map, [one, two]), (label_map, [one, two, half]))
+    scores = counter.scores()
+    assert scores is not None
+    figures = scores.figures()
+    assert figures["ap"] == pytest.approx(1)
+    assert figures["pq"] == figures["cell_ap50"] == 1

@@ -62,6 +62,8 @@ def test_rows_say_what_predict_says(tmp_path: Path, weights: Path) -> None:
     assert [row["path"] for row in found] == sorted(
         path.relative_to(photos).as_posix() for path in photos.rglob("*.png")
     )
+    instances = rows(tmp_path / "tables", "instances")
+    assert any(one["score"] < 1 for one in instances)
     for row in found:
         drawn = draw_row(tmp_path / "tables", row["path"])
         name = row["path"].removesuffix(".png")
@@ -71,7 +73,9 @@ def test_rows_say_what_predict_says(tmp_path: Path, weights: Path) -> None:
             assert one["area"] == np.count_nonzero(label_map == one["id"])
         instance_map = read_instance_map(tmp_path / "files" / f"{name}_instances.png")
         assert (drawn.instance_map == instance_map).all()
-    for row in rows(tmp_path / "tables", "instances"):
+        scores = {one["id"]: one["score"] for one in instances if one["path"] == row["path"]}
+        assert {one.id: one.score for one in drawn.instances} == scores
+    for row in instances:
         assert row["class"] == "red"
         assert row["area"] <= (row["bottom"] - row["top"]) * (row["right"] - row["left"])
 

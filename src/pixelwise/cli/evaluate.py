@@ -108,10 +108,11 @@ def _opened(path: Path, split: str | None, only: Path | None, options: ReadOptio
 
 def _warn_of_training_images(predictor: Predictor, dataset: Dataset) -> None:
     from pixelwise.datasets.splits import HELD_OUT
+    from pixelwise.training.recipe import HELD_OUT_SPLITS
 
     name = dataset.root.resolve().name
     held_out = any(key.startswith(f"{name} {HELD_OUT}") for key in predictor.card.score)
-    if held_out and dataset.split != EVALUATION_SPLIT:
+    if held_out and dataset.split not in HELD_OUT_SPLITS:
         print(
             f"these weights learnt from images of {name}, so the figures are too high; "
             "'pixelwise weights FILE' has the score on images held out, --only RUN/held_out.txt "

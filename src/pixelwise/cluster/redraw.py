@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +82,7 @@ def draw_row(table: str | Path, image: str) -> Drawn:
         mask = decode_rle({"size": size, "counts": one["rle"]}, size)
         instance_map[mask] = one["id"]
         instance = Instance.of(mask, one["class_id"], one["id"])
-        instances.append(instance)
+        instances.append(replace(instance, score=one["score"]))
     colours = tuple((red, green, blue) for red, green, blue in facts["class colours"])
     classes = ClassMap(tuple(facts["class names"]), colours)
     return Drawn(label_map, instance_map, tuple(instances), classes)

@@ -18,6 +18,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.io.storage import Store, open_store
 from pixelwise.io.tiff import large_size
 from pixelwise.samples import UInt8Array
+from pixelwise.weights import read_card
 
 AHEAD = 2
 """Images that are decoded ahead of the network."""
@@ -114,10 +115,8 @@ class Worker:
                 weights = str(path)
             # One thread an image: further ones gain less than further images do, and scores would
             # differ in their last digits by the number of processors.
-            loaded = Predictor.load(weights, 1, device)
-            if options.classes:
-                kept = options.kept(loaded.classes)
-                loaded = Predictor.load(weights, 1, device, classes=kept)
+            kept = options.kept(read_card(weights).classes) if options.classes else None
+            loaded = Predictor.load(weights, 1, device, classes=kept)
         if options.least_score is not None:
             loaded = loaded.at_least(options.least_score)
         source, target = (open_store(place) for place in places)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from pixelwise.classes import VOID, ClassMap
+from pixelwise.classes import BACKGROUND, VOID, ClassMap
 from pixelwise.concurrency import prefetch
 from pixelwise.datasets.cache import cached_reader
 from pixelwise.datasets.reader import Entry, Reader, Truth, memory_of
@@ -146,7 +146,7 @@ class Dataset(Sequence[Sample]):
         table = self.table
         if instances is not None:
             # What became background, or is to be ignored, is not an instance.
-            dropped = (0, VOID) if self.classes.names[0] == "background" else (VOID,)
+            dropped = (0, VOID) if self.classes.names[0] in BACKGROUND else (VOID,)
             placed = [replace(i, class_id=int(table[i.class_id])) for i in instances]
             instances = tuple(i for i in placed if i.class_id not in dropped)
         return table[label_map], instances

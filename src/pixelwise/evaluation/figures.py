@@ -22,7 +22,10 @@ DEFINITIONS = {
         "pixels with a boundary count up to four times"
     ),
 }
-"""What each figure means; void pixels are left out of all of them."""
+"""What each figure means.
+
+Void pixels are left out of all of them but AP, AR and the cell figures, which compare whole masks.
+"""
 
 
 def _title(name: str) -> str:

@@ -63,11 +63,12 @@ def evaluation_page(
         [TITLES[name], _number(value), DEFINITIONS[name]]
         for name, value in evaluation.figures().items()
     ]
+    whole = " but AP, AR and cell AP, which compare whole masks" if evaluation.instances else ""
     absent = f" Absent from the truth: {', '.join(scores.absent)}." if scores.absent else ""
     sections = [
         Section(
             "Figures",
-            f"Void pixels, {evaluation.void_pixels:,}, are left out of all of them.{absent}",
+            f"Void pixels, {evaluation.void_pixels:,}, are left out of all of them{whole}.{absent}",
             [],
             Table(["figure", "value", "definition"], figures),
         ),

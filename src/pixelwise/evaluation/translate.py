@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pixelwise.classes import BACKGROUND
 from pixelwise.datasets import Dataset
 from pixelwise.errors import ArgumentError
 from pixelwise.weights.card import ModelCard
@@ -22,7 +23,8 @@ def translated(
     rules : mapping of str to str, optional
         As for `ClassMap.remap`. If not given: none are needed if the classes are the same; else
         those the weights were trained with on a folder of this name; else, if the data set has
-        every class of the weights, its other classes count as background.
+        every class of the weights and the first of them is the background, its other classes
+        count as background.
 
     Returns
     -------
@@ -58,6 +60,13 @@ def translated(
             raise ArgumentError(
                 f"the weights have the classes {', '.join(target.names)}, but the data set has no "
                 f"{', '.join(missing)}; say what its classes are, e.g. --map '*={target.names[-1]}'"
+            )
+        others = [name for name in dataset.classes.names if name not in target.names]
+        if others and target.names[0] not in BACKGROUND:
+            raise ArgumentError(
+                f"the data set has {', '.join(others)}, which the weights do not know, and they "
+                "have no background; say what each of its classes is, e.g. "
+                f"--map '{others[0]}={target.names[0]}'"
             )
         rules = {name: name for name in target.names} | {"*": target.names[0]}
     said = ", ".join(f"{here} -> {there}" for here, there in rules.items() if here != there)

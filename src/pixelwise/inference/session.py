@@ -145,7 +145,8 @@ class OnnxSession:
         WeightsError
             ONNX Runtime cannot read the file, or it lacks the instance branch or the foreground.
         """
-        self._giving(instances, False)
+        # Weights without instances are there for what stands out.
+        self._giving(instances, foreground and not instances)
         others = output_names(self.data, self.where)[1:]
         if foreground and FOREGROUND not in others:
             raise WeightsError(f"{self.where}: its card names a foreground, but no output does")
@@ -177,7 +178,7 @@ class OnnxSession:
             session = onnxruntime.InferenceSession(data, options, providers=providers)
         # ONNX Runtime's own exceptions share no public base class.
         except Exception as error:
-            reason = str(error).splitlines()[0]
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise WeightsError(f"{self.where}: not a readable ONNX file ({reason})") from None
         # Without its driver, ONNX Runtime leaves a device out and says nothing.
         if self.device != "auto" and DEVICES[self.device] not in session.get_providers():

@@ -46,7 +46,11 @@ DEFINITIONS = {
         for t in CELL_THRESHOLDS
     },
 }
-"""What each figure means. Crowds are neither found nor missed; void pixels belong to nothing."""
+"""What each figure means. Crowds are neither found nor missed.
+
+In PQ, SQ and RQ void pixels belong to nothing. AP, AR and the cell figures compare whole masks, as
+COCO does, which has no void: pixels that are found beyond an instance count against it there, too.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,11 +139,16 @@ class InstanceCounter:
 
     def add(self, truth: Labels, found: Labels) -> None:
         """Count one image: the (H, W) uint8 label map and the instances, true and found."""
-        true = [i for i in truth[1] if i.class_id in self.instance_classes]
-        self._matches.append(match_image(true, found[1]))
-        self._cells.append(cell_counts(found[1], true))
+        true, kept = (
+            [i for i in labels[1] if i.class_id in self.instance_classes]
+            for labels in (truth, found)
+        )
+        self._matches.append(match_image(true, kept))
+        self._cells.append(cell_counts(kept, true))
         self._panoptic.append(
-            panoptic_counts((truth[0], true), found, self.instance_classes, len(self.classes))
+            panoptic_counts(
+                (truth[0], true), (found[0], kept), self.instance_classes, len(self.classes)
+            )
         )
 
     @property
