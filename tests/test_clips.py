@@ -14,6 +14,7 @@ from PIL import Image
 from pixelwise import ClassMap, Instance, ModelCard, Prediction, Predictor, predict_video
 from pixelwise.drawing.instances import instance_layer, overlay_instances
 from pixelwise.errors import ArgumentError, VideoFileError
+from pixelwise.inference import clips
 from pixelwise.inference.clips import predict_camera
 from pixelwise.inference.tracking import Tracker
 from pixelwise.io.mask import read_instance_map
@@ -116,6 +117,29 @@ def test_masks_and_youtube_vis(tmp_path: Path) -> None:
         assert np.array_equal(instance_map == 1, mask)
         with Image.open(tmp_path / "out" / "a_masks" / f"{k:06}.png") as picture:
             assert np.array_equal(np.asarray(picture) == 1, mask)
+
+
+def test_frames_of_an_earlier_clip_do_not_stay(tmp_path: Path) -> None:
+    clip, out, kinds = tmp_path / "a.mp4", tmp_path / "out", ("png", "instances")
+
+    def written() -> list[str]:
+        return sorted(path.relative_to(out).as_posix() for path in out.rglob("*"))
+
+    for frames in (5, 2):
+        write_clip(clip, frames, sound=False)
+        predict_video(REDS, clip, out, kinds)
+    expected = [
+        f"{folder}{end}"
+        for folder in ("a_instances", "a_masks")
+        for end in ("", "/000000.png", "/000001.png")
+    ]
+    assert written() == expected
+    write_clip(clip, 3, sound=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clips, "write_instance_map", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            predict_video(REDS, clip, out, kinds)
+    assert written() == expected
 
 
 def test_a_turned_clip_is_seen_upright(tmp_path: Path) -> None:

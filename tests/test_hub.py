@@ -142,6 +142,15 @@ def test_a_hub_model_is_fine_tuned_by_the_same_loop(shapes: Path, tmp_path: Path
     assert "finished before" in again.stdout
 
 
+def test_an_error_without_words_is_called_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(_: str) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", cut)
+    with pytest.raises(WeightsError, match="hf:a/b: TimeoutError"):
+        load_hub_model("hf:a/b")
+
+
 def test_what_is_no_model_is_named(tmp_path: Path) -> None:
     for name in (str(tmp_path), f"hf:{tmp_path}"):
         with pytest.raises(WeightsError, match=tmp_path.name):

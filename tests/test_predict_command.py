@@ -60,6 +60,20 @@ def test_filters(photo: Path) -> None:
         assert done.stderr.count("\n") == 1
 
 
+def test_what_would_change_nothing_is_refused(photo: Path, tmp_path: Path) -> None:
+    command = ("predict", photo, "--weights", write_toy(tmp_path / "toy.onnx"))
+    for args, saying in (
+        (("--least-score", "0.9"), "least score: the weights 'toy' find no instances"),
+        (("--overwrite",), "--overwrite: only with --save, or a folder as --out"),
+        (("--overwrite", "--out", "-"), "--overwrite: only with --save, or a folder as --out"),
+        (("--tile", "3"), "cat.png: predicted in tiles, which are only written"),
+    ):
+        done = call(*command, *args)
+        assert done.returncode == 2
+        assert saying in done.stderr
+    assert call(*command, "--tile", "451").returncode == 0
+
+
 def test_save_without_out_writes_beside_the_photo(photo: Path, tmp_path: Path) -> None:
     own = tmp_path / "cat.png"
     own.write_bytes(photo.read_bytes())

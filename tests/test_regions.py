@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis.extra import numpy as npst
 from PIL import Image
 from skimage.measure import label
 
-from pixelwise import hierarchy, read_image, refine, superpixels
+from pixelwise import hierarchy, read_image, refine, superpixels, write_image, write_regions
 from pixelwise.datasets.bsds import read_bsds
 from pixelwise.errors import ArgumentError
 from pixelwise.metrics.regions import (
@@ -24,6 +25,7 @@ from pixelwise.metrics.regions import (
     overlaps,
     region_boundaries,
 )
+from pixelwise.regions import hierarchical
 from pixelwise.regions.boundary_model import (
     FEATURES,
     BoundaryModel,
@@ -34,7 +36,7 @@ from pixelwise.regions.boundary_model import (
 from pixelwise.regions.hierarchical import COARSE, coarsened
 from pixelwise.regions.partition import connected, fitted, label_parts
 from pixelwise.samples import Int32Array, UInt8Array
-from tests.conftest import real, run
+from tests.conftest import call, real, run
 
 HALVES = np.full((40, 60, 3), 128, np.uint8)
 HALVES[:, 30:] = (200, 30, 30)
@@ -84,6 +86,25 @@ def test_cuts_are_region_maps_and_nest(
     for level in (0.1, 0.5):
         borders = region_boundaries(found.cut(level=level))
         assert np.array_equal(found.boundaries >= level, borders)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(70, 120), st.integers(70, 140), st.integers(0, 99))
+def test_cuts_of_a_larger_image_than_that_of_the_tree_are_connected_and_nest(
+    height: int, width: int, seed: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        # Regions that touch in the shrunk image need not touch in the image itself.
+        patch.setattr(hierarchical, "WORK", 60)
+        found = hierarchy(noise(height, width, seed=seed))
+    cuts = [found.cut(n) for n in range(1, len(found), 9)]
+    for n, region_map in zip(range(1, len(found), 9), cuts, strict=True):
+        check_region_map(region_map, (height, width))
+        assert region_map.max() + 1 == n
+    for coarse, fine in pairwise(cuts):
+        assert (np.count_nonzero(overlaps(fine, coarse), axis=1) == 1).all()
+    borders = region_boundaries(found.cut(level=0.5))
+    assert np.array_equal(found.boundaries >= 0.5, borders)
 
 
 @settings(max_examples=60, deadline=None)
@@ -169,8 +190,14 @@ def test_refine_snaps_to_regions() -> None:
     region_map = np.array([[0, 0, 1], [0, 2, 1]], np.int32)
     label_map = np.array([[3, 3, 255], [5, 255, 4]], np.uint8)
     assert refine(label_map, region_map).tolist() == [[3, 3, 4], [3, 255, 4]]
-    with pytest.raises(ArgumentError, match="region map of"):
-        refine(label_map, region_map.T)
+    wrong: dict[str, Any] = {
+        r"region map of \(2, 3\), got \(3, 2\)": region_map.T,
+        "ids from 0, got -1": region_map - 1,
+        "whole ids, got float32": region_map.astype(np.float32),
+    }
+    for message, given_map in wrong.items():
+        with pytest.raises(ArgumentError, match=message):
+            refine(label_map, given_map)
 
 
 def test_the_features_of_a_boundary() -> None:
@@ -281,7 +308,8 @@ def test_the_command_cuts_at_a_level_and_into_superpixels(tmp_path: Path) -> Non
     [
         (("--superpixels", "9999"), "a.png: n: expected 1 to 2400 regions"),
         (("-n", "9999"), "a.png: n: expected 1 to 2400 regions"),
-        (("-n", "3", "--superpixels", "3"), "take no n and no level"),
+        (("-n", "3", "--superpixels", "3"), "--superpixels takes no -n"),
+        (("--superpixels", "3", "--boundaries", "colour"), "--superpixels takes no --boundaries"),
         (("-n", "3", "--level", "0.5"), "not both"),
         (("--boundaries", "x"), "unknown boundaries 'x'; there is: colour, learned"),
     ],
@@ -290,10 +318,34 @@ def test_the_command_says_what_is_wrong(
     tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     Image.fromarray(HALVES).save(tmp_path / "a.png")
-    done = run("regions", tmp_path / "a.png", "--out", tmp_path / "out", *arguments)
+    done = call("regions", tmp_path / "a.png", "--out", tmp_path / "out", *arguments)
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+def test_folders_are_walked_and_images_of_one_name_stay_apart(tmp_path: Path) -> None:
+    for name in ("a.png", "a.bmp", "day1/a.png", "day2/a.png"):
+        write_image(tmp_path / name, HALVES)
+    out = tmp_path / "parts"
+    command = ("regions", tmp_path, "--out", out, "-n", "2", "--boundaries", "colour")
+    for _ in range(2):  # results that lie among the images are not divided in turn
+        done = call(*command)
+        assert done.returncode == 0, done.stderr
+        assert "divided 4 of 4 images" in done.stdout
+    found = sorted(path.relative_to(out).as_posix() for path in out.rglob("*_regions.png"))
+    assert found == [
+        *("a.bmp_regions.png", "a.png_regions.png"),
+        *("day1/a_regions.png", "day2/a_regions.png"),
+    ]
+    assert "divided 2 of 2 images" in call(*command, "--flat").stdout
+    images = [tmp_path / "day1" / "a.png", tmp_path / "day2" / "a.png"]
+    write_regions(images, tmp_path / "own", n=2, boundaries="colour")
+    assert (tmp_path / "own" / "day2" / "a_regions.png").exists()
+    with pytest.raises(ArgumentError, match="several images would be called 'b'"):
+        write_regions(dict.fromkeys(images, "b"), tmp_path / "own")
+    with pytest.raises(ArgumentError, match="superpixels take no"):
+        write_regions(images, tmp_path / "own", boundaries="nonsense", n_superpixels=3)
 
 
 def test_a_damaged_photo_is_reported_and_the_rest_is_done(tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def test_points_are_kept_in_any_order(
         ({"on": [(48, 0)]}, "outside of the image"),
         ({"on": [], "box": (5, 5, 2, 9)}, "expected a box"),
         ({"on": [(1, 1)], "mask": np.zeros((3, 3), bool)}, "mask: expected shape"),
+        ({"on": [], "mask": np.ones(SIZE, np.uint8)}, "mask: expected bool, got uint8"),
         ({"on": [(1, 1)], "prior": np.full(SIZE, np.nan, np.float32)}, "values in 0..1"),
     ],
 )

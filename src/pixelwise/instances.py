@@ -226,14 +226,14 @@ def rings(mask: BoolArray) -> list[list[list[tuple[int, int]]]]:
     return found
 
 
-def polygons(mask: BoolArray, tolerance: float = 1.0) -> list[Int32Array]:
+def polygons(mask: BoolArray) -> list[Int32Array]:
     """Return the outer ring of each part of a mask with fewer corners, for people to correct.
+
+    They leave the mask's edge by at most a pixel (Douglas and Peucker's method).
 
     Parameters
     ----------
     mask : (H, W) bool
-    tolerance : float
-        By how many pixels the mask's edge may be left (Douglas and Peucker's method).
 
     Returns
     -------
@@ -249,7 +249,7 @@ def polygons(mask: BoolArray, tolerance: float = 1.0) -> list[Int32Array]:
     found = []
     for outer, *_ in rings(mask):
         corners = np.array(outer[:-1], dtype=np.int32)
-        fewer = cv2.approxPolyDP(corners, tolerance, closed=True).reshape(-1, 2)
+        fewer = cv2.approxPolyDP(corners, 1.0, closed=True).reshape(-1, 2)
         found.append(np.asarray(fewer if len(fewer) > 3 else corners, dtype=np.int32))
     return found
 

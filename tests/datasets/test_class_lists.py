@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise import ReadOptions, check, open_dataset
+from pixelwise import ReadOptions, check, open_dataset, voc_colormap
 from pixelwise.errors import ColourError, DataError, LabelError
-from pixelwise.io.mask import count_ids, encode_rgb
+from pixelwise.io.mask import count_ids
 from tests import made
 from tests.conftest import case, run
 
@@ -166,6 +166,6 @@ def test_instances_painted_in_the_colours_of_voc(tmp_path: Path) -> None:
     root = own(tmp_path, COLOURS[IDS])
     made.write(root / "labelmap.txt", LISTS["labelmap.txt"])
     for i in range(2):
-        made.mask(root / "SegmentationObject" / f"{i}.png", encode_rgb(IDS))
+        made.mask(root / "SegmentationObject" / f"{i}.png", voc_colormap()[IDS])
     sample = open_dataset(root, say=str)[0]
     assert [(i.id, i.class_id, i.area) for i in sample.instances or ()] == [(1, 2, 81), (2, 1, 144)]

@@ -18,6 +18,7 @@ from pixelwise import (
     list_splits,
     open_dataset,
     read_label_map,
+    voc_colormap,
 )
 from pixelwise.datasets import draw_shapes
 from pixelwise.datasets.shapes import SHAPES
@@ -28,7 +29,6 @@ from pixelwise.errors import (
     LabelError,
     NotADatasetError,
 )
-from pixelwise.io.mask import encode_rgb
 from tests.conftest import real
 
 
@@ -67,7 +67,7 @@ def test_the_same_seed_draws_the_same_files(tmp_path: Path, shapes: Path) -> Non
 
 def test_every_encoding_reads_the_same(own_shapes: Path) -> None:
     expected = [s.label_map for s in open_dataset(own_shapes)]
-    for encode, name in ((encode_rgb, "rgb"), (np.asarray, "grey")):
+    for encode, name in ((voc_colormap().__getitem__, "rgb"), (np.asarray, "grey")):
         for path in (own_shapes / "SegmentationClass").glob("*.png"):
             Image.fromarray(encode(read_label_map(path))).save(path)
         dataset = open_dataset(own_shapes)

@@ -67,6 +67,8 @@ def test_cvats_driver_takes_masks_and_polygons(monkeypatch: pytest.MonkeyPatch) 
     assert np.abs(corners.max(axis=0) - (right, bottom)).max() <= 1
 
     assert annotated(monkeypatch, function, conf_threshold=1.0) == []
+    classes_only = cvat.create("foreground", classes="cat")
+    assert annotated(monkeypatch, classes_only, conf_threshold=1.0)
 
 
 @pytest.mark.parametrize("first", [False, True])

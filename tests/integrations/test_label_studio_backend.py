@@ -73,8 +73,8 @@ class Pages(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        assert (self.path, asked) == ("/api/token/refresh", {"refresh": "a.b.c"})
-        self._answer(b'{"access": "short"}')
+        assert self.path == "/api/token/refresh"
+        self._answer({"a.b.c": b'{"access": "short"}', "a.b.": b"{}"}[asked["refresh"]])
 
     def _answer(self, body: bytes) -> None:
         self.send_response(200)
@@ -202,6 +202,11 @@ def test_both_kinds_of_keys(studio: Studio) -> None:
     assert Studio(studio.url, "a.b.c").image("/data/upload/1/a.png").shape == (*SIZE, 3)
     with pytest.raises(ImageFileError, match="LABEL_STUDIO_API_KEY"):
         Studio(studio.url).image("/data/upload/1/a.png")
+    # A token that Label Studio refuses, as a backend that is asked for a task says it.
+    backend = Backend(found, CLASSES, "voc 1", Studio(studio.url, "a.b."), SAID.append)
+    SAID.clear()
+    backend.predictions({"label_config": config(), "tasks": [{"id": 1, "data": {"photo": "/a"}}]})
+    assert "no access token in the answer" in SAID[0]
 
 
 @pytest.mark.parametrize(

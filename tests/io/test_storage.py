@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import tracemalloc
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,6 +49,18 @@ def test_a_store_in_memory_is_as_a_folder(tmp_path: Path) -> None:
             store.read("a.png")
         with pytest.raises(DataError, match=r"no such (file, )?folder"):
             list(open_store(f"{store.root}/nothing").images())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_linked_folders_are_listed_once(tmp_path: Path) -> None:
+    (tmp_path / "in" / "day1").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "in" / "day1" / "round").symlink_to(tmp_path / "in" / "day1")
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "in")
+    for name in ("in/day1/a.png", "elsewhere/b.png"):
+        (tmp_path / name).write_bytes(b"pixels")
+    assert list(open_store(tmp_path / "in").images()) == ["day1/a.png", "link/b.png"]
 
 
 FileSystem: Any = fsspec.AbstractFileSystem

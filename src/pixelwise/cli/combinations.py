@@ -85,6 +85,7 @@ RULES = {
             ),
         ),
     ),
+    "regions": (Rule("--superpixels", without=("-n", "--level", "--boundaries")),),
     "cutout": (Rule("--mask-only", without=("--background",)),),
     "show": (
         Rule(

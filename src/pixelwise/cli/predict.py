@@ -166,6 +166,8 @@ def predict(
         raise ArgumentError(f"{inputs[0]}: no such file. A camera is --camera 0")
     if camera is not None and inputs:
         raise ArgumentError("--camera takes no other input")
+    if overwrite and camera is None and (out == str(PIPE) or (out is None and not save)):
+        raise ArgumentError("--overwrite: only with --save, or a folder as --out")
     predictor = kept_predictor(weights, device, names or None, threads)
     if least_score is not None:
         predictor = predictor.at_least(least_score)
@@ -342,9 +344,18 @@ class Job:
 
     def _print(self, found: Found, files: dict[Path, str]) -> None:
         """Print what each image shows; nothing is written."""
+        from pixelwise.inference.large import goes_in_tiles, own_tile
+        from pixelwise.io.tiff import large_size
+
         failed: dict[Path, str] = {}
+        tile = own_tile(self.predictor, self.tile)
         for path in found.names:
             try:
+                if goes_in_tiles(large_size(path, self.predictor.bands), tile):
+                    raise ImageFileError(
+                        f"{path}: predicted in tiles, which are only written; give --out FOLDER, "
+                        "or a larger --tile"
+                    )
                 image = self.predictor.read(path)
             except ImageFileError as error:
                 failed[path] = str(error)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import Inputs, choice
+from pixelwise.cli.options import Inputs, Recursive, choice
 from pixelwise.cli.predict import say_ranges
 from pixelwise.defaults import BOUNDARIES, CUT
 from pixelwise.errors import ImageFileError
@@ -37,19 +37,22 @@ def regions(
         int | None,
         typer.Option(min=1, help="Instead: about this many small regions of even colour."),
     ] = None,
+    recursive: Recursive = True,
 ) -> None:
     """Divide images into coherent regions, without classes.
 
     Writes STEM_regions.png (16-bit region ids), STEM_parts.jpg (mean colours) and, except for
     superpixels, STEM_boundaries.png (strength of every boundary, 0 to 65535).
+
+    Folders are searched with all that lies below, and their tree is kept in --out; images of one
+    name but of two kinds keep their suffix in the results' names.
     """
     from pixelwise.io.folders import find_in
     from pixelwise.regions import write_regions
 
-    found = find_in(inputs, recursive=False)
-    images = list(found.names)
-    outcome = write_regions(images, out, n, level, boundaries, superpixels)
-    divided = f"divided {len(outcome.written)} of {len(images)} images into regions, in {out}"
+    found = find_in(inputs, recursive=recursive, skip=out)
+    outcome = write_regions(found.names, out, n, level, boundaries, superpixels)
+    divided = f"divided {len(outcome.written)} of {len(found.names)} images into regions, in {out}"
     print(divided + found.said())
     say_ranges(outcome.written)
     if outcome.failed:

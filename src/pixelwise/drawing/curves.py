@@ -17,15 +17,13 @@ COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167))
 TICKS = 4
 
 
-def draw_curves(series: Mapping[str, Sequence[float]], what: str = "epoch") -> Image.Image:
-    """Draw one panel per series, one below the other, over 1, 2, 3, ...
+def draw_curves(series: Mapping[str, Sequence[float]]) -> Image.Image:
+    """Draw one panel per series, one below the other, over the epochs 1, 2, 3, ...
 
     Parameters
     ----------
     series : mapping of str to sequence of float
         Name and values of each; NaN is left out.
-    what : str
-        The name of the common axis.
 
     Returns
     -------
@@ -55,7 +53,7 @@ def draw_curves(series: Mapping[str, Sequence[float]], what: str = "epoch") -> I
             draw.text((LEFT - 8, y), value, DIM, letters, anchor="rm")
         for i in sorted({0, (n - 1) // 2, n - 1}):
             x = LEFT + (right - LEFT) * i / (n - 1)
-            label = f"{what} {i + 1}" if i == 0 else str(i + 1)
+            label = f"epoch {i + 1}" if i == 0 else str(i + 1)
             draw.text(
                 (x, bottom + 6),
                 label,

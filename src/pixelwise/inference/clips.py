@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from pixelwise.inference.prediction import Prediction
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tracking import UNSURE, Tracker
 from pixelwise.io.camera import show_live
-from pixelwise.io.files import write_json
+from pixelwise.io.files import folder_written_whole, write_json
 from pixelwise.io.image import fit_within
 from pixelwise.io.mask import resize_ids, write_instance_map, write_label_map
 from pixelwise.io.rle import encode_rle
@@ -123,13 +123,14 @@ def predict_video(
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        if "overlay" in save:
-            clip = rewrite(source, overlaid, run.overlaid, quick=True)
-            run.written.insert(0, overlaid)
-        else:
-            with opened_clip(source) as (clip, frames):
-                for _ in run.predicted(frames, clip):
-                    pass
+        with run.whole:
+            if "overlay" in save:
+                clip = rewrite(source, overlaid, run.overlaid, quick=True)
+                run.written.insert(0, overlaid)
+            else:
+                with opened_clip(source) as (clip, frames):
+                    for _ in run.predicted(frames, clip):
+                        pass
     finally:
         cv2.setNumThreads(threads)
     if "json" in save:
@@ -186,6 +187,10 @@ class _Run:
     out: Path
     save: tuple[str, ...]
     written: list[Path] = field(default_factory=list)
+    folders: dict[str, Path] = field(default_factory=dict)
+    """Where frames are written, ``masks`` and ``instances``."""
+    whole: ExitStack = field(default_factory=ExitStack)
+    """When it is left, these folders take the places of those of an earlier run."""
     classes_of: dict[int, Counter[int]] = field(default_factory=dict)
     seen: dict[int, dict[int, tuple[dict[str, Any], list[int], int, float]]] = field(
         default_factory=dict
@@ -243,7 +248,9 @@ class _Run:
     ) -> Iterator[tuple[VideoFrame, Prediction]]:
         """Yield frames with their predictions; instances have the ids of their tracks."""
         sure = self.predictor.card.score_threshold
-        predictor = self.predictor.once().at_least(min(UNSURE, sure))
+        predictor = self.predictor.once()
+        if predictor.card.instance_classes:
+            predictor = predictor.at_least(min(UNSURE, sure))
         tracker = Tracker(sure)
 
         def predict(given: tuple[VideoFrame, UInt8Array]) -> tuple[VideoFrame, Prediction]:
@@ -283,11 +290,11 @@ class _Run:
             self.seen.setdefault(instance.id, {})[number] = facts
 
     def _in(self, what: str, number: int) -> Path:
-        folder = self.out / f"{self.source.stem}_{what}"
         if number == 0:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder = self.out / f"{self.source.stem}_{what}"
+            self.folders[what] = self.whole.enter_context(folder_written_whole(folder))
             self.written.append(folder)
-        return folder / f"{number:06}.png"
+        return self.folders[what] / f"{number:06}.png"
 
     def tracks(self) -> dict[int, str]:
         """Return the class of each id, that of most of its frames."""

@@ -136,7 +136,7 @@ class Predictor:
         Raises
         ------
         ArgumentError
-            A score out of range.
+            A score out of range, or weights that find no instances.
 
         Examples
         --------
@@ -145,6 +145,8 @@ class Predictor:
         """
         if not 0 <= score <= 1:
             raise ArgumentError(f"least score: expected 0..1, got {score:g}")
+        if not self.card.instance_classes:
+            raise ArgumentError(f"least score: the weights {self.card.name!r} find no instances")
         return replace(self, card=replace(self.card, score_threshold=score))
 
     @property

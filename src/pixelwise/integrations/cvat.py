@@ -96,7 +96,8 @@ class Function:
             Weights without instances give each connected area of a class.
         """
         predictor = self._predictor
-        if context.conf_threshold is not None:
+        # CVAT may send one to a function without instances, too.
+        if context.conf_threshold is not None and predictor.card.instance_classes:
             predictor = predictor.at_least(context.conf_threshold)
         shapes = []
         for part in predictor.predict(flatten(image, context.frame_name)).parts():

@@ -343,7 +343,10 @@ class Studio:
             {"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=SILENCE) as answer:
-            return f"Bearer {json.load(answer)['access']}"
+            answered = json.load(answer)
+        if not isinstance(answered, dict) or not answered.get("access"):
+            raise ValueError("api/token/refresh: no access token in the answer")
+        return f"Bearer {answered['access']}"
 
 
 @dataclass(frozen=True)

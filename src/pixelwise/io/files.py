@@ -93,6 +93,33 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+@contextmanager
+def folder_written_whole(path: Path) -> Iterator[Path]:
+    """Yield a new folder beside ``path``; it takes that one's place when the block succeeds.
+
+    The parent folder is made. After an error, or Ctrl-C, the new folder is removed and what was at
+    ``path`` before is still there.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("before.txt", "after.txt"):
+    ...         with folder_written_whole(Path(folder, "masks")) as beside:
+    ...             n = Path(beside, name).write_text("text")
+    ...     [path.name for path in Path(folder, "masks").iterdir()]
+    ['after.txt']
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as made:
+        beside = Path(made, path.name)
+        beside.mkdir()
+        yield beside
+        if path.exists():
+            path.rename(Path(made, "before"))
+        beside.rename(path)
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a UTF-8 text file whole or not at all.
 

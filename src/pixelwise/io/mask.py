@@ -278,17 +278,6 @@ def _palette_picture(label_map: UInt8Array, classes: ClassMap) -> Image.Image:
     return picture
 
 
-def encode_rgb(label_map: UInt8Array) -> UInt8Array:
-    """Paint ids in the VOC colour map: (H, W) uint8 to (H, W, 3) uint8 RGB.
-
-    Examples
-    --------
-    >>> encode_rgb(np.array([[0, 15, 255]], dtype=np.uint8)).tolist()
-    [[[0, 0, 0], [192, 128, 128], [224, 224, 192]]]
-    """
-    return voc_colormap()[label_map]
-
-
 def decode_rgb(
     colours: UInt8Array, where: str = "mask", palette: UInt8Array | None = None
 ) -> UInt8Array:

@@ -136,7 +136,7 @@ class LocalStore:
         """See `Store`."""
         if not self._folder.is_dir():
             raise ImageFileError(f"{self.root}: no such folder")
-        yield from _images_below(self._folder, "")
+        yield from _images_below(self._folder, "", set())
 
     def names(self, prefix: str) -> list[str]:
         """See `Store`."""
@@ -169,7 +169,11 @@ class LocalStore:
         (self._folder / name).unlink(missing_ok=True)
 
 
-def _images_below(folder: Path, below: str) -> Iterator[str]:
+def _images_below(folder: Path, below: str, visited: set[str]) -> Iterator[str]:
+    real = os.path.realpath(folder)
+    if real in visited:  # a link to a folder above
+        return
+    visited.add(real)
     folders = []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -180,7 +184,7 @@ def _images_below(folder: Path, below: str) -> Iterator[str]:
             elif _is_image(entry.name):
                 yield f"{below}{entry.name}"
     for name in sorted(folders):
-        yield from _images_below(folder / name, f"{below}{name}/")
+        yield from _images_below(folder / name, f"{below}{name}/", visited)
 
 
 class RemoteStore:

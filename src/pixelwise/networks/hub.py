@@ -169,7 +169,8 @@ def load_hub_model(name: str, n_classes: int | None = None) -> tuple[HubSegmente
         preprocessing = HubPreprocessing.of(values)
     # The hub's errors, a missing file's and a wrong architecture's share no base class.
     except Exception as error:
-        raise WeightsError(f"{name}: {str(error).strip().splitlines()[0]}") from None
+        said = str(error).strip() or type(error).__name__
+        raise WeightsError(f"{name}: {said.splitlines()[0]}") from None
     names = [str(config.id2label[i]) for i in range(len(config.id2label))]
     unique = tuple(n if names.index(n) == i else f"{n} {i}" for i, n in enumerate(names))
     design = f"{type(model).__name__} of {name}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image
 from pixelwise.defaults import BOUNDARIES
 from pixelwise.drawing import outline_regions
 from pixelwise.errors import ArgumentError, ImageFileError
+from pixelwise.io.folders import distinct_names
 from pixelwise.io.image import read_image, save_pillow
 from pixelwise.io.mask import write_instance_map
 from pixelwise.progress import track
@@ -45,7 +47,7 @@ class RegionsOutcome:
 
 
 def write_regions(
-    images: Sequence[Path],
+    images: Sequence[Path] | Mapping[Path, str],
     out: Path,
     n: int | None = None,
     level: float | None = None,
@@ -59,7 +61,9 @@ def write_regions(
 
     Parameters
     ----------
-    images : sequence of Path
+    images : sequence of Path, or mapping of Path to str
+        Or what to call each one's results. By default its stem, with the suffix or the folder
+        where several are alike.
     out : Path
         Folder; it is made.
     n, level : int, float, optional
@@ -76,7 +80,7 @@ def write_regions(
     Raises
     ------
     ArgumentError
-        Arguments that exclude each other or do not fit an image, images of the same name, or more
+        Arguments that exclude each other or do not fit an image, two results of one name, or more
         regions than a 16-bit file holds.
 
     Examples
@@ -90,15 +94,19 @@ def write_regions(
     ...     sorted(path.name for path in Path(folder, "out").iterdir())
     ['a_boundaries.png', 'a_parts.jpg', 'a_regions.png']
     """
-    if n_superpixels is not None and (n is not None or level is not None):
-        raise ArgumentError("superpixels take no n and no level")
-    stems = [path.stem for path in images]
-    if len(set(stems)) < len(stems):
-        raise ArgumentError("images of the same name would overwrite each other's results")
+    if n_superpixels is not None and (n, level, boundaries) != (None, None, BOUNDARIES):
+        raise ArgumentError("superpixels take no n, no level and no boundaries")
+    if not isinstance(images, Mapping):
+        images = distinct_names({path: Path(path.name) for path in images})
+    for name, count in Counter(images.values()).items():
+        if count > 1:
+            raise ArgumentError(
+                f"the results of several images would be called {name!r} and overwrite each other"
+            )
     out.mkdir(parents=True, exist_ok=True)
     written, failed = {}, {}
-    for path in track(images, "regions", len(images)):
-        beginning = str(out / path.stem)
+    for path, name in track(images.items(), "regions", len(images)):
+        beginning = str(out / name)
         try:
             image = read_image(path)
             if n_superpixels is not None:

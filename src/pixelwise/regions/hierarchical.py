@@ -17,7 +17,7 @@ from pixelwise.drawing import instance_colours, outline_regions
 from pixelwise.drawing.display import png_of
 from pixelwise.errors import ArgumentError
 from pixelwise.io.image import fit_within, to_rgb
-from pixelwise.regions.boundaries import Boundaries, boundaries_between, pair_keys
+from pixelwise.regions.boundaries import Boundaries, boundaries_between, neighbours, pair_keys
 from pixelwise.regions.colour import COLOUR_SCALE, colour_boundaries, weighed_by_colour
 from pixelwise.regions.learned import learned_boundaries, weighed_by_model
 from pixelwise.regions.partition import basins, fitted
@@ -122,8 +122,6 @@ class Hierarchy:
         boundaries = np.zeros(self.leaves.shape, dtype=np.float32)
         if count == 1:
             return boundaries
-        tree = higra.Tree(self.parents)
-        tree.lowest_common_ancestor_preprocess()
         here, right, below, across = np.s_[:-1, :-1], np.s_[:-1, 1:], np.s_[1:, :-1], np.s_[1:, 1:]
         padded = np.pad(self.leaves, ((0, 1), (0, 1)), mode="edge")
         # The four sides that meet at the pixel's lower right corner.
@@ -134,7 +132,7 @@ class Hierarchy:
                 [key[padded[o] != padded[a]] for key, (o, a) in zip(keys, sides, strict=True)]
             )
         )
-        meet = tree.lowest_common_ancestor(pairs // count, pairs % count)
+        meet = _meeting(self.parents, pairs // count, pairs % count)
         for key, (one, other) in zip(keys, sides, strict=True):
             differ = padded[one] != padded[other]
             found = self.strengths[meet[np.searchsorted(pairs, key[differ])]]
@@ -186,7 +184,10 @@ def hierarchy(image: npt.NDArray[np.generic], boundaries: str = "colour") -> Hie
         region_map = np.arange(region_map.size, dtype=np.int32).reshape(region_map.shape)
     parents, heights = _tree(region_map, strength, small, kind.weigh)
     strengths = kind.strength_of(heights).astype(np.float32)
-    return Hierarchy(fitted(region_map, whole), parents, strengths)
+    if small is whole:
+        return Hierarchy(region_map, parents, strengths)
+    leaves = fitted(region_map, whole)
+    return Hierarchy(leaves, *_reconnected(leaves, parents, strengths))
 
 
 def shrunk_within(image: UInt8Array, longest: float) -> UInt8Array:
@@ -294,10 +295,33 @@ def _tree(
     whole = np.concatenate([lower.parents[:known], node_of[upper[few:]]])
     whole[lower.node_of] = node_of[upper[:few]]
     # The merges of the lower tree stay below those of the upper one, in their own order.
-    lowest = upper_heights[few] if few > 1 else 1.0
     highest = max(float(lower.heights[known - 1]), 1e-12)
-    below = lower.heights[:known] * (lowest / highest)
+    below = lower.heights[:known] * (upper_heights[few] / highest)
     return whole, np.concatenate([below, upper_heights[few:]])
+
+
+def _reconnected(
+    leaves: Int32Array, parents: Int64Array, strengths: Float32Array
+) -> tuple[Int64Array, Float32Array]:
+    """Return the tree of the connected parts of a tree's nodes, and its strengths.
+
+    Fitted to a larger image, two leaves may touch no more. Single linkage of those that do, by
+    where they meet in the tree, merges each of its nodes as far as it is connected; a tree whose
+    nodes all are is returned as it was, and boundaries keep their strength.
+    """
+    first, second = neighbours(leaves)
+    if not len(first):
+        return parents, strengths
+    met = _meeting(parents, first, second)
+    tree, met_at = higra.bpt_canonical((first, second, (len(parents) + 1) // 2), met)
+    return np.asarray(tree.parents(), np.int64), strengths[met_at]
+
+
+def _meeting(parents: Int64Array, first: Int64Array, second: Int64Array) -> Int64Array:
+    """Return the lowest node of a tree that holds both of each pair of its nodes, (B,)."""
+    tree = higra.Tree(parents)
+    tree.lowest_common_ancestor_preprocess()
+    return np.asarray(tree.lowest_common_ancestor(first, second), np.int64)
 
 
 def _tops(parents: Int64Array, known: int) -> Int64Array:

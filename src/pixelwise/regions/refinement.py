@@ -35,10 +35,12 @@ def refine(label_map: UInt8Array, region_map: Int32Array) -> UInt8Array:
     array([[1, 1, 1, 0]], dtype=uint8)
     """
     check_label_map(label_map)
-    if region_map.shape != label_map.shape or region_map.min() < 0:
-        raise ArgumentError(
-            f"expected a region map of {label_map.shape} with ids from 0, got {region_map.shape}"
-        )
+    if region_map.shape != label_map.shape:
+        raise ArgumentError(f"expected a region map of {label_map.shape}, got {region_map.shape}")
+    if not np.issubdtype(region_map.dtype, np.integer):
+        raise ArgumentError(f"expected a region map of whole ids, got {region_map.dtype}")
+    if region_map.min() < 0:
+        raise ArgumentError(f"expected a region map with ids from 0, got {region_map.min()}")
     labelled = label_map != VOID
     regions = int(region_map.max()) + 1
     pairs = region_map[labelled].astype(np.int64) * 256 + label_map[labelled]

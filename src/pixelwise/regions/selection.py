@@ -76,7 +76,7 @@ def select(
     ------
     ArgumentError
         No point on, no box and no mask; a point or a box outside of the image; a mask or prior of
-        another size, or values outside of 0..1.
+        another size, a mask that is not bool, or values outside of 0..1.
 
     Examples
     --------
@@ -144,6 +144,8 @@ def _check(
     for name, plane in (("mask", mask), ("prior", prior)):
         if plane is not None and plane.shape != size:
             raise ArgumentError(f"select: {name}: expected shape {size}, got {plane.shape}")
+    if mask is not None and mask.dtype != np.bool_:
+        raise ArgumentError(f"select: mask: expected bool, got {mask.dtype}")
     if prior is not None and not (prior.min() >= 0 and prior.max() <= 1):
         raise ArgumentError("select: prior: expected values in 0..1")
 

@@ -240,11 +240,12 @@ def _refuse_unknown_colours(files: MaskFiles, spread: list[Entry]) -> None:
             continue
 
 
-def only_instances(options: Reading, first_instance: int = 1) -> MaskEncoding:
+def only_instances(options: Reading) -> MaskEncoding:
     """Return the encoding of data that distinguishes instances but gives them no classes."""
-    reader = MaskReader(has_labels=False, first_instance=first_instance)
     return MaskEncoding(
-        reader, options.classes or OBJECT, "instance ids, 0 = none, one class of instances"
+        MaskReader(has_labels=False),
+        options.classes or OBJECT,
+        "instance ids, 0 = none, one class of instances",
     )
 
 

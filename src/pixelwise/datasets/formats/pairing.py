@@ -28,6 +28,9 @@ TONES = 32
 
 SAMPLED = 9
 
+SHOWN = 12
+"""Folders that a message names."""
+
 Files = dict[str, Path]
 """Image files by their path below a folder, without the suffix."""
 
@@ -141,18 +144,18 @@ def looks_like_mask(path: Path) -> bool:
     return len(np.unique(flat, axis=0)) <= TONES
 
 
-def folders_seen(root: Path, most: int = 12) -> str:
+def folders_seen(root: Path) -> str:
     """Return the folders that hold images, with their numbers, for people."""
     found: list[str] = []
     left = [root] if root.is_dir() else []
-    while left and len(found) <= most:
+    while left and len(found) <= SHOWN:
         folder = left.pop()
         inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
         if count := sum(map(is_image_file, inside)):
             found.append(f"{folder.relative_to(root).as_posix()}/ ({count:,})")
         below = (path for path in inside if not is_image_file(path) and path.is_dir())
         left += sorted(below, reverse=True)
-    return ", ".join([*found[:most], "..."] if len(found) > most else found) or "none"
+    return ", ".join([*found[:SHOWN], "..."] if len(found) > SHOWN else found) or "none"
 
 
 def _folder(files: Files) -> str:
