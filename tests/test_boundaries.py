@@ -22,7 +22,7 @@ from pixelwise.training import Recipe, Settings, train
 from pixelwise.training.checkpoint import load_checkpoint
 from pixelwise.training.edges.samples import BoundarySamples, people_share
 from pixelwise.training.edges.task import DEFAULTS, boundary_loss
-from tests.conftest import run
+from tests.conftest import call, run
 
 QUICK = Recipe(
     settings={"task": "boundary", "encoder": "none", "epochs": 2, "batch": 2, "crop": 64}
@@ -122,7 +122,8 @@ def test_a_stopped_run_ends_as_one_that_was_not(bsds: Path, tmp_path: Path) -> N
     assert rows[0]["val_loss"] == ""
     assert float(rows[1]["val_loss"]) > 0
     card = Predictor.load(whole / "model.onnx").card
-    assert (card.task, card.stride, card.encoder) == ("boundary", 2, "residual-differences")
+    assert (card.task, card.stride) == ("boundary", 2)
+    assert card.encoder.startswith("residual-differences (He et al., 2016")
     assert card.score == {"bsds val": {"boundary_loss": float(rows[1]["val_loss"])}}
     assert len(card.boundary_model) == 9
     # The plan that was made is the same run; other settings are another one.
@@ -157,6 +158,39 @@ def test_one_folder_is_asked_for(bsds: Path, tmp_path: Path) -> None:
         train([bsds, bsds], tmp_path / "run", QUICK, str)
     with pytest.raises(ArgumentError, match="hub models learn classes only"):
         train([bsds], tmp_path / "run", replace(QUICK, model="hf:some/model"), str)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--minutes", "5"), "--minutes: the task 'boundary' takes --epochs"),
+        (("--set", "balance=0.5", "--val", "0.1"), "balance, val: without effect for the task"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(
+    bsds: Path, tmp_path: Path, given: tuple[str, ...], message: str
+) -> None:
+    done = call("train", bsds, "--out", tmp_path / "run", "--task", "boundary", *given)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_crops_are_mirrored_as_the_settings_say(bsds: Path, flip: float) -> None:
+    still = {"rotate": 0.0, "stretch": 0.0, "colour": 0.0, "scale": (1.0, 1.0)}
+    settings = Settings(flip=flip, **still)  # type: ignore[arg-type]
+    (sample, _) = read_bsds(bsds, "train")
+    # Three quarters that differ: turned by any quarter, they follow each other as here, or back.
+    sample = replace(sample, image=np.zeros((64, 64, 3), np.uint8))
+    sample.image[:32, 32:], sample.image[32:, 32:], sample.image[32:, :32] = 80, 160, 240
+    for seed in range(20):
+        image, _ = BoundarySamples([sample], settings, 2).crop(0, 64, np.random.default_rng(seed))
+        corners = [int(image[y, x, 0]) for y, x in ((16, 16), (16, 48), (48, 48), (48, 16))]
+        first = corners.index(0)
+        assert corners[first:] + corners[:first] == (
+            [0, 240, 160, 80] if flip else [0, 80, 160, 240]
+        )
 
 
 def test_two_processes_share_a_run(bsds: Path, tmp_path: Path) -> None:

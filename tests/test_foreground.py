@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from lightning_fabric import Fabric
 
 from pixelwise import ClassMap, Predictor, read_image
 from pixelwise.backgrounds import find_subject
@@ -25,6 +26,7 @@ from pixelwise.networks import build_network
 from pixelwise.samples import Float32Array, UInt8Array
 from pixelwise.training import Recipe, Source, train
 from pixelwise.training.augment import Labelled, paste
+from pixelwise.training.cost import measure_cost
 from pixelwise.training.export.onnx import export_network, write_card
 from pixelwise.training.foreground_targets import foreground_loss, foreground_map_of
 from pixelwise.weights import read_card, read_weights
@@ -171,6 +173,15 @@ def test_an_export_names_each_output_rightly(tmp_path: Path) -> None:
         assert found.foreground is not None
         assert expected.foreground is not None
         np.testing.assert_allclose(found.foreground, expected.foreground.numpy(), atol=1e-3)
+
+
+def test_a_step_is_measured_with_the_backward_pass_of_all_outputs() -> None:
+    network = build_network(3, "tiny", "centres", foreground=True)
+    reached = set()
+    for name, parameter in network.named_parameters():
+        parameter.register_hook(lambda _, name=name: reached.add(name))  # type: ignore[no-untyped-call]
+    measure_cost(network, 3, 64, Fabric(accelerator="cpu", devices=1))
+    assert reached == {name for name, _ in network.named_parameters()}
 
 
 def test_labels_that_say_only_what_stands_out_need_somebody_to_learn_it(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pixelwise import ClassMap, Predictor, open_dataset
+from pixelwise.classes import VOID
 from pixelwise.datasets import draw_shapes
 from pixelwise.drawing import instance_colours, overlay_instances
 from pixelwise.errors import ArgumentError, DataError, WeightsError
@@ -27,7 +28,7 @@ from pixelwise.instances import components, instances_of
 from pixelwise.io.mask import read_instance_map, read_label_map, write_instance_map
 from pixelwise.metrics.mask_iou import mask_ious
 from pixelwise.networks import build_network
-from pixelwise.samples import Instance
+from pixelwise.samples import Instance, UInt8Array
 from pixelwise.training import Recipe, train
 from pixelwise.training.augment import UNKNOWN, Labelled, augment, paste
 from pixelwise.training.calibrate import choose_threshold
@@ -370,6 +371,9 @@ def test_train_for_objects(tmp_path: Path) -> None:
     assert "cell_ap50" in (tmp_path / "run" / "log.csv").read_text().splitlines()[0]
     (parity,) = [line for line in said if "difference between ONNX Runtime and torch" in line]
     assert float(parity.split()[-2]) < 1e-3
+    # Areas are no labelled instances, by which a least score could be chosen.
+    default = "instances count from a score of 0.3 on, the default: "
+    assert any(line.startswith(default) for line in said)
     with pytest.raises(DataError, match="no instances in it"):
         train([root], tmp_path / "other", Recipe(settings=TINY), said.append)
     model_of_hub = {name: value for name, value in TINY.items() if name != "size"}
@@ -424,15 +428,36 @@ def test_the_least_score_is_the_one_that_tells_most_right(
         for instance, score in zip((*right, *wrong), (0.9, 0.5, 0.31, 0.1), strict=True)
     )
     predictor = Predictor.load(finder)
-    answer = replace(predictor.predict(np.zeros((64, 64, 3), np.uint8)), instances=told)
-    monkeypatch.setattr(Predictor, "predict", lambda _self, _image: answer)
+    black = np.zeros((64, 64, 3), np.uint8)
+    answer = replace(predictor.predict(black), instances=told)
+    lures = replace(answer, instances=tuple(replace(i, score=0.4) for i in wrong))
+    predicted: list[object] = []
+
+    def predict(_: Predictor, image: UInt8Array) -> Prediction:
+        predicted.append(image)
+        return answer if image.any() else lures
+
+    monkeypatch.setattr(Predictor, "predict", predict)
     data = [open_dataset(tmp_path, "train", say=str)]
     assert choose_threshold(predictor, data) == 0.32
+    # Labels that say nothing of classes, as where a source says only what stands out.
+    other = tmp_path / "other" / "train"
+    (other / "images").mkdir(parents=True)
+    shutil.copytree(tmp_path / "train" / "instances", other / "instances")
+    Image.fromarray(black).save(other / "images" / "pair.png")
+    silent = open_dataset(other.parent, "train", say=str)
+    assert choose_threshold(predictor, [*data, silent]) == 0.42
+    silent = replace(silent, table=np.full(256, VOID, np.uint8))
+    assert choose_threshold(predictor, [*data, silent]) == 0.32
+    predicted.clear()
+    monkeypatch.setattr("pixelwise.training.calibrate.IMAGES", 2)
+    choose_threshold(predictor, [replace(data[0], entries=3 * data[0].entries)])
+    assert len(predicted) == 2
     # If the data set does not label all of them, the two on its background are not wrong.
     assert choose_threshold(predictor, data, [(1,)]) == 0
     shapes = draw_shapes(tmp_path / "shapes", train=2, val=1, size=(64, 80))
     semantic = [open_dataset(shapes, "train", say=str)]
-    assert choose_threshold(predictor, semantic) == predictor.card.score_threshold
+    assert choose_threshold(predictor, semantic) is None
 
 
 def test_the_command_learns_objects_and_continues(tmp_path: Path) -> None:

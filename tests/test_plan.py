@@ -19,6 +19,7 @@ from pixelwise.errors import ArgumentError, WeightsError
 from pixelwise.networks import build_network, count_parameters
 from pixelwise.training import Recipe, Settings, train
 from pixelwise.training.checkpoint import load_checkpoint
+from pixelwise.training.draws import plan_draws
 from pixelwise.training.optim import class_weights
 from pixelwise.training.plan import DataSummary, StepCost, make_plan, summarise_data
 from pixelwise.training.pretrained import start_from
@@ -120,6 +121,15 @@ def test_repeats_and_void_in_the_look(shapes: Path) -> None:
     assert once.size == (64, 80)
     labels = np.concatenate([s.label_map.ravel() for s in dataset])
     assert once.counts.sum() == (labels != 255).sum()
+
+
+@pytest.mark.parametrize("minutes", [None, 1.0])
+def test_a_small_share_of_few_images_is_one_image(shapes: Path, minutes: float | None) -> None:
+    dataset = open_dataset(shapes, say=str)[:4]
+    summary = summarise_data([dataset], [0.1], [dataset])
+    # As many as an epoch draws.
+    assert summary.images == plan_draws([dataset], [0.1]).length == 1
+    assert settings(Recipe(minutes=minutes), summary, cost()).epochs >= 20
 
 
 def test_a_class_that_only_label_maps_without_instances_show_may_have_some(shapes: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 from pixelwise import Predictor
 from pixelwise.classes import VOC, ClassMap
 from pixelwise.errors import ArgumentError, MissingExtraError, WeightsError
-from pixelwise.networks import ENCODERS, Segmenter, build_network, count_parameters
+from pixelwise.networks import ENCODERS, build_network, count_parameters
 from pixelwise.networks import efficientnet_weights as pretrained
 from pixelwise.networks.designs import DESIGNS, PRETRAINED_DESIGNS, Design
 from pixelwise.networks.efficientnet_lite import EfficientNetLite, ImageNetClassifier
@@ -25,7 +26,6 @@ from pixelwise.networks.efficientnet_weights import (
     load_classifier,
     load_published,
 )
-from pixelwise.networks.segmenter import build_design
 from pixelwise.training import Recipe, Settings, Source, train
 from pixelwise.training.checkpoint import load_checkpoint
 from pixelwise.training.export.onnx import export_network
@@ -33,6 +33,7 @@ from pixelwise.training.optim import parameter_groups
 from pixelwise.training.plan import DataSummary, Plan, StepCost, make_plan
 from pixelwise.training.pretrained import encoder_of, start_from
 from pixelwise.weights.card import ModelCard
+from tests.toy import write_toy
 
 CATS = {281, 282, 285}
 """Tabby, tiger cat and Egyptian cat among the 1000 classes of ImageNet."""
@@ -47,10 +48,20 @@ except MissingExtraError:
 needs_weights = pytest.mark.skipif(not INSTALLED, reason=f"{pretrained.PACKAGE} is not installed")
 
 
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder without its weights of ImageNet, for whom the package is not installed."""
+
+    def build(from_stride: int) -> ImageNetClassifier:
+        return ImageNetClassifier(EfficientNetLite(from_stride))
+
+    monkeypatch.setattr(pretrained, "load_classifier", build)
+
+
+@pytest.mark.usefixtures("untrained")
 @pytest.mark.parametrize("design", [*DESIGNS.values(), *PRETRAINED_DESIGNS.values()])
 def test_a_design_knows_the_stride_of_its_encoder(design: Design) -> None:
-    without = {"pretrained": False} if ENCODERS[design.encoder].pretrained else {}
-    encoder = ENCODERS[design.encoder].build(**design.options, **without)
+    encoder = ENCODERS[design.encoder].build(**design.options)
     assert encoder.strides[0] == design.stride
 
 
@@ -173,24 +184,19 @@ def test_a_file_that_is_no_state_dict_is_refused(
         load_classifier()
 
 
-def untrained(n_classes: int, instances: str = "") -> Segmenter:
-    """The network on the encoder, without its weights of ImageNet."""
-    design = PRETRAINED_DESIGNS[LITE]
-    options = {**design.options, "pretrained": False}
-    return build_design(replace(design, options=options), n_classes, instances)
-
-
+@pytest.mark.usefixtures("untrained")
 def test_stem_and_first_blocks_stay_fixed() -> None:
-    network = untrained(3)
+    network = build_network(3, encoder=LITE)
     fixed = {n for n, p in network.named_parameters() if not p.requires_grad}
     assert "encoder.stem.weight" in fixed
     assert "encoder.blocks.2.project.bias" in fixed
     assert not any(n.startswith(("encoder.blocks.3.", "decoder.", "head.")) for n in fixed)
 
 
+@pytest.mark.usefixtures("untrained")
 @pytest.mark.parametrize("size", [(64, 96), (33, 70), (1, 1)])
 def test_the_network_answers_at_the_photos_size(size: tuple[int, int]) -> None:
-    network = untrained(21, instances="kernels").eval()
+    network = build_network(21, instances="kernels", encoder=LITE).eval()
     assert count_parameters(network) < 4_100_000
     with torch.inference_mode():
         output = network(torch.zeros(2, 3, *size))
@@ -205,9 +211,10 @@ def test_the_network_answers_at_the_photos_size(size: tuple[int, int]) -> None:
     assert small.logits.shape == (2, 21, *fourth)
 
 
+@pytest.mark.usefixtures("untrained")
 def test_the_exported_file_gives_what_torch_gives(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = untrained(21, instances="kernels")
+    network = build_network(21, instances="kernels", encoder=LITE)
     card = ModelCard(
         *("made", VOC, 64, network.design, "made", "MIT", "instance"),
         stride=network.stride,
@@ -237,6 +244,34 @@ def test_half_the_size_and_the_same_answers(tmp_path: Path) -> None:
     crops = torch.rand(4, 3, 64, 64) * 255
     said = [start_from(build_network(3, "tiny"), str(path), crops) for path in (whole, half)]
     assert said[0].replace("whole", "half") == said[1]
+
+
+def refuse(*_: object, **__: object) -> None:
+    """Fail as torch's exporter does: the cause has another text."""
+    cause = ValueError("windows are counted\nand more")
+    raise RuntimeError("Failed. \x1b[96mThis is step 1/3\x1b[0m of exporting") from cause
+
+
+def export_another(_: object, __: object, path: Path, **___: object) -> None:
+    write_toy(path)
+
+
+@pytest.mark.parametrize(
+    ("export", "reason"),
+    [(refuse, r"windows are counted\)$"), (export_another, "operands could not be broadcast")],
+)
+def test_a_failed_export_leaves_the_file_that_was_there(
+    export: Any, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.onnx.export", export)
+    network = build_network(4, "tiny")
+    card = ModelCard("made", ClassMap(tuple("abcd")), 64, "made", "made", "MIT")
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"the weights before")
+    with pytest.raises(WeightsError, match=rf"cannot be exported \({reason}"):
+        export_network(network, card, path)
+    assert path.read_bytes() == b"the weights before"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_an_unknown_encoder_or_size_is_an_error() -> None:
@@ -300,8 +335,9 @@ def test_the_encoder_is_the_default_where_it_fits(monkeypatch: pytest.MonkeyPatc
     assert encoder(Recipe(model="hf:a/b")) == ("none", "")
 
 
+@pytest.mark.usefixtures("untrained")
 def test_the_encoder_learns_at_a_lower_rate() -> None:
-    network, settings = untrained(3), Settings(encoder=LITE)
+    network, settings = build_network(3, encoder=LITE), Settings(encoder=LITE)
     groups = parameter_groups(network, settings)
     assert [group["share"] for group in groups] == [1, 1, 1 / 15, 1 / 15]
     names = {id(p): name for name, p in network.named_parameters()}
@@ -328,7 +364,8 @@ def test_training_on_the_encoder_exports_and_predicts(shapes: Path, tmp_path: Pa
     predictor = Predictor.load(weights)
     card = predictor.card
     assert (card.task, card.stride) == ("instance", 4)
-    assert card.encoder.startswith(f"{LITE}, pretrained: on ImageNet")
+    assert card.encoder.startswith(f"{LITE} (Tan and Le, EfficientNet, 2019; ")
+    assert ", pretrained: on ImageNet by Google, " in card.encoder
     assert card.encoder.endswith("Apache-2.0")
     prediction = predictor.predict(skimage.data.chelsea())
     assert prediction.label_map.shape == (300, 451)

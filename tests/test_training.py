@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import fields, replace
@@ -16,16 +17,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from lightning_fabric import Fabric
+from onnxruntime.quantization import CalibrationDataReader
 from PIL import Image
 
 from pixelwise import ClassMap, Predictor, ReadOptions, open_dataset
 from pixelwise.datasets import FORMATS, Dataset
 from pixelwise.datasets.formats.format import Format
 from pixelwise.errors import ArgumentError, DataError, PixelwiseError
+from pixelwise.evaluation import Evaluation, evaluate
 from pixelwise.inference.session import OnnxSession
 from pixelwise.networks import build_network, count_parameters
 from pixelwise.networks.blocks import enlarge
-from pixelwise.training import Recipe, Settings, Source, train
+from pixelwise.training import Recipe, Settings, Source, quantise, train
 from pixelwise.training.augment import Labelled, augment, paste, recolour
 from pixelwise.training.batches import Batches
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
@@ -34,6 +37,8 @@ from pixelwise.training.journal import Journal
 from pixelwise.training.optim import learning_rate, pixel_loss
 from pixelwise.training.segmentation import LabelledSamples
 from tests.conftest import real, run
+from tests.made import mask
+from tests.toy import CARD, write_toy
 
 TINY = {"epochs": 2, "crop": 64, "first_crop": 32, "side": 80, "batch": 4}
 CPU = Fabric(accelerator="cpu", devices=1)
@@ -259,12 +264,46 @@ def test_8_bit_weights_say_almost_the_same(
     before, after = Predictor.load(weights), Predictor.load(out)
     assert after.card.design.endswith("8-bit")
     assert set(after.card.score) == {"shapes val"}
+    ious = after.card.score["shapes val"]["per_class_iou"].items()  # type: ignore[index]
+    assert after.card.class_iou == {name: round(iou, 4) for name, iou in ious if iou is not None}
     agree = [
         (before.predict(s.image).label_map == after.predict(s.image).label_map).mean()
         for s in open_dataset(shapes, "val", say=str)
     ]
     assert min(agree) > 0.9
     assert after.predict(np.zeros((33, 70, 3), np.uint8)).label_map.shape == (33, 70)
+
+
+def test_8_bit_weights_are_calibrated_and_measured_as_they_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = replace(CARD, task="instance", instance_classes=(1,), stretch_levels=True)
+    weights = write_toy(tmp_path / "model.onnx", card)
+    # A few hot pixels, beside which the levels of all others would become one.
+    levels = np.linspace(200, 900, 64 * 64).reshape(64, 64).astype(np.uint16)
+    levels[0, :6] = 60_000
+    mask(tmp_path / "data" / "images" / "a.png", levels)
+    mask(tmp_path / "data" / "masks" / "a.png", np.ones((64, 64), np.uint8))
+    (tmp_path / "data" / "classes.txt").write_text("\n".join(CARD.classes.names))
+    data = open_dataset(tmp_path / "data", say=str)
+    seen: list[Any] = []
+
+    def copied(source: str, out: str, batches: CalibrationDataReader, **_: object) -> None:
+        while batch := batches.get_next():
+            seen.append(batch["image"])
+        shutil.copy(source, out)
+
+    def measured(dataset: Dataset, predictor: Predictor) -> Evaluation:
+        seen.append(predictor.card.instance_classes)
+        return evaluate(dataset, predictor)
+
+    quantisation = "pixelwise.training.export.quantisation"
+    monkeypatch.setattr(f"{quantisation}.quantize_static", copied)
+    monkeypatch.setattr(f"{quantisation}.evaluate", measured)
+    quantise(weights, data, tmp_path / "small.onnx", data)
+    assert len(np.unique(seen[0])) > 200
+    # Instances change the label map of some designs.
+    assert seen[1:] == [(1,), (1,)]
 
 
 def test_a_stopped_run_continues_to_the_same_weights(

@@ -23,7 +23,7 @@ NORM_EPSILON = 1e-3
 """Added to the variance by the batch norms of the pretrained network."""
 
 
-def build_efficientnet_lite(from_stride: int = 4, pretrained: bool = True) -> EfficientNetLite:
+def build_efficientnet_lite(from_stride: int = 4) -> EfficientNetLite:
     """Build the encoder with its weights of ImageNet; the stem and three blocks are not trained.
 
     What these find, edges and simple patterns, is the same for all photos. The backward pass ends
@@ -34,8 +34,6 @@ def build_efficientnet_lite(from_stride: int = 4, pretrained: bool = True) -> Ef
     ----------
     from_stride : int
         As for `EfficientNetLite`.
-    pretrained : bool
-        False leaves random weights, for a network whose weights are loaded afterwards.
 
     Returns
     -------
@@ -50,11 +48,11 @@ def build_efficientnet_lite(from_stride: int = 4, pretrained: bool = True) -> Ef
 
     Examples
     --------
-    >>> encoder = build_efficientnet_lite(pretrained=False)
-    >>> encoder.stem.weight.requires_grad, encoder.blocks[3].project.weight.requires_grad
-    (False, True)
+    >>> encoder = build_efficientnet_lite()  # doctest: +SKIP
+    >>> encoder.stem.weight.requires_grad  # doctest: +SKIP
+    False
     """
-    encoder = load_classifier(from_stride).encoder if pretrained else EfficientNetLite(from_stride)
+    encoder = load_classifier(from_stride).encoder
     encoder.freeze(FIXED_BLOCKS)
     return encoder
 

@@ -58,7 +58,7 @@ ENCODERS = {
 
 
 def describe_encoder(name: str) -> str:
-    """Return an encoder's name with the origin and licence of its weights, for a card.
+    """Return an encoder's name, its paper, and the origin and licence of its weights, for a card.
 
     Parameters
     ----------
@@ -68,11 +68,12 @@ def describe_encoder(name: str) -> str:
     Examples
     --------
     >>> describe_encoder("residual")
-    'residual'
+    'residual (He et al., Deep residual learning, 2016)'
     >>> describe_encoder("efficientnet_lite0").rpartition(", ")[2]
     'Apache-2.0'
     """
     entry = ENCODERS.get(name)
-    if entry is None or not entry.pretrained:
+    if entry is None:
         return name
-    return f"{name}, pretrained: {entry.pretrained}, {entry.licence}"
+    origin = f", pretrained: {entry.pretrained}, {entry.licence}" if entry.pretrained else ""
+    return f"{name} ({entry.source}){origin}"

@@ -1,4 +1,9 @@
-"""One run on several devices: the same losses as one device with the whole batch."""
+"""One run on several devices, which share each batch.
+
+Batch norms, the loss of classes and that of boundaries are those of one device with the whole
+batch. The losses of instances and of what stands out are means over each device's part of it, which
+is not quite the mean over the batch.
+"""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class DataSummary:
     Parameters
     ----------
     images, held_out : int
-        In the training splits (repeats counted) and in the val splits.
+        That an epoch draws of the training splits, at least 1, and in the val splits.
     size : (height, width)
         Medians over the images, px.
     counts : (C,) int64
@@ -217,7 +217,7 @@ def summarise_data(
     # A class may well have instances of which none of these images tells.
     maybe = [c for c in range(1, n_classes) if c in with_instances or c not in without]
     return DataSummary(
-        round(sum(len(d) * repeat for d, repeat in zip(training, repeats, strict=True))),
+        max(1, round(sum(len(d) * r for d, r in zip(training, repeats, strict=True)))),
         sum(map(len, held_out)),
         (round(height), round(width)),
         np.round(counts[:n_classes]).astype(np.int64),

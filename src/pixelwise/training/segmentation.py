@@ -282,9 +282,11 @@ class Segmentation:
         if self.instances:
             unlabelled = [self._unlabelled[dataset.root] for dataset in self.training]
             threshold = choose_threshold(Predictor.load(weights), self.training, unlabelled)
-            card = replace(card, score_threshold=threshold)
-            write_card(weights, card)
-            say(f"instances count from a score of {threshold} on, chosen on training images")
+            how = "the default: none that is labelled in training images is found"
+            if threshold is not None:
+                card, how = replace(card, score_threshold=threshold), "chosen on training images"
+                write_card(weights, card)
+            say(f"instances count from a score of {card.score_threshold} on, {how}")
         unlabelled = [self._unlabelled[dataset.root] for dataset in self.held_out]
         score, class_iou = score_export(weights, self.held_out, unlabelled, say)
         return replace(

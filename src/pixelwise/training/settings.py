@@ -9,7 +9,7 @@ from typing import Any
 
 from pixelwise.errors import ArgumentError
 from pixelwise.networks.designs import DESIGNS, NO_ENCODER, PRETRAINED_DESIGNS, design_of
-from pixelwise.weights.card import INSTANCE_DESIGNS
+from pixelwise.weights.card import INSTANCE_DESIGNS, TASKS
 
 SIZES = tuple(DESIGNS)
 """The networks, by name."""
@@ -19,9 +19,8 @@ ENCODER_CHOICES = (NO_ENCODER, *PRETRAINED_DESIGNS)
 
 PRECISIONS = ("auto", "bfloat16", "float32")
 
-TASKS = ("semantic", "instance", "boundary")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-"""What is learnt: classes alone, instances as well, or the boundaries that people draw."""
+"""Where training runs; ``auto`` is the fastest that is there."""
 
 INSTANCE_SOURCES = ("", "areas", "single", "one")
 """Where instances come from: the data itself, connected areas of a class, or one per image."""
@@ -54,7 +53,8 @@ class Settings:
     Parameters
     ----------
     task : str
-        One of `TASKS`.
+        What is learnt, one of `TASKS`: classes alone, instances as well, or the boundaries that
+        people draw.
     size : str
         Of the network, one of `SIZES`.
     epochs : int

@@ -73,7 +73,7 @@ class BoundarySamples:
         degrees = rng.uniform(-settings.rotate, settings.rotate) + 90 * rng.integers(4)
         angle = np.deg2rad(degrees)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        flip = 1 if rng.random() < 0.5 else -1
+        flip = 1 if rng.random() < 1 - settings.flip else -1
         matrix = turn @ np.diag([flip * scale * stretch, scale / stretch])
         half, (height, width) = side / 2 / scale, image
         middle = [rng.uniform(min(half, n / 2), max(n - half, n / 2)) for n in (width, height)]

@@ -46,6 +46,13 @@ DEFAULTS = {
 }
 """Settings whose defaults differ here; ``scale`` is how much crops are enlarged."""
 
+SETTINGS = (
+    *("task", "epochs", "crop", "first_crop", "batch", "learning_rate", "weight_decay"),
+    *("encoder", "encoder_rate", "warmup", "ema", "scale", "flip", "rotate", "stretch", "colour"),
+    *("validate_every", "precision", "half_size", "seed"),
+)
+"""Those that have an effect here."""
+
 FROM_RANDOM = {"epochs": 360, "learning_rate": Settings.learning_rate}
 """Those of a network without a pretrained encoder."""
 
@@ -58,14 +65,15 @@ class Boundaries:
     paths : list of Path
         One folder of BSDS500; trained on its ``train`` split, validated on ``val``.
     recipe : Recipe
-        Settings that are not given have the values of `DEFAULTS`.
+        Settings that are not given have the values of `DEFAULTS`; those besides `SETTINGS` keep
+        their usual defaults.
     say : callable
         Takes what was found in the folder.
 
     Raises
     ------
     ArgumentError
-        Several folders, or a model of the hub.
+        Several folders, a model of the hub, minutes, or a setting that would have no effect.
     DataError
         The data cannot be read.
     """
@@ -77,6 +85,15 @@ class Boundaries:
             raise ArgumentError(f"expected one folder of BSDS500, got {len(paths)}")
         if recipe.model:
             raise ArgumentError("--model: hub models learn classes only; leave out --task boundary")
+        if recipe.minutes is not None:
+            raise ArgumentError("--minutes: the task 'boundary' takes --epochs instead")
+        asked = asdict(Settings.of(recipe.settings)).items()
+        ignored = [n for n, value in asked if n not in SETTINGS and value != getattr(Settings, n)]
+        if ignored:
+            raise ArgumentError(
+                f"{', '.join(ignored)}: without effect for the task 'boundary', which takes "
+                f"{', '.join(SETTINGS)}"
+            )
         self.recipe, self.data = recipe, [paths[0].resolve().name]
         self.training = read_bsds(paths[0], TRAIN_SPLIT)
         self.held_out = read_bsds(paths[0], EVALUATION_SPLIT)

@@ -18,6 +18,7 @@ from pixelwise.evaluation import evaluate, evaluation_page
 from pixelwise.inference import Predictor
 from pixelwise.inference.session import FOREGROUND
 from pixelwise.io.files import write_text, written_whole
+from pixelwise.metrics import SemanticScores
 from pixelwise.networks import Network
 from pixelwise.training.export.half import store_half
 from pixelwise.weights.card import KEY, ModelCard
@@ -41,7 +42,8 @@ def export_network(network: Network, card: ModelCard, path: Path, half: bool = F
     network : Network
     card : ModelCard
     path : Path
-        Where to write. Batch, height and width of the file's input stay dynamic where possible.
+        Where to write, once ONNX Runtime has run the file; a file there stays after an error.
+        Batch, height and width of the file's input stay dynamic where possible.
     half : bool
         Store the weights in 16 bits (`pixelwise.training.export.half`).
 
@@ -62,14 +64,20 @@ def export_network(network: Network, card: ModelCard, path: Path, half: bool = F
         if network.takes_any_size:
             return _export(network, card, path, half=half)
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = _reason(error)
     try:
         if network.fix_size(card.side):
             return _export(network, card, path, half=half, one_image=True)
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0]
-    path.unlink(missing_ok=True)
+        reason = _reason(error)
     raise WeightsError(f"{network.design}: cannot be exported ({reason})")
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of what an error began with: torch's own text names only its steps."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _export(
@@ -100,7 +108,7 @@ def _export(
         write_card(beside, card)
         if half:
             store_half(beside)
-    return parity(network, path, one_image)
+        return parity(network, beside, one_image)
 
 
 def _output_names(network: Network) -> list[str]:
@@ -185,6 +193,10 @@ def score_export(
         if known:
             line += ", AP {ap:.4f}, AP50 {ap50:.4f}, PQ {pq:.4f}".format(**instances)
         say(line)
-    together = replace(scores, matrix=matrix).per_class_iou
-    ious = zip(predictor.classes.names, together, strict=True)
-    return score, {name: round(float(iou), 4) for name, iou in ious if np.isfinite(iou)}
+    return score, class_ious(replace(scores, matrix=matrix))
+
+
+def class_ious(scores: SemanticScores) -> dict[str, float]:
+    """Return the IoU of each class that has one, by its name, as a card has them."""
+    ious = zip(scores.classes.names, scores.per_class_iou, strict=True)
+    return {name: round(float(iou), 4) for name, iou in ious if np.isfinite(iou)}

@@ -21,7 +21,7 @@ from pixelwise.io.files import written_whole
 from pixelwise.metrics import SemanticScores
 from pixelwise.progress import track
 from pixelwise.samples import Float32Array, UInt8Array
-from pixelwise.training.export.onnx import write_card
+from pixelwise.training.export.onnx import class_ious, write_card
 from pixelwise.weights import ModelCard, read_weights
 from pixelwise.weights.catalogue import whole_weights
 
@@ -49,7 +49,7 @@ def quantise(
     out : str or Path
         The ONNX file to write, with the card of ``weights``.
     held_out : Dataset, optional
-        Evaluate both on it; the card then carries the new score instead of the old one.
+        Evaluate both on it; the card then carries the new score. Without it, it carries none.
     count : int
         How many of the images, evenly spread; more change little.
 
@@ -78,9 +78,13 @@ def quantise(
     places = np.unique(np.linspace(0, len(images) - 1, min(count, len(images)), dtype=int))
     entries = [images.entries[i] for i in places]
     card = predictor.card
-    photos = map(images.reader.image, track(entries, "measuring ranges", len(entries)))
+    # As the predictor reads files.
+    photos = (
+        images.reader.image(entry, predictor.levels)
+        for entry in track(entries, "measuring ranges", len(entries))
+    )
     batches = ({INPUT: _seen(i, card)} for i in photos)
-    small = replace(card, design=f"{card.design}, 8-bit", score={})
+    small = replace(card, design=f"{card.design}, 8-bit", score={}, class_iou={})
     logging.getLogger("root").setLevel(logging.ERROR)  # it advises steps that are taken here
     with tempfile.TemporaryDirectory() as folder, written_whole(out) as beside:
         plain, folded = Path(folder) / "plain.onnx", Path(folder) / "folded.onnx"
@@ -98,10 +102,9 @@ def quantise(
         write_card(beside, small)
     if held_out is None:
         return None
-    before, after = (
-        evaluate(held_out, Predictor.load(p, instances=False)).scores for p in (weights, out)
-    )
-    write_card(out, replace(small, score={after.source: after.as_dict()}))
+    before, after = (evaluate(held_out, Predictor.load(p)).scores for p in (weights, out))
+    score = {after.source: after.as_dict()}
+    write_card(out, replace(small, score=score, class_iou=class_ious(after)))
     return before, after
 
 
