@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from pixelwise.datasets import draw_shapes
+from pixelwise.weights.card import ModelCard
+from tests.toy import write_toy
 
 # Tests run side by side, a process a core; threads of their own would wait for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -40,6 +42,17 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_shapes(shapes: Path, tmp_path: Path) -> Path:
     """A copy of the drawn data set that a test may break."""
     return Path(shutil.copytree(shapes, tmp_path / "shapes"))
+
+
+@pytest.fixture
+def quick_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write the toy network instead of the trained one: exports take most of a tiny run."""
+
+    def write(network: object, card: ModelCard, path: Path, half: bool) -> float:  # noqa: ARG001
+        write_toy(path, card)
+        return 0.0
+
+    monkeypatch.setattr("pixelwise.training.loop.export_network", write)
 
 
 def real(name: str) -> Path:

@@ -45,7 +45,7 @@ def photo(tmp_path: Path) -> Path:
 
 def fails(*args: str | Path, saying: str) -> None:
     """Run a command that must end in one clear line and exit code 2."""
-    done = run(*args)
+    done = call(*args)
     assert done.returncode == 2, done.stderr
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
@@ -167,7 +167,12 @@ def test_a_closed_pipe_and_ctrl_c_are_quiet(shapes: Path, tmp_path: Path) -> Non
     out = tmp_path / "run"
     train = [*program, "train", str(shapes), "--out", str(out), "--epochs", "500", "--crop", "32"]
     with subprocess.Popen(
-        train, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        train,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background ignores Ctrl-C, and so do its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as running:
         assert running.stdout is not None
         assert running.stderr is not None

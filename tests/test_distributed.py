@@ -21,16 +21,17 @@ from pixelwise.training.batches import Batches
 from pixelwise.training.distributed import SharedBatchNorm, make_fabric, share_batch_norms
 from pixelwise.training.draws import plan_draws
 from pixelwise.training.segmentation import LabelledSamples
-from tests.conftest import run
+from tests.conftest import call
 
 SETTINGS = (
     *("--epochs", "2", "--crop", "64", "--side", "80", "--batch", "4", "--balance", "0.3"),
-    *("--device", "cpu", "--set", "precision=float32"),
+    *("--device", "cpu", "--set", "precision=float32", "--encoder", "none"),
 )
 
 
+@pytest.mark.usefixtures("quick_export")
 def test_two_processes_get_the_losses_of_one(shapes: Path, tmp_path: Path) -> None:
-    alone = run("train", shapes, "--out", tmp_path / "one", *SETTINGS)
+    alone = call("train", shapes, "--out", tmp_path / "one", *SETTINGS)
     assert alone.returncode == 0, alone.stderr
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node", "2", "-m", "pixelwise", "train", str(shapes)]

@@ -23,9 +23,8 @@ from pixelwise.training import Recipe, Settings, Source, train
 from pixelwise.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelwise.training.held_out import choose_held_out, choose_images, divide_images
 from pixelwise.training.segmentation import Segmentation
-from pixelwise.weights import ModelCard
 from tests.conftest import real, run
-from tests.toy import CARD, write_toy
+from tests.toy import CARD
 
 TINY = {"size": "tiny", "epochs": 1, "crop": 32, "first_crop": 32, "side": 64, "batch": 4}
 AS_TOY = Recipe(
@@ -48,17 +47,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[
     data, said = without_val(folder / "mine", 20), list[str]()
     train([data], folder / "run", Recipe(settings=TINY), said.append, device="cpu")
     return data, folder / "run", said
-
-
-@pytest.fixture
-def quick_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write the toy network instead of the trained one: exports take most of a tiny run."""
-
-    def write(network: object, card: ModelCard, path: Path, half: bool) -> float:  # noqa: ARG001
-        write_toy(path, card)
-        return 0.0
-
-    monkeypatch.setattr("pixelwise.training.loop.export_network", write)
 
 
 @st.composite

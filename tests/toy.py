@@ -24,10 +24,13 @@ CARD = ModelCard(
 def write_toy(path: Path, card: ModelCard | None = CARD) -> Path:
     """Write an ONNX file: logits (0, red - blue, green - blue) / 10; no card where None.
 
+    Further classes of the card have a logit of 0, and are never found.
     With ``instance_classes`` on the card, every second pixel says whether it is a centre,
     (green - 200) / 10, and that its instance's centre is where it is itself.
     """
-    weights = np.array([[0, 0, 0], [1, 0, -1], [0, 1, -1]], np.float32)[:, :, None, None] / 10
+    planes = max(3, len(card.classes)) if card is not None else 3
+    weights = np.zeros((planes, 3, 1, 1), np.float32)
+    weights[1:3, :, 0, 0] = np.array([[1, 0, -1], [0, 1, -1]]) / 10
     shape: list[str | int | None] = ["batch", 3, "height", "width"]
     nodes = [helper.make_node("Conv", ["image", "weights"], ["logits"])]
     outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)]

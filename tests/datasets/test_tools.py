@@ -269,6 +269,7 @@ def flags(options: ReadOptions) -> list[str]:
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.__name__)
+@pytest.mark.usefixtures("quick_export")
 def test_an_export_goes_all_the_way(tmp_path: Path, tool: Callable[[Path], ReadOptions]) -> None:
     root = tmp_path / "export"
     options = tool(root)
