@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from pixelwise.datasets.formats.yolo import YoloWriter
 from pixelwise.drawing import overlay, overlay_instances, with_instance_legend, with_legend
 from pixelwise.inference.prediction import Prediction
 from pixelwise.instances import instances_of
-from pixelwise.io.files import write_json, write_text, written_whole
+from pixelwise.io.files import folder_written_whole, write_json, write_text, written_whole
 from pixelwise.io.image import save_pillow
 from pixelwise.io.mask import (
     INSTANCES_SUFFIX,
@@ -229,18 +228,11 @@ def _write_found(path: Path, image_path: Path, _: UInt8Array, prediction: Predic
 
 
 def _write_crops(path: Path, _: Path, image: UInt8Array, prediction: Prediction) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The folder is there with all crops of this prediction, or as it was.
-    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as made:
-        crops = Path(made, "crops")
-        crops.mkdir()
+    with folder_written_whole(path) as crops:
         for number, instance in enumerate(prediction.parts(), start=1):
             crop = Image.fromarray(np.ascontiguousarray(instance.within(image)))
             name = CROP_NAME.sub("_", prediction.classes.names[instance.class_id])
             save_pillow(crops / f"{number:03}_{name}.png", crop)
-        if path.exists():
-            path.rename(Path(made, "before"))
-        crops.rename(path)
 
 
 def found(prediction: Prediction, image: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ class PyramidDecoder(nn.Module):
     """The top-down path of a feature pyramid (Lin et al., 2017), read at its finest level.
 
     The coarsest level also gets the average of the whole image, as in ParseNet (Liu et al.,
-    2015), so that every pixel knows what scene it is in. The finest level has
-    four times the pixels of the next: it works in fewer channels.
+    2015), so that every pixel knows what scene it is in. The finest level has four times the pixels
+    of the next: it works in fewer channels.
 
     Parameters
     ----------
