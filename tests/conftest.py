@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pixelwise.datasets import draw_shapes
+from pixelwise.weights import read_weights
 from pixelwise.weights.card import ModelCard
 from tests.toy import write_toy
 
@@ -50,6 +51,18 @@ def quick_export(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def write(network: object, card: ModelCard, path: Path, half: bool) -> float:  # noqa: ARG001
         write_toy(path, card)
+        return 0.0
+
+    monkeypatch.setattr("pixelwise.training.loop.export_network", write)
+
+
+def export_as(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Write weights of the package, with the card of the run, instead of the trained network."""
+    from pixelwise.training.export.onnx import write_card
+
+    def write(network: object, card: ModelCard, path: Path, half: bool) -> float:  # noqa: ARG001
+        path.write_bytes(read_weights(name))
+        write_card(path, card)
         return 0.0
 
     monkeypatch.setattr("pixelwise.training.loop.export_network", write)

@@ -22,7 +22,7 @@ from pixelwise.training import Recipe, Settings, train
 from pixelwise.training.checkpoint import load_checkpoint
 from pixelwise.training.edges.samples import BoundarySamples, people_share
 from pixelwise.training.edges.task import DEFAULTS, boundary_loss
-from tests.conftest import call, run
+from tests.conftest import call, export_as, run
 
 QUICK = Recipe(
     settings={"task": "boundary", "encoder": "none", "epochs": 2, "batch": 2, "crop": 64}
@@ -95,7 +95,11 @@ def test_the_border_of_a_crop_is_where_its_colours_change(bsds: Path) -> None:
         assert near[change.reshape(32, 2, 32, 2).any(axis=(1, 3))].mean() > 0.95, seed
 
 
-def test_a_stopped_run_ends_as_one_that_was_not(bsds: Path, tmp_path: Path) -> None:
+def test_a_stopped_run_ends_as_one_that_was_not(
+    bsds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_as(monkeypatch, "edges")
+
     def stop(line: object) -> None:
         if str(line).startswith("epoch 2"):
             raise KeyboardInterrupt
@@ -193,7 +197,10 @@ def test_crops_are_mirrored_as_the_settings_say(bsds: Path, flip: float) -> None
         )
 
 
-def test_two_processes_share_a_run(bsds: Path, tmp_path: Path) -> None:
+def test_two_processes_share_a_run(
+    bsds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_as(monkeypatch, "edges")
     settings = {**QUICK.settings, "precision": "float32"}
     train([bsds], tmp_path / "one", Recipe(settings=settings), str, device="cpu")
     recipe = tmp_path / "recipe.json"
@@ -222,7 +229,7 @@ def test_the_command_trains(bsds: Path, tmp_path: Path) -> None:
     weights = Predictor.load(tmp_path / "run" / "model.onnx")
     assert weights.card.name == "edges"
     assert weights.card.encoder.endswith("Apache-2.0")
-    done = run("train-edges", tmp_path, "--out", tmp_path / "other")
+    done = call("train-edges", tmp_path, "--out", tmp_path / "other")
     assert done.returncode == 2
     assert "expected BSDS500" in done.stderr
 

@@ -137,10 +137,10 @@ def test_train_evaluate_predict(shapes: Path, photo: Path, tmp_path: Path) -> No
     assert "epoch 1" in done.stdout
     assert "miou" in done.stdout
     assert "difference between ONNX Runtime and torch" in done.stdout
-    assert run("evaluate", shapes, "--weights", out / "model.onnx").returncode == 0
-    done = run("predict", photo, "--weights", out / "model.onnx", "--out", tmp_path / "p")
+    assert call("evaluate", shapes, "--weights", out / "model.onnx").returncode == 0
+    done = call("predict", photo, "--weights", out / "model.onnx", "--out", tmp_path / "p")
     assert done.returncode == 0, done.stderr
-    assert "finished before" in run(*command).stdout
+    assert "finished before" in call(*command).stdout
     fails(*command, "--seed", "3", saying="another recipe")
 
 

@@ -213,6 +213,11 @@ def test_the_command_takes_clips(tmp_path: Path) -> None:
     done = run("predict", clip, "--weights", weights)
     assert done.returncode == 2
     assert "a clip needs a folder as --out" in done.stderr
+    done = call(
+        "predict", clip, "--weights", weights, "--out", tmp_path / "out", "--bands", "3,2,1"
+    )
+    assert done.returncode == 2
+    assert "--bands are for images, not for clips" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["dog"])

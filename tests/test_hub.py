@@ -14,7 +14,7 @@ from pixelwise import Predictor
 from pixelwise.errors import WeightsError
 from pixelwise.networks.hub import HubPreprocessing, load_hub_model
 from pixelwise.training import export_hub
-from tests.conftest import run
+from tests.conftest import call, run
 
 transformers = pytest.importorskip("transformers")
 
@@ -138,7 +138,7 @@ def test_a_hub_model_is_fine_tuned_by_the_same_loop(shapes: Path, tmp_path: Path
     predictor = Predictor.load(tmp_path / "run" / "model.onnx")
     assert predictor.classes.names == ("background", "disc", "square", "triangle")
     assert (tmp_path / "run" / "report.html").exists()
-    again = run(*command, "--epochs", "2", "--crop", "64", "--side", "80", "--batch", "4")
+    again = call(*command, "--epochs", "2", "--crop", "64", "--side", "80", "--batch", "4")
     assert "finished before" in again.stdout
 
 

@@ -35,7 +35,7 @@ from pixelwise.training.calibrate import choose_threshold
 from pixelwise.training.instance_targets import instance_loss, instance_map_of, instance_targets
 from pixelwise.training.pretrained import keep_classes
 from pixelwise.training.settings import Settings
-from tests.conftest import real, run
+from tests.conftest import call, real, run
 from tests.toy import CARD, write_toy
 
 UInt16Array = npt.NDArray[np.uint16]
@@ -479,7 +479,7 @@ def test_the_command_learns_objects_and_continues(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "centre_sigma" in done.stdout
     assert "image_scale" in done.stdout
-    again = run(*command, *tiny)
+    again = call(*command, *tiny)
     assert "finished before" in again.stdout, again.stderr
     predictor = Predictor.load(tmp_path / "run" / "model.onnx")
     assert predictor.card.instance_classes == (1,)

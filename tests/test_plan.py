@@ -23,7 +23,7 @@ from pixelwise.training.draws import plan_draws
 from pixelwise.training.optim import class_weights
 from pixelwise.training.plan import DataSummary, StepCost, make_plan, summarise_data
 from pixelwise.training.pretrained import start_from
-from tests.conftest import real, run
+from tests.conftest import call, real, run
 
 EVEN = np.array([100, 120, 90])
 
@@ -174,11 +174,11 @@ def test_train_with_nothing_but_a_time(planned: tuple[Path, str], shapes: Path) 
     assert saved.settings["side"] in (64, 96)
     assert list((out / "tensorboard").iterdir())
     # The same command continues, and so does the plan it made.
-    again = run("train", shapes, "--out", out, *QUICK)
+    again = call("train", shapes, "--out", out, *QUICK)
     assert "finished before" in again.stdout, again.stderr
-    given_back = run("train", shapes, "--out", out, "--recipe", out / "plan.json")
+    given_back = call("train", shapes, "--out", out, "--recipe", out / "plan.json")
     assert "finished before" in given_back.stdout, given_back.stderr
-    other = run("train", shapes, "--out", out, "--minutes", "9")
+    other = call("train", shapes, "--out", out, "--minutes", "9")
     assert other.returncode == 2
     assert "holds a run with another recipe" in other.stderr
 
@@ -251,7 +251,8 @@ def test_the_weights_of_the_package_are_a_start_for_other_classes() -> None:
 def test_bad_options_are_explained(
     shapes: Path, tmp_path: Path, option: tuple[str, str], message: str
 ) -> None:
-    done = run("train", shapes, "--out", tmp_path / "run", "--epochs", "1", "--crop", "64", *option)
+    command = ("train", shapes, "--out", tmp_path / "run", "--epochs", "1", "--crop", "64")
+    done = call(*command, *option)
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr

@@ -36,7 +36,7 @@ from pixelwise.training.draws import plan_draws
 from pixelwise.training.journal import Journal
 from pixelwise.training.optim import learning_rate, pixel_loss
 from pixelwise.training.segmentation import LabelledSamples
-from tests.conftest import real, run
+from tests.conftest import call, real, run
 from tests.made import mask
 from tests.toy import CARD, write_toy
 
@@ -581,14 +581,15 @@ def test_a_batch_of_one_small_crop_is_refused(shapes: Path, tmp_path: Path) -> N
         train([shapes], tmp_path, Recipe(settings=settings), str, device="cpu")
 
 
+@pytest.mark.usefixtures("quick_export")
 def test_minutes_take_the_place_of_a_recipes_epochs(shapes: Path, tmp_path: Path) -> None:
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps(Recipe(settings={**TINY, "epochs": 500}).as_dict()))
     args = ("train", shapes, "--out", tmp_path / "run", "--recipe", path)
-    done = run(*args, "--minutes", "3", "--epochs", "2")
+    done = call(*args, "--minutes", "3", "--epochs", "2")
     assert done.returncode == 2
     assert "give --minutes or --epochs, not both" in done.stderr
-    done = run(*args, "--minutes", "0.0001", "--set", "half_size=False")
+    done = call(*args, "--minutes", "0.0001", "--set", "half_size=False")
     assert done.returncode == 0, done.stderr
     plan = Recipe.read(tmp_path / "run" / "plan.json").settings
     assert (plan["epochs"], plan["half_size"]) == (1, False)

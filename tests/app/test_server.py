@@ -31,7 +31,7 @@ from pixelwise.inference.prediction import Prediction
 from pixelwise.io.rle import decode_rle, encode_rle
 from pixelwise.samples import Instance
 from pixelwise.weights import read_card
-from tests.conftest import run
+from tests.conftest import call, export_as, run
 
 starlette = pytest.importorskip("starlette", reason="needs the extra app")
 from starlette.testclient import TestClient  # noqa: E402
@@ -144,8 +144,13 @@ def test_strokes_and_boxes_find_an_object(client: TestClient) -> None:
 
 
 def test_what_is_saved_is_found_again_checked_and_learnt(
-    client: TestClient, page: Page, predictor: Predictor, tmp_path: Path
+    client: TestClient,
+    page: Page,
+    predictor: Predictor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    export_as(monkeypatch, "voc")
     mask = disc_mask()
     content = {"instances": [{"id": 4, "class_id": DOG, "rle": encode_rle(mask)}]}
     for number in range(4):
@@ -167,7 +172,7 @@ def test_what_is_saved_is_found_again_checked_and_learnt(
 
     dataset = open_dataset(saved, options=ReadOptions(classes=VOC), say=str)
     assert (dataset[0].label_map == DOG * mask).all()
-    checked = run("check", saved)
+    checked = call("check", saved)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
     page.training._begin(saved, "voc", 1)
@@ -175,7 +180,7 @@ def test_what_is_saved_is_found_again_checked_and_learnt(
     place = command.index("--minutes")
     command = [*command[command.index("train") : place], *command[place + 2 :]]
     small = ("--epochs", "1", "--crop", "32", "--side", "32", "--batch", "2", "--val", "0")
-    learnt = run(*command, *small)
+    learnt = call(*command, *small)
     assert learnt.returncode == 0, learnt.stderr
     assert page.training.progress()["epoch"] == 1
     card = read_card(page.training._out / "model.onnx")  # type: ignore[operator]

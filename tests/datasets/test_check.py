@@ -338,7 +338,7 @@ def test_the_command_is_content_with_sound_data(tmp_path: Path) -> None:
 def test_training_stops_with_the_finding(own_shapes: Path, tmp_path: Path, plant: Any) -> None:
     pytest.importorskip("torch")
     plant(own_shapes)
-    done = run("train", own_shapes, "--out", tmp_path / "run", "--epochs", "1")
+    done = call("train", own_shapes, "--out", tmp_path / "run", "--epochs", "1")
     assert done.returncode == 2
     assert "train_002" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -15,7 +15,7 @@ import pytest
 from pixelwise import write_image
 from pixelwise.errors import DataError
 from pixelwise.io.storage import is_remote, open_store
-from tests.conftest import run
+from tests.conftest import call, run
 from tests.toy import write_toy
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra remote")
@@ -110,9 +110,9 @@ def test_predict_reads_a_bucket_and_writes_tables_to_it(bucket: str, tmp_path: P
     assert done.returncode == 2
     assert "predicted 5 images into s3://photos/out" in done.stdout
     assert "1 images could not be read" in done.stderr
-    done = run(*command, "--weights", weights)
+    done = call(*command, "--weights", weights)
     assert "predicted 0 images into s3://photos/out; 5 had rows already" in done.stdout
-    done = run("masks", f"{bucket}/out", "--image", "day1/1.png", "--out", tmp_path / "masks")
+    done = call("masks", f"{bucket}/out", "--image", "day1/1.png", "--out", tmp_path / "masks")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "masks" / "day1" / "1.png").exists()
 
@@ -124,10 +124,10 @@ def test_what_is_wrong_with_a_bucket_is_one_line(
     weights = write_toy(tmp_path / "toy.onnx")
     write_image(tmp_path / "in" / "a.png", np.zeros((8, 8, 3), np.uint8))
     tail = ("--save", "parquet", "--weights", weights)
-    done = run("predict", "s3://nosuch/in", "--out", tmp_path / "out", *tail)
+    done = call("predict", "s3://nosuch/in", "--out", tmp_path / "out", *tail)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "s3://nosuch/in" in done.stderr
-    done = run("predict", tmp_path / "in", "--out", "s3://nosuch/out", *tail)
+    done = call("predict", tmp_path / "in", "--out", "s3://nosuch/out", *tail)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "s3://nosuch/out" in done.stderr
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

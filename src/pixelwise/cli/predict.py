@@ -280,8 +280,8 @@ class Job:
             raise ArgumentError(f"{clips[0]}: a clip needs a folder as --out")
         if clips and out is not None:
             stay_here(out)
-        if clips and (self.min_area or self.tta):
-            raise ArgumentError("--min-area and --tta are for images, not for clips")
+        if clips and (self.min_area or self.tta or self.predictor.bands):
+            raise ArgumentError("--min-area, --tta and --bands are for images, not for clips")
         for clip, name in distinct_names({clip: Path(clip.name) for clip in clips}).items():
             # The results are called as the clip is: what distinguishes it is their folder.
             place = Path(out or "", name)
