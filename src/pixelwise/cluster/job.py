@@ -44,6 +44,12 @@ class Job:
     ------
     ArgumentError
         An unknown engine, or numbers below 1.
+
+    Examples
+    --------
+    >>> job = Job("photos", "tables", options=Options(classes=("person", "dog"), min_area=100))
+    >>> job.engine, job.weights
+    ('threads', 'voc')
     """
 
     source: str | Path

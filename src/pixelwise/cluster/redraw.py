@@ -47,12 +47,28 @@ def draw_row(table: str | Path, image: str) -> Drawn:
     image : str
         Its path below the source, as the column ``path`` has it.
 
+    Returns
+    -------
+    Drawn
+
     Raises
     ------
     ArgumentError
         The image has no row.
     DataError
         The file cannot be read, or the image's row is an error.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from pixelwise import write_image
+    >>> from pixelwise.cluster import Job, predict_table
+    >>> with TemporaryDirectory() as folder:
+    ...     write_image(f"{folder}/photos/a.png", np.zeros((40, 60, 3), np.uint8))
+    ...     _ = predict_table(Job(f"{folder}/photos", f"{folder}/tables", "nuclei"))
+    ...     drawn = draw_row(f"{folder}/tables", "a.png")
+    >>> drawn.label_map.shape, drawn.classes.names
+    ((40, 60), ('background', 'nucleus'))
     """
     place, file = str(table), ""
     if place.endswith(SUFFIX):

@@ -16,7 +16,7 @@ from pixelwise.progress import track
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a job.
+    """What became of a job; `predict_table` returns it, and shows one.
 
     Parameters
     ----------
